@@ -1,0 +1,144 @@
+"""What may the decision know of the past? A snapshot, `Known`, loaded for a batch and moved on after each message.
+
+The store fills it with a few queries for the messages at hand; the library user starts with `Known.empty()` and goes on
+with `known.after(message, decision)`. It holds nothing that the decision for these messages could not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from router.model import Contact, Conversation, Decision, Handle, Key, KnownMessage, Link, Marker, Message, Redelivery
+
+__all__ = ["Known"]
+
+
+class Known:
+    """The past, as far as it bears on the messages to decide.
+
+    `number` is the next free number. Merged conversations and contacts are reached through `merged` and `joined`.
+    """
+
+    __slots__ = (
+        "by_contact", "contacts", "conversations", "edited_by", "handles", "joined", "links", "markers", "merged",
+        "messages", "number", "threads",
+    )  # fmt: skip
+
+    def __init__(self, number: int = 1) -> None:
+        self.number = number
+        self.messages: dict[Key, KnownMessage] = {}
+        self.threads: dict[Key, int] = {}
+        self.handles: dict[Handle, int] = {}
+        self.contacts: dict[int, Contact] = {}
+        self.conversations: dict[int, Conversation] = {}
+        self.by_contact: dict[int, list[int]] = {}
+        self.markers: dict[str, list[Marker]] = {}
+        self.edited_by: dict[Key, KnownMessage] = {}
+        self.links: dict[int, list[Link]] = {}
+        self.merged: dict[int, int] = {}
+        self.joined: dict[int, int] = {}
+
+    @classmethod
+    def empty(cls) -> Known:
+        """Nothing is known yet."""
+        return cls()
+
+    def message(self, key: Key) -> KnownMessage | None:
+        """The stored message of this key."""
+        return self.messages.get(key)
+
+    def contact_of(self, handle: Handle) -> Contact | None:
+        """The owner of this handle, after all joins."""
+        number = self.handles.get(handle)
+        return None if number is None else self.contacts.get(self.owner(number))
+
+    def owner(self, contact: int) -> int:
+        """The contact that this one was joined into, or itself."""
+        while contact in self.joined:
+            contact = self.joined[contact]
+        return contact
+
+    def conversation(self, number: int) -> Conversation | None:
+        """The conversation of this number, or the one it was merged into."""
+        while number in self.merged:
+            number = self.merged[number]
+        return self.conversations.get(number)
+
+    def conversations_of(self, contact: int) -> list[Conversation]:
+        """The known conversations of a contact, whatever their status, oldest first."""
+        numbers = {n for n in self.by_contact.get(self.owner(contact), ()) if n not in self.merged}
+        return [self.conversations[n] for n in sorted(numbers) if n in self.conversations]
+
+    def marked(self, key: str, since: datetime | None = None) -> list[Marker]:
+        """Who left this marker, oldest first, at or after `since`."""
+        return [m for m in self.markers.get(key, ()) if since is None or m.at >= since]
+
+    def thread_of(self, keys: Iterable[Key]) -> list[int]:
+        """The known threads that these keys lead to, oldest (smallest number) first, each once."""
+        return sorted({self.threads[k] for k in keys if k in self.threads})
+
+    def after(self, message: Message, decision: Decision) -> Known:
+        """The snapshot after this decision; the present one stays as it is."""
+        following = Known(self.number)
+        for name in self.__slots__:
+            mine = getattr(self, name)
+            if name in ("by_contact", "markers", "links"):
+                setattr(following, name, {k: list(v) for k, v in mine.items()})
+            elif isinstance(mine, dict):
+                setattr(following, name, dict(mine))
+        following.absorb(message, decision)
+        return following
+
+    def absorb(self, message: Message, decision: Decision) -> None:
+        """Move this snapshot on in place: the batch's own form of `after`."""
+        if isinstance(decision, Redelivery):
+            return
+        self.number = max(self.number, decision.number + 1)
+        conversation, contact = decision.conversation, decision.contact
+        seen = KnownMessage(
+            number=decision.number,
+            conversation=conversation.number,
+            contact=contact.number,
+            thread=decision.thread,
+            digest=decision.digest,
+            direction=message.direction,
+            channel=message.channel,
+            handle=message.sender.handle,
+            sent_at=message.sent_at,
+            automatic=message.automatic,
+        )
+        self.messages[decision.key] = seen
+        if message.edits:
+            self.edited_by[message.key_of(message.edits)] = seen
+        self._absorb_contact(contact, decision.contacts_joined, decision.handles)
+        self._absorb_threads(decision.thread, decision.threads_joined, decision.thread_keys)
+        self.put(conversation)
+        for marker in decision.markers:
+            self.markers.setdefault(marker.key, []).append(marker)
+        for link in decision.links:
+            self.links.setdefault(conversation.number, []).append(link)
+
+    def put(self, conversation: Conversation) -> None:
+        """Know this state of a conversation."""
+        self.conversations[conversation.number] = conversation
+        mine = self.by_contact.setdefault(conversation.contact, [])
+        if conversation.number not in mine:
+            mine.append(conversation.number)
+
+    def _absorb_contact(self, contact: Contact, joined: tuple[int, ...], handles: tuple[Handle, ...]) -> None:
+        self.contacts[contact.number] = contact
+        for absorbed in joined:
+            self.joined[absorbed] = contact.number
+            self.by_contact.setdefault(contact.number, []).extend(self.by_contact.pop(absorbed, ()))
+        for handle in handles:
+            self.handles[handle] = contact.number
+
+    def _absorb_threads(self, thread: int, joined: tuple[int, ...], keys: tuple[Key, ...]) -> None:
+        if joined:
+            gone = set(joined)
+            for key, number in self.threads.items():
+                if number in gone:
+                    self.threads[key] = thread
+        for key in keys:
+            self.threads[key] = thread

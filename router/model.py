@@ -1,0 +1,380 @@
+"""Which values does the product speak in?
+
+In: what adapters translate (`Message`, `DeskEvent`). Between: what is remembered of a conversation, a contact
+and a message (`Conversation`, `Contact`, `KnownMessage`). Out: what the pipeline says (`Redelivery` or `Placement`).
+All are frozen, keyword-only and slotted; instants are aware UTC datetimes; unknown is a value (None, "", empty).
+
+Numbers: every stored message has a 64-bit number, handed out in order. A conversation, a contact and a thread carry
+the number of the message that opened them, so one number a message is all that a decision needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "Attachment",
+    "Authenticity",
+    "Candidate",
+    "Contact",
+    "Conversation",
+    "Decision",
+    "DeskEvent",
+    "Direction",
+    "Handle",
+    "Key",
+    "KnownMessage",
+    "Link",
+    "Marker",
+    "Message",
+    "MessageClass",
+    "Metric",
+    "Placement",
+    "Redelivery",
+    "Routing",
+    "Sender",
+    "Status",
+    "Tagging",
+    "Thread",
+]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value of the model: compared by content, never changed; `msgspec.structs.replace` makes the next one."""
+
+
+class Direction(StrEnum):
+    """Who speaks: the customer, the desk, or the desk to itself."""
+
+    IN = "in"
+    OUT = "out"
+    NOTE = "note"
+
+
+class Status(StrEnum):
+    """Where a conversation stands."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    ON_HOLD = "on_hold"
+    SOLVED = "solved"
+    CLOSED = "closed"
+
+
+class MessageClass(StrEnum):
+    """What an inbound message is to what is known (rules: follow-ups). A redelivery is no message, so it is not here."""
+
+    FIRST = "first"
+    RESEND = "resend"
+    CHASER = "chaser"
+    ADDITION = "addition"
+    NEW_ISSUE = "new_issue"
+    CROSS_CHANNEL = "cross_channel"
+    CROSS_CUSTOMER = "cross_customer"
+    ACK = "ack"
+
+
+class Metric(StrEnum):
+    """What a deadline promises."""
+
+    FIRST_REPLY = "first_reply"
+    NEXT_REPLY = "next_reply"
+    UPDATE = "update"
+    RESOLUTION = "resolution"
+    REPLY_WINDOW = "reply_window"
+
+
+class Authenticity(StrEnum):
+    """Is the sender who he says he is, by the word of somebody we trust? Unknown is the normal state of mail."""
+
+    PASS = "pass"  # noqa: S105  (a verdict)
+    UNKNOWN = "unknown"
+    FAIL = "fail"
+
+
+#: Identity of a message for redelivery: (realm, external id). Realm is `mail` for all mail channels, else the channel.
+Key: TypeAlias = tuple[str, str]
+#: An address: (scope, address). Scope is `email`, `phone`, `account` for what can be verified, else the channel's name.
+Handle: TypeAlias = tuple[str, str]
+
+
+class Sender(Value):
+    """Who wrote. `verified` holds only what the sender's platform proved: kind (email, phone, account) to value."""
+
+    handle: str
+    name: str = ""
+    verified: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+
+
+class Attachment(Value):
+    """A file with a message. `sha256` is set once content is known; `url` is recorded, never fetched by itself."""
+
+    name: str
+    type: str = "application/octet-stream"
+    url: str = ""
+    size: int = 0
+    sha256: str = ""
+    content: bytes = b""
+
+
+class Message(Value):
+    """The one normalised form, whatever the channel.
+
+    `sent_at` is a server-side time of the channel (rules: deadlines, 14). `external_id` is the provider's id; for mail
+    the Message-ID without brackets or `sha256:…`. `realm` is `mail` for mail and empty for all others. `thread` is the
+    provider's thread id (chat id), empty where the channel has none. `automatic`: bounces, auto-replies and our own
+    loops. `reply_token`: a signed reply address or Message-ID of ours that the mail carries, unverified as yet.
+    `kind`: `text`, or what it is instead (`sticker`, `reaction`, `location`, `call`, `unknown`, …). `recipients`: our
+    own addresses that it was sent to. `markers` of the sender's list mail are in `flags`.
+    """
+
+    external_id: str
+    channel: str
+    channel_kind: str
+    sent_at: datetime
+    sender: Sender
+    text: str = ""
+    subject: str = ""
+    html: str = ""
+    realm: str = ""
+    thread: str = ""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    direction: Direction = Direction.IN
+    automatic: bool = False
+    edits: str = ""
+    kind: str = "text"
+    authenticity: Authenticity = Authenticity.PASS
+    reply_token: str = ""
+    recipients: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    agent: str = ""
+    index: int = 0
+
+    def __post_init__(self) -> None:
+        if self.sent_at.tzinfo is None:
+            raise ValueError("sent_at must be aware; give it an offset, for example +08:00")
+        if self.sent_at.tzinfo is not UTC:
+            msgspec.structs.force_setattr(self, "sent_at", self.sent_at.astimezone(UTC))
+        if not self.external_id:
+            raise ValueError("external_id must not be empty")
+
+    @property
+    def scope(self) -> str:
+        """Where the provider's id is unique: empty for mail, else the thread, else the sender's handle."""
+        return "" if self.realm else (self.thread or self.sender.handle)
+
+    def key_of(self, external_id: str) -> Key:
+        """The key that another id of this message's realm and scope has (of a parent, of what it edits)."""
+        return (self.realm, external_id) if self.realm else (self.channel, f"{self.scope}:{external_id}")
+
+    @property
+    def key(self) -> Key:
+        """The key of redelivery (rules: follow-ups, 1)."""
+        return self.key_of(self.external_id)
+
+
+class DeskEvent(Value):
+    """What a recorded file or a channel tells of the desk's own acts: a status set or a reply given elsewhere."""
+
+    channel: str
+    event: Literal["status", "reply"]
+    at: datetime
+    conversation_of: str
+    to: str = ""
+    text: str = ""
+    agent: str = ""
+    index: int = 0
+
+
+class Tagging(Value):
+    """What a message is about: one issue type, flags beside it, and the words that decided."""
+
+    issue_type: str = "other"
+    confidence: float = 0.0
+    runner_up: str = ""
+    unsure: bool = True
+    flags: tuple[str, ...] = ()
+    language: str = "other"
+    words: tuple[str, ...] = ()
+    version: str = ""
+
+
+class Routing(Value):
+    """Whose queue, how urgent, by which rule; `trace` has one line a rule tried, in order."""
+
+    rule: str
+    queue: str
+    priority: int = 0
+    deadline: str = ""
+    tags: tuple[str, ...] = ()
+    trace: tuple[str, ...] = ()
+
+
+class Candidate(Value):
+    """A conversation that was weighed, with its score (0 to 1) and the reasons in words."""
+
+    conversation: int
+    score: float
+    reasons: tuple[str, ...] = ()
+
+
+class Link(Value):
+    """A relation between two conversations that stay two: reason is `cross_customer`, `new_issue`, `reopened_late`,
+    `unproven_link`, `suggested_link`, `thread_claim_rejected`, `incident` or `linked` (by a person)."""
+
+    conversation: int
+    reason: str
+    score: float = 0.0
+
+
+class Marker(Value):
+    """A trace that a later message of anybody may meet: an identifier, the hash of the words, a rare word of a type."""
+
+    key: str
+    conversation: int
+    contact: int
+    at: datetime
+
+
+class Thread(Value):
+    """A chain on one channel, as known: its number and the channel's keys that lead to it."""
+
+    number: int
+    keys: tuple[Key, ...]
+
+
+class KnownMessage(Value):
+    """What the decision may know of a stored message."""
+
+    number: int
+    conversation: int
+    contact: int
+    thread: int
+    digest: str
+    direction: Direction = Direction.IN
+    channel: str = ""
+    handle: str = ""
+    sent_at: datetime | None = None
+    automatic: bool = False
+
+
+class Contact(Value):
+    """A person, owner of handles. `verified` is what was proved about him, kind to value; `language` his last."""
+
+    number: int
+    name: str = ""
+    verified: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+    language: str = ""
+    blocked: bool = False
+
+
+class Conversation(Value):
+    """All messages about one matter of one contact, as the decision knows and leaves it.
+
+    `matter` and `clocks` are the memory of the steps `matter` and `deadline`: plain JSON values that only they read.
+    `waiting_since` is the oldest customer message without a human answer; chasing never moves it.
+    `pinned`: a person moved it, so rules no longer choose its queue. `type_by`: `machine`, or `human` after a retag.
+    `participants` are the handles that may receive replies; `threads` the numbers of its chains; `seq` its last event.
+    """
+
+    number: int
+    contact: int
+    status: Status = Status.OPEN
+    opened_at: datetime
+    last_message_at: datetime
+    last_in_at: datetime | None = None
+    last_out_at: datetime | None = None
+    solved_at: datetime | None = None
+    closed_at: datetime | None = None
+    waiting_since: datetime | None = None
+    chases: int = 0
+    messages: int = 0
+    subject: str = ""
+    issue_type: str = "other"
+    confidence: float = 0.0
+    unsure: bool = True
+    type_by: str = "machine"
+    language: str = "other"
+    tags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    threads: tuple[int, ...] = ()
+    participants: tuple[Handle, ...] = ()
+    queue: str = ""
+    priority: int = 0
+    rule: str = ""
+    deadline_policy: str = ""
+    pinned: bool = False
+    holder: str = ""
+    matter: Mapping[str, Any] = {}
+    clocks: Mapping[str, Any] = {}
+    next_due: datetime | None = None
+    next_wake_at: datetime | None = None
+    breached: bool = False
+    merged_into: int = 0
+    seq: int = 0
+    version: int = 0
+
+
+class Redelivery(Value, tag="redelivery"):
+    """The same message again: nothing is stored, nothing restarted; a further mailbox it came by is recorded."""
+
+    key: Key
+    number: int
+    conversation: int
+    channel: str
+    trace: tuple[str, ...] = ()
+
+
+class Placement(Value, tag="placement"):
+    """Where a message went and what follows from it.
+
+    `conversation` is the state after this message, `before` its number if it existed (0: opened now). `contact` is
+    the state after; `contacts_joined` are absorbed into it. `threads_joined` are chains that this message fuses into
+    `thread`. `thread_keys` and `handles` lead later messages here. `class_` is empty for what is no customer message
+    (outbound, notes, automatic mail). `text`, `own_text` and `subject` are redacted. `trace` explains, a line a step.
+    """
+
+    number: int
+    key: Key
+    message: Message
+    received_at: datetime
+    digest: str
+    text: str
+    own_text: str
+    subject: str
+    thread: int
+    thread_keys: tuple[Key, ...] = ()
+    threads_joined: tuple[int, ...] = ()
+    contact: Contact
+    contact_opened: bool = False
+    contacts_joined: tuple[int, ...] = ()
+    handles: tuple[Handle, ...] = ()
+    evidence: tuple[str, ...] = ()
+    conversation: Conversation
+    opened: bool = False
+    reopened: bool = False
+    class_: MessageClass | None = None
+    method: str = ""
+    score: float = 0.0
+    candidates: tuple[Candidate, ...] = ()
+    links: tuple[Link, ...] = ()
+    markers: tuple[Marker, ...] = ()
+    tagging: Tagging = Tagging()
+    routing: Routing | None = None
+    flags: tuple[str, ...] = ()
+    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    trace: tuple[str, ...] = ()
+    policy_version: str = ""
+
+
+Decision: TypeAlias = Redelivery | Placement

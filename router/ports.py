@@ -1,0 +1,226 @@
+"""Where does the outside plug in? Two ports, because each has several real implementations: `Adapter` and `Log`.
+
+An adapter brings raws in (by delivery loop, by HTTP routes or both), translates them, and sends replies out. A log keeps
+raws, durably and in order, until they are decided. Everything they exchange is a plain value of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+
+from router.model import Attachment, DeskEvent, Message, Value
+
+__all__ = [
+    "Accepted",
+    "Adapter",
+    "Answer",
+    "Channel",
+    "Cursor",
+    "Delivery",
+    "Entry",
+    "Log",
+    "Raw",
+    "Receipt",
+    "Refused",
+    "Reply",
+    "Request",
+    "Route",
+]
+
+
+class Raw(Value):
+    """What arrived, as it arrived. `transport_id` is the transport's own id (UID, update id, webhook-id) or empty;
+    `partition_key` is known without parsing; `meta` holds the few facts of the transport that the bytes do not
+    (INTERNALDATE, UID, headers a verifier needs again). `history`: recorded, so nothing may go out because of it."""
+
+    channel: str
+    body: bytes
+    received_at: datetime
+    transport_id: str = ""
+    partition_key: str = ""
+    meta: Mapping[str, str] = {}
+    history: bool = False
+
+
+class Entry(Value):
+    """A raw in the log, with its place: `position` grows within `partition` and may have gaps."""
+
+    partition: int
+    position: int
+    raw: Raw
+
+
+class Cursor(Value):
+    """How far a channel's source is read (IMAP UIDVALIDITY:UID, Telegram offset, event id): moves with the append.
+    `fence` is the fencing token of the lease under which it was read; an older token than the stored one is refused."""
+
+    channel: str
+    value: str
+    fence: int = 0
+
+
+class Delivery(Value):
+    """Raws that arrived together, the cursor that counts them as read, and what acknowledges them to the source.
+    `acknowledge` is awaited after the append is durable, and may be None where the cursor is all."""
+
+    raws: tuple[Raw, ...]
+    cursor: str = ""
+    acknowledge: Callable[[], Awaitable[None]] | None = None
+
+
+class Request(Value):
+    """An HTTP request as a channel sees it. Header names are lower-case; `url` is path and query as received."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+class Answer(Value):
+    """An HTTP answer: status, body, type."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+class Accepted(Value):
+    """The request is genuine: append `raws`, and when they are durable give `answer`."""
+
+    raws: tuple[Raw, ...]
+    answer: Answer
+
+
+class Refused(Value):
+    """The request is not taken. `invalid` is kept as an invalid raw with `reason` where its sender was genuine."""
+
+    answer: Answer
+    reason: str = ""
+    invalid: Raw | None = None
+
+
+class Route(Value):
+    """An HTTP route of a channel: below `/channels/NAME`, `path` is empty or begins with `/`.
+
+    `receive(request, now)` is pure and total: it verifies, decides and never raises; it returns `Accepted`, `Refused`
+    or, for handshakes, an `Answer`."""
+
+    methods: tuple[str, ...]
+    path: str
+    receive: Callable[[Request, datetime], Accepted | Refused | Answer]
+    max_body: int = 1 << 20
+
+
+class Reply(Value):
+    """A message of the desk on its way out, complete: ids and text were fixed when it was queued.
+
+    `external_id` is our own id for it (for mail the Message-ID without brackets). `to` is the handle it goes to.
+    `automatic` replies are marked as such by the channel. `idempotency_key` is the same at every attempt."""
+
+    number: int
+    channel: str
+    to: str
+    text: str
+    external_id: str
+    idempotency_key: str
+    created_at: datetime
+    to_name: str = ""
+    thread: str = ""
+    subject: str = ""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    automatic: bool = False
+    agent: str = ""
+    conversation_ref: str = ""
+    reply_to: str = ""
+    last_in_at: datetime | None = None
+
+
+class Receipt(Value):
+    """The provider took the reply. `external_id` is the provider's id for it (else ours), `detail` for people."""
+
+    external_id: str
+    detail: str = ""
+
+
+class Channel(Value):
+    """What an adapter is opened with: its channel's name and validated settings, and a small durable memory.
+
+    `settings` is an instance of the adapter's `Settings`. `recall(key)` and `remember(key, value)` keep small texts of
+    this channel over restarts and between nodes (an access token, a delivery state). `public_url` is `[web]`'s."""
+
+    name: str
+    settings: Any
+    recall: Callable[[str], Awaitable[str | None]]
+    remember: Callable[[str, str], Awaitable[None]]
+    public_url: str = ""
+    now: Callable[[], datetime]
+
+
+class Adapter(Protocol):
+    """The code of a kind of channel: one class, one file (contract suite: `router.testing.AdapterContract`).
+
+    `kind` is the channel kind (`email`); `Settings` a pydantic model of the channel's table, secrets typed
+    `router.configuration.Secret`. A module names its adapter by `adapter = ClassName` at module level. Building one
+    does no I/O and resolves no secret; what must be opened is opened on first use and closed by `close`.
+    """
+
+    kind: ClassVar[str]
+    Settings: ClassVar[type[Any]]
+    routes: Sequence[Route]
+
+    def __init__(self, channel: Channel) -> None: ...
+
+    def translate(self, raw: Raw) -> list[Message | DeskEvent]:
+        """Turn a raw into messages. Pure; raises only `InvalidPayload`; unknown kinds become an explicit unknown."""
+        ...
+
+    def deliveries(self, cursor: str | None) -> AsyncIterator[Delivery]:
+        """Yield what arrives after `cursor`, for ever; ends at once for a channel without a loop of its own.
+        Raises `Unreachable` (try again later) or `BadSettings` (stop the channel, tell the operator)."""
+        ...
+
+    def backfill(self, since: datetime, until: datetime | None) -> AsyncIterator[Delivery]:
+        """Yield what the provider still has between the two instants; cursors are empty; safe to repeat."""
+        ...
+
+    async def send(self, reply: Reply) -> Receipt:
+        """Send one reply. Raises one of `router.errors.SendError`'s kinds."""
+        ...
+
+    async def connect(self) -> str:
+        """Log in and out again, for `omnirouter check --connect`: one line on what was proved. Raises as `send`."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections. Safe to call twice."""
+        ...
+
+
+class Log(Protocol):
+    """Raws, durable and in order of arrival by partition (contract suite: `router.testing.LogContract`)."""
+
+    async def append(self, raws: Sequence[Raw], cursor: Cursor | None = None) -> list[tuple[int, int]]:
+        """Make raws durable, in order, and move the source's cursor with them; returns (partition, position) each.
+        Raises `LogFull`, `Unreachable` or, for an outdated fence, `LostOwnership` (then nothing was appended)."""
+        ...
+
+    async def read(self, partition: int, after: int, limit: int) -> list[Entry]:
+        """The next entries behind `after`, in order; never skips one that a slower appender commits later."""
+        ...
+
+    async def wait(self, partition: int, after: int, timeout: float) -> None:  # noqa: ASYNC109
+        """Return when something may be behind `after`, or after `timeout` seconds. Only a bell: it may ring in vain."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections. Safe to call twice."""
+        ...
+
+
