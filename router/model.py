@@ -103,7 +103,7 @@ Key: TypeAlias = tuple[str, str]
 Handle: TypeAlias = tuple[str, str]
 
 
-class Sender(Value):
+class Sender(Value, frozen=True, kw_only=True):
     """Who wrote. `verified` holds only what the sender's platform proved: kind (email, phone, account) to value."""
 
     handle: str
@@ -112,7 +112,7 @@ class Sender(Value):
     attributes: Mapping[str, str] = {}
 
 
-class Attachment(Value):
+class Attachment(Value, frozen=True, kw_only=True):
     """A file with a message. `sha256` is set once content is known; `url` is recorded, never fetched by itself."""
 
     name: str
@@ -123,7 +123,7 @@ class Attachment(Value):
     content: bytes = b""
 
 
-class Message(Value):
+class Message(Value, frozen=True, kw_only=True):
     """The one normalised form, whatever the channel.
 
     `sent_at` is a server-side time of the channel (rules: deadlines, 14). `external_id` is the provider's id; for mail
@@ -181,7 +181,7 @@ class Message(Value):
         return self.key_of(self.external_id)
 
 
-class DeskEvent(Value):
+class DeskEvent(Value, frozen=True, kw_only=True):
     """What a recorded file or a channel tells of the desk's own acts: a status set or a reply given elsewhere."""
 
     channel: str
@@ -194,7 +194,7 @@ class DeskEvent(Value):
     index: int = 0
 
 
-class Tagging(Value):
+class Tagging(Value, frozen=True, kw_only=True):
     """What a message is about: one issue type, flags beside it, and the words that decided."""
 
     issue_type: str = "other"
@@ -207,7 +207,7 @@ class Tagging(Value):
     version: str = ""
 
 
-class Routing(Value):
+class Routing(Value, frozen=True, kw_only=True):
     """Whose queue, how urgent, by which rule; `trace` has one line a rule tried, in order."""
 
     rule: str
@@ -218,7 +218,7 @@ class Routing(Value):
     trace: tuple[str, ...] = ()
 
 
-class Candidate(Value):
+class Candidate(Value, frozen=True, kw_only=True):
     """A conversation that was weighed, with its score (0 to 1) and the reasons in words."""
 
     conversation: int
@@ -226,7 +226,7 @@ class Candidate(Value):
     reasons: tuple[str, ...] = ()
 
 
-class Link(Value):
+class Link(Value, frozen=True, kw_only=True):
     """A relation between two conversations that stay two: reason is `cross_customer`, `new_issue`, `reopened_late`,
     `unproven_link`, `suggested_link`, `thread_claim_rejected`, `incident` or `linked` (by a person)."""
 
@@ -235,7 +235,7 @@ class Link(Value):
     score: float = 0.0
 
 
-class Marker(Value):
+class Marker(Value, frozen=True, kw_only=True):
     """A trace that a later message of anybody may meet: an identifier, the hash of the words, a rare word of a type."""
 
     key: str
@@ -244,14 +244,14 @@ class Marker(Value):
     at: datetime
 
 
-class Thread(Value):
+class Thread(Value, frozen=True, kw_only=True):
     """A chain on one channel, as known: its number and the channel's keys that lead to it."""
 
     number: int
     keys: tuple[Key, ...]
 
 
-class KnownMessage(Value):
+class KnownMessage(Value, frozen=True, kw_only=True):
     """What the decision may know of a stored message."""
 
     number: int
@@ -266,7 +266,7 @@ class KnownMessage(Value):
     automatic: bool = False
 
 
-class Contact(Value):
+class Contact(Value, frozen=True, kw_only=True):
     """A person, owner of handles. `verified` is what was proved about him, kind to value; `language` his last."""
 
     number: int
@@ -277,7 +277,7 @@ class Contact(Value):
     blocked: bool = False
 
 
-class Conversation(Value):
+class Conversation(Value, frozen=True, kw_only=True):
     """All messages about one matter of one contact, as the decision knows and leaves it.
 
     `matter` and `clocks` are the memory of the steps `matter` and `deadline`: plain JSON values that only they read.
@@ -325,7 +325,7 @@ class Conversation(Value):
     version: int = 0
 
 
-class Redelivery(Value, tag="redelivery"):
+class Redelivery(Value, frozen=True, kw_only=True, tag="redelivery"):
     """The same message again: nothing is stored, nothing restarted; a further mailbox it came by is recorded."""
 
     key: Key
@@ -335,7 +335,7 @@ class Redelivery(Value, tag="redelivery"):
     trace: tuple[str, ...] = ()
 
 
-class Placement(Value, tag="placement"):
+class Placement(Value, frozen=True, kw_only=True, tag="placement"):
     """Where a message went and what follows from it.
 
     `conversation` is the state after this message, `before` its number if it existed (0: opened now). `contact` is

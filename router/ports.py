@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-class Raw(Value):
+class Raw(Value, frozen=True, kw_only=True):
     """What arrived, as it arrived. `transport_id` is the transport's own id (UID, update id, webhook-id) or empty;
     `partition_key` is known without parsing; `meta` holds the few facts of the transport that the bytes do not
     (INTERNALDATE, UID, headers a verifier needs again). `history`: recorded, so nothing may go out because of it."""
@@ -45,7 +45,7 @@ class Raw(Value):
     history: bool = False
 
 
-class Entry(Value):
+class Entry(Value, frozen=True, kw_only=True):
     """A raw in the log, with its place: `position` grows within `partition` and may have gaps."""
 
     partition: int
@@ -53,7 +53,7 @@ class Entry(Value):
     raw: Raw
 
 
-class Cursor(Value):
+class Cursor(Value, frozen=True, kw_only=True):
     """How far a channel's source is read (IMAP UIDVALIDITY:UID, Telegram offset, event id): moves with the append.
     `fence` is the fencing token of the lease under which it was read; an older token than the stored one is refused."""
 
@@ -62,7 +62,7 @@ class Cursor(Value):
     fence: int = 0
 
 
-class Delivery(Value):
+class Delivery(Value, frozen=True, kw_only=True):
     """Raws that arrived together, the cursor that counts them as read, and what acknowledges them to the source.
     `acknowledge` is awaited after the append is durable, and may be None where the cursor is all."""
 
@@ -71,7 +71,7 @@ class Delivery(Value):
     acknowledge: Callable[[], Awaitable[None]] | None = None
 
 
-class Request(Value):
+class Request(Value, frozen=True, kw_only=True):
     """An HTTP request as a channel sees it. Header names are lower-case; `url` is path and query as received."""
 
     method: str
@@ -81,7 +81,7 @@ class Request(Value):
     body: bytes
 
 
-class Answer(Value):
+class Answer(Value, frozen=True, kw_only=True):
     """An HTTP answer: status, body, type."""
 
     status: int
@@ -89,14 +89,14 @@ class Answer(Value):
     content_type: str = "text/plain; charset=utf-8"
 
 
-class Accepted(Value):
+class Accepted(Value, frozen=True, kw_only=True):
     """The request is genuine: append `raws`, and when they are durable give `answer`."""
 
     raws: tuple[Raw, ...]
     answer: Answer
 
 
-class Refused(Value):
+class Refused(Value, frozen=True, kw_only=True):
     """The request is not taken. `invalid` is kept as an invalid raw with `reason` where its sender was genuine."""
 
     answer: Answer
@@ -104,7 +104,7 @@ class Refused(Value):
     invalid: Raw | None = None
 
 
-class Route(Value):
+class Route(Value, frozen=True, kw_only=True):
     """An HTTP route of a channel: below `/channels/NAME`, `path` is empty or begins with `/`.
 
     `receive(request, now)` is pure and total: it verifies, decides and never raises; it returns `Accepted`, `Refused`
@@ -116,7 +116,7 @@ class Route(Value):
     max_body: int = 1 << 20
 
 
-class Reply(Value):
+class Reply(Value, frozen=True, kw_only=True):
     """A message of the desk on its way out, complete: ids and text were fixed when it was queued.
 
     `external_id` is our own id for it (for mail the Message-ID without brackets). `to` is the handle it goes to.
@@ -142,14 +142,14 @@ class Reply(Value):
     last_in_at: datetime | None = None
 
 
-class Receipt(Value):
+class Receipt(Value, frozen=True, kw_only=True):
     """The provider took the reply. `external_id` is the provider's id for it (else ours), `detail` for people."""
 
     external_id: str
     detail: str = ""
 
 
-class Channel(Value):
+class Channel(Value, frozen=True, kw_only=True):
     """What an adapter is opened with: its channel's name and validated settings, and a small durable memory.
 
     `settings` is an instance of the adapter's `Settings`. `recall(key)` and `remember(key, value)` keep small texts of
