@@ -57,7 +57,7 @@ CRC_TOKEN = re.compile(r"[A-Za-z0-9_+/=.-]{1,256}")
 TELEGRAM_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
-class Verdict(Value):
+class Verdict(Value, frozen=True, kw_only=True):
     """Is the request genuine, and if not, why, in words that may be logged."""
 
     genuine: bool
