@@ -1,0 +1,188 @@
+"""In which values are a conversation's clocks kept and told?
+
+In: `ClockEvent`, what happened in a conversation. Kept: `Clocks`, small enough to be stored as JSON with the
+conversation. Out: `Clock` (a row for people and exports), `Breach` (an entry of the log), `Firing` (what is due now).
+Inside `Clocks` instants are whole microseconds since 1970-01-01 UTC; everywhere else they are aware datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from router.model import Value
+from router.promise import Promises, Step
+
+__all__ = ["Breach", "Clock", "ClockEvent", "Clocks", "Firing", "Pledge", "Run", "Unanswered", "from_json", "to_json"]
+
+
+class Unanswered(Value):
+    """A customer message that waits for an answer and changes its conversation: `at` is its own time, `facts` are
+    those of the message (channel, channel_kind, business_open), `window` the provider's reply window in seconds."""
+
+    id: str
+    at: datetime
+    facts: Mapping[str, Any] = {}
+    window: int = 0
+
+
+class ClockEvent(Value):
+    """What happened to a conversation at `at` and became known to the desk at `seen_at` (None: at once).
+
+    Types and what they need: `customer_message` (facts, window), `agent_reply` (a human's public one), `auto_reply`,
+    `internal_note`, `status` (to), `set` (attrs, deadline), `policies` and `schedule` (the promises given are new),
+    `merge_in` and `split_in` (unanswered), `merged_into`, `split_out` (ids of the messages that leave).
+    `id` makes it idempotent; `seq` breaks ties. `attrs` are facts of the conversation (issue type, priority, flags,
+    contact.tier …) that a policy may read, `deadline` the policy its rule asks for first; None leaves both as they
+    are. They may come with any event, so that one event a message is enough. `replied_at` (`split_in`): when a human
+    last answered while the conversations were one. `promises` replaces the promises from here on (a fold's only).
+    """
+
+    type: str
+    at: datetime
+    seen_at: datetime | None = None
+    seq: int = 0
+    id: str = ""
+    facts: Mapping[str, Any] = {}
+    window: int = 0
+    to: str = ""
+    attrs: Mapping[str, Any] | None = None
+    deadline: str | None = None
+    unanswered: tuple[Unanswered, ...] | None = None
+    ids: tuple[str, ...] = ()
+    replied_at: datetime | None = None
+    promises: Promises | None = None
+
+
+class Pledge(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """The promise that one message (or the conversation) was given: `due` is None while it is paused or has no target.
+
+    `pauses` are [from, to) pairs; `paused` is the start of the present pause, else None. `window`: of a provider.
+    """
+
+    id: str
+    at: int
+    due: int | None = None
+    policy: str = ""
+    facts: dict[str, Any] = {}
+    pauses: tuple[tuple[int, int], ...] = ()
+    paused: int | None = None
+    window: int = 0
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One clock: a metric in its n-th cycle with its pledges, the earliest of which is its deadline.
+
+    `state` is empty while it is open. `version` counts its deadlines, `fired` is a bit set of what fired for this one
+    (1: warning, 2 << n: step n), `breached` says that the present deadline's breach is in the log.
+    """
+
+    metric: str
+    cycle: int
+    pledges: tuple[Pledge, ...]
+    state: str = ""
+    end: int | None = None
+    breached: bool = False
+    version: int = 1
+    fired: int = 0
+
+
+class Breach(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """An entry of the append-only log: `at` is when it was one, `told` whether it went out as a firing."""
+
+    metric: str
+    cycle: int
+    at: int
+    due: int
+    policy: str = ""
+    version: str = ""
+    told: bool = False
+
+
+class Clocks(msgspec.Struct, frozen=True, omit_defaults=True, rename={
+    "status": "s", "runs": "r", "log": "b", "attrs": "a", "deadline": "d", "replied": "h", "seen": "t", "ids": "i",
+    "gone": "g", "version": "v", "channel": "c", "moves": "m",
+}):  # fmt: skip
+    """All clocks of a conversation, open and ended, as they stand after its last event."""
+
+    status: str = "open"
+    runs: tuple[Run, ...] = ()
+    log: tuple[Breach, ...] = ()
+    attrs: dict[str, Any] = {}
+    deadline: str = ""
+    replied: bool = False
+    seen: int | None = None
+    ids: tuple[str, ...] = ()
+    gone: bool = False
+    version: str = ""
+    channel: dict[str, Any] = {}
+    moves: tuple[str, ...] = ()
+
+    @classmethod
+    def empty(cls) -> Clocks:
+        """Nothing has happened yet."""
+        return _EMPTY
+
+
+_EMPTY = Clocks()
+
+
+class Clock(Value):
+    """A clock as people see it at some instant. `due_at` is None while paused; `paused_seconds` are wall seconds.
+
+    `state`: running, paused, breached (open and past due), met, late, cancelled, moved. `warn_at` and `steps_at` (step
+    number, instant) are given for running and breached clocks only. `provisional`: it reaches into a year whose
+    official holidays are not known yet.
+    """
+
+    metric: str
+    cycle: int
+    started_at: datetime
+    due_at: datetime | None
+    state: str
+    ended_at: datetime | None = None
+    policy: str = ""
+    schedule: str = ""
+    paused_seconds: int = 0
+    breached_at: datetime | None = None
+    provisional: bool = False
+    warn_at: datetime | None = None
+    steps_at: tuple[tuple[int, datetime], ...] = ()
+
+
+class Firing(Value):
+    """Something due now: a `breach` for the log, a `warning`, or a `step` of a ladder.
+
+    `at` is when it was due; `late` marks one that an outage held up. `key` is unique for the conversation: record it in
+    the transaction of the outbox row, and it happens once. `index` is the number of the step in its ladder.
+    `wall_seconds` and `business_seconds` tell how late the answer is, up to now or to the end of the clock.
+    """
+
+    kind: Literal["breach", "warning", "step"]
+    metric: str
+    cycle: int
+    at: datetime
+    due_at: datetime
+    key: str
+    policy: str = ""
+    policy_version: str = ""
+    late: bool = False
+    index: int = -1
+    step: Step | None = None
+    ladder: str = ""
+    wall_seconds: int = 0
+    business_seconds: int = 0
+
+
+def to_json(clocks: Clocks) -> dict[str, Any]:
+    """Plain JSON values of these clocks."""
+    plain: dict[str, Any] = msgspec.to_builtins(clocks)
+    return plain
+
+
+def from_json(mapping: Mapping[str, Any]) -> Clocks:
+    """The clocks of these JSON values; an empty mapping is no clocks yet."""
+    return msgspec.convert(mapping, Clocks) if mapping else _EMPTY

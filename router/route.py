@@ -1,0 +1,54 @@
+"""Whose queue is a conversation for, and in which order does a queue work?
+
+In: the rules in order and the facts of a conversation; or the conversations of a queue and the present instant. Out: a
+`Routing` with a trace of every rule tried, and why it missed; or the conversations in working order. Pure: the same
+facts and the same rules give the same bytes (rules: deadlines, routing 1 to 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from router.condition import Condition
+from router.model import Conversation, Routing, Value
+
+__all__ = ["Rule", "remaining_words", "route", "unreachable", "working_order"]
+
+#: What ageing and chases add at most to a priority, and what one chase adds.
+AGEING_LIMIT = 100
+CHASE_WEIGHT = 5
+
+
+class Rule(Value):
+    """A rule: what fits `when` (None: everything) goes to `queue`. `deadline` names the policy tried first (`none`: no
+    promise). `steps` are the needs tried in turn when an agent is chosen, as they stand in the file."""
+
+    id: str
+    when: Condition | None = None
+    queue: str
+    priority: int = 0
+    deadline: str = ""
+    tags: tuple[str, ...] = ()
+    steps: tuple[Mapping[str, Any], ...] = ()
+
+
+def route(rules: Sequence[Rule], default_queue: str, facts: Mapping[str, Any]) -> Routing:
+    """The first rule that fits; else the default queue, as rule `default`. The trace has one line a rule tried."""
+    trace = []
+    for rule in rules:
+        holds, why = (True, "") if rule.when is None else rule.when.test(facts)
+        if holds:
+            trace.append(f"rule {rule.id}: fits, queue {rule.queue}")
+            return Routing(
+                rule=rule.id,
+                queue=rule.queue,
+                priority=rule.priority,
+                deadline=rule.deadline,
+                tags=rule.tags,
+                trace=tuple(trace),
+            )
+        trace.append(f"rule {rule.id}: {why}")
+    trace.append(f"no rule fits: queue {default_queue}")
+    return Routing(rule="default", queue=default_queue, trace=tuple(trace))
