@@ -1,0 +1,210 @@
+"""How are transactions opened on SQLite and on PostgreSQL? `Database` gives `write()` and `read()`, each one `Tx`.
+
+SQLite: WAL, synchronous=FULL, one writer at a time. A writer queues at a turnstile (a lock file beside the database,
+released once inside), so that a busy daemon cannot starve a command. PostgreSQL: a small pool of psycopg connections
+with a time-out on idle transactions. Both run in plain threads; callers keep them off the event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from router.errors import ConfigurationError, Unreachable
+from router.store.statement import Tx
+
+__all__ = ["Database"]
+
+_WAL_LIMIT = 32 << 20
+_BUSY_MS = 20_000
+_PG_OPTIONS = "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=30000"
+
+
+class Database:
+    """One SQL database. `dialect` is `sqlite` or `postgresql`; `path` is the SQLite file, None for the others."""
+
+    def __init__(self, url: str, *, password: str | None = None) -> None:
+        self.url = _driver_url(url, password)
+        self.dialect = "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
+        database = self.url.database
+        self.path = Path(database) if self.dialect == "sqlite" and database and database != ":memory:" else None
+        self.engine = _engine(self.url, self.path)
+        self._turn = threading.RLock()
+        self._writer: Any = None
+        self._writer_pid = 0
+
+    @property
+    def in_memory(self) -> bool:
+        """Is this a SQLite database without a file?"""
+        return self.dialect == "sqlite" and self.path is None
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A transaction that may change the ledger; committed at the end, rolled back on any exception."""
+        with self._sqlite_write() if self.dialect == "sqlite" else self._transaction() as tx:
+            yield tx
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A transaction that only reads one consistent state. Keep it short: read long lists in pages."""
+        if self.in_memory:
+            with self._turn, self._transaction() as tx:
+                yield tx
+        else:
+            with self._transaction() as tx:
+                yield tx
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Tx]:
+        with self._reaching():
+            connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            if self.dialect == "sqlite":
+                cursor.execute("BEGIN")
+            yield Tx(cursor, self.dialect)
+            connection.commit()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                connection.rollback()
+            raise
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def _sqlite_write(self) -> Iterator[Tx]:
+        with self._turn:
+            connection = self._kept_writer()
+            cursor = connection.cursor()
+            with self._turnstile():
+                cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield Tx(cursor, self.dialect)
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+            self._checkpoint(cursor)
+
+    def _kept_writer(self) -> Any:
+        if self._writer is None or self._writer_pid != os.getpid():
+            with self._reaching():
+                self._writer = self.engine.raw_connection()
+            self._writer_pid = os.getpid()
+        return self._writer
+
+    @contextlib.contextmanager
+    def _turnstile(self) -> Iterator[None]:
+        if self.path is None:
+            yield
+            return
+        turnstile = os.open(f"{self.path}-turnstile", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(turnstile, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(turnstile)
+
+    def _checkpoint(self, cursor: Any) -> None:
+        if self.path is None:
+            return
+        try:
+            size = os.stat(f"{self.path}-wal").st_size
+        except FileNotFoundError:
+            return
+        if size > _WAL_LIMIT:
+            cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+            cursor.fetchall()
+
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as failure:
+            raise Unreachable(self.sentence(failure)) from failure
+        except Exception as failure:  # the driver's own errors are no SQLAlchemyErrors on a raw connection
+            if type(failure).__module__.partition(".")[0] not in ("sqlite3", "psycopg"):
+                raise
+            raise Unreachable(self.sentence(failure)) from failure
+
+    def sentence(self, failure: Exception) -> str:
+        """What an operator reads when the database cannot be opened."""
+        where = self.url.render_as_string(hide_password=True)
+        why = str(getattr(failure, "orig", failure)).strip().splitlines()
+        return f"The database {where} cannot be opened: {why[0] if why else type(failure).__name__}."
+
+    def close(self) -> None:
+        """Close all connections. Safe to call twice."""
+        if self._writer is not None:
+            with contextlib.suppress(Exception):
+                self._writer.close()
+            self._writer = None
+        self.engine.dispose()
+
+
+def _driver_url(url: str, password: str | None) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as failure:
+        raise ConfigurationError(
+            f"desk.database: {url!r} is no database address; right would be sqlite:///omnirouter.db "
+            "or postgresql://user@host/desk."
+        ) from failure
+    backend = parsed.get_backend_name()
+    if backend not in ("sqlite", "postgresql", "postgres"):
+        raise ConfigurationError(f"desk.database: {backend} is not supported; use sqlite:///FILE or postgresql://….")
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite")
+    if password is not None:
+        parsed = parsed.set(password=password)
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _engine(url: URL, path: Path | None) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_engine(
+                url,
+                poolclass=QueuePool,
+                pool_size=8,
+                max_overflow=8,
+                pool_pre_ping=True,
+                connect_args={"options": _PG_OPTIONS, "connect_timeout": 10},
+            )
+        except (NoSuchModuleError, ModuleNotFoundError) as failure:
+            raise ConfigurationError(
+                "desk.database: PostgreSQL needs the driver psycopg; install it with: pip install 'omnirouter[postgres]'."
+            ) from failure
+    engine = create_engine(
+        url,
+        **({"poolclass": StaticPool} if path is None else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": 12}),
+        connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `Database` says so
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={_BUSY_MS}",
+        "foreign_keys=ON",
+        "wal_autocheckpoint=4000",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

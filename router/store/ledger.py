@@ -1,0 +1,250 @@
+"""How is a batch decided exactly once? `Store.decide`: snapshot, decisions, effects and cursor in one transaction.
+
+The one concrete store of the ledger: open it on an address, decide batches, act for the desk (router.store.desk), read pages
+(router.store.queries). All methods are plain functions that block: callers keep them off the event loop.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy.exc import DBAPIError
+
+from router import schema, thread
+from router import tables as t
+from router.errors import LostOwnership
+from router.identity import handles_of
+from router.known import Known
+from router.model import Decision, DeskEvent, Message, Redelivery
+from router.pipeline import Prepared, decide_prepared, prepare
+from router.policy import Policy
+from router.store import recorded
+from router.store.bell import Bell
+from router.store.database import Database
+from router.store.effects import Effects, Event, LostUpdate, reserve
+from router.store.snapshot import MissedLock, Wants, load
+from router.store.statement import Statement, Tx
+
+__all__ = ["Advance", "Arrival", "Store"]
+
+_T = TypeVar("_T")
+_TRIES = 8
+_BLOCK = 500
+
+_advance = Statement(
+    update(t.positions)
+    .where(
+        t.positions.c.partition == bindparam("number"),
+        t.positions.c.position == bindparam("before"),
+        exists(
+            select(t.leases.c.duty).where(t.leases.c.duty == bindparam("duty"), t.leases.c.fence == bindparam("token"))
+        ),
+    )
+    .values(position=bindparam("after"), attempts=0, attempt_position=0)
+)
+_erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest == bindparam("key_digest")))
+_any_erased = Statement(select(t.tombstones.c.digest).limit(1))
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """A message or an event of the desk that arrived, with the (partition, position) of its raw, if it has one."""
+
+    what: Message | DeskEvent
+    received_at: datetime
+    raw: tuple[int, int] | None = None
+
+
+class Advance(msgspec.Struct, frozen=True, kw_only=True):
+    """Move a partition's cursor from `before` to `after`, under the lease's fencing token."""
+
+    partition: int
+    before: int
+    after: int
+    fence: int
+
+
+class Store:
+    """The ledger. `receivers` maps an event type to the addresses that are told of it (from the policy)."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self.database = database
+        self.policy = policy
+        self.bell = Bell(database)
+        self._numbers = (0, 0)
+        self._numbers_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, policy: Policy, *, url: str | None = None, create: bool = False) -> Store:
+        """Open (a fresh SQLite file: create) the ledger. Raises `Unreachable`, `SchemaMismatch`, `ConfigurationError`."""
+        database = Database(url or policy.database_url())
+        if database.path is not None:
+            _folder_of(database.path)
+        schema.ensure(database, partitions=policy.partitions, create=create)
+        return cls(database, policy)
+
+    def decide(
+        self, arrivals: Sequence[Arrival], now: datetime, *, advance: Advance | None = None, history: bool = False
+    ) -> list[Decision]:
+        """Decide a batch, in order, in one transaction with its effects and the partition's cursor; safe to repeat.
+
+        `now` is the desk's clock (for recorded history the caller passes message time). Raises `LostOwnership` when the
+        cursor or lease moved meanwhile; any other error means that nothing of the batch was written.
+        """
+        prepared = [
+            (a, prepare(a.what, self.policy) if isinstance(a.what, Message) else None) for a in arrivals
+        ]
+        return self.again(lambda tx: self._decide(tx, prepared, now, advance, history))
+
+    def _decide(
+        self,
+        tx: Tx,
+        arrivals: Sequence[tuple[Arrival, Prepared | None]],
+        now: datetime,
+        advance: Advance | None,
+        history: bool,
+    ) -> list[Decision]:
+        number = self.reserve_numbers(tx, len(arrivals))
+        wants = _wants(arrivals, now) | recorded.wants(tx, [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)])
+        known = load(tx, wants, number)
+        effects = Effects(known, history=history)
+        erased = self._erased_keys(tx, wants)
+        decisions: list[Decision] = []
+        for arrival, prepared in arrivals:
+            clock = max(now, arrival.what.sent_at if isinstance(arrival.what, Message) else arrival.what.at) if history else now
+            if prepared is None:
+                decision = recorded.apply(arrival, known, effects, self.policy, clock)
+            elif prepared.message.key in erased:
+                decision = Redelivery(key=prepared.message.key, number=0, conversation=0, channel=prepared.message.channel)
+            else:
+                decision = decide_prepared(prepared, known, self.policy, clock)
+            self._take(arrival, decision, known, effects)
+            decisions.append(decision)
+        effects.write(tx, now, self.receivers)
+        if advance is not None:
+            self._move(tx, advance)
+        self.bell.ring_in(tx, "outbox")
+        return decisions
+
+    def _take(self, arrival: Arrival, decision: Decision, known: Known, effects: Effects) -> None:
+        if isinstance(decision, Redelivery):
+            effects.redeliver(decision)
+            conversation = known.conversation(decision.conversation)
+            if conversation is not None and decision.channel not in conversation.channels:
+                widened = msgspec.structs.replace(conversation, channels=(*conversation.channels, decision.channel))
+                known.put(widened)
+                effects.change(widened)
+                effects.tell(
+                    Event(
+                        at=arrival.received_at, type="message.arrived_again", conversation=widened.number,
+                        message=decision.number, body={"channel": decision.channel},
+                    )
+                )  # fmt: skip
+            return
+        known.absorb(decision.message, decision)
+        effects.place(decision, arrival.raw)
+
+    def receivers(self, type_: str) -> tuple[str, ...]:
+        """The addresses that the policy tells of events of this type."""
+        return tuple(target.url for target in self.policy.events if not target.types or type_ in target.types)
+
+    def again(self, work: Callable[[Tx], _T]) -> _T:
+        """Run a whole transaction; once more when another node was faster, the connection broke or a deadlock was cut."""
+        for attempt in range(_TRIES):
+            try:
+                with self.database.write() as tx:
+                    done = work(tx)
+            except (LostUpdate, MissedLock):
+                if attempt == _TRIES - 1:
+                    raise
+                continue
+            except Exception as failure:
+                if attempt == _TRIES - 1 or not passing(failure):
+                    raise
+                continue
+            self.bell.ring()
+            return done
+        raise AssertionError("unreachable")
+
+    def reserve_numbers(self, tx: Tx, n: int) -> int:
+        """`n` fresh numbers in a row. On PostgreSQL they come from blocks, so that nodes never wait for each other."""
+        if self.database.dialect == "sqlite":
+            return reserve(tx, "number", n)
+        with self._numbers_lock:
+            low, high = self._numbers
+            if high - low < n:
+                size = max(n, _BLOCK)
+                with self.database.write() as own:
+                    low = reserve(own, "number", size)
+                high = low + size
+            self._numbers = (low + n, high)
+            return low
+
+    def _erased_keys(self, tx: Tx, wants: Wants) -> set[tuple[str, str]]:
+        if tx.one(_any_erased) is None:
+            return set()
+        return {key for key in wants.keys if tx.one(_erased, key_digest=recorded.tombstone(key)) is not None}
+
+    def _move(self, tx: Tx, advance: Advance) -> None:
+        moved = tx.run(
+            _advance,
+            number=advance.partition,
+            before=advance.before,
+            after=advance.after,
+            duty=f"partition:{advance.partition}",
+            token=advance.fence,
+        )
+        if moved != 1:
+            raise LostOwnership(f"Another node decides partition {advance.partition} now.")
+
+    def close(self) -> None:
+        """Close the database. Safe to call twice."""
+        self.database.close()
+
+
+def passing(failure: BaseException) -> bool:
+    """Is this a failure of the connection or of concurrency, which says nothing about the messages?"""
+    cause: BaseException | None = failure.orig if isinstance(failure, DBAPIError) else failure
+    family = type(cause).__module__.partition(".")[0]
+    name = type(cause).__name__
+    if family == "psycopg":
+        return name in _PASSING or "OperationalError" in {c.__name__ for c in type(cause).__mro__}
+    return family == "sqlite3" and name == "OperationalError" and "locked" in str(cause)
+
+
+_PASSING = {
+    "DeadlockDetected",
+    "SerializationFailure",
+    "UniqueViolation",
+    "LockNotAvailable",
+    "IdleInTransactionSessionTimeout",
+    "InternalError_",
+    "AdminShutdown",
+    "InterfaceError",
+}
+
+
+def _wants(arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime) -> Wants:
+    messages: list[Prepared] = [p for _, p in arrivals if p is not None]
+    return Wants(
+        keys=frozenset(k for p in messages for k in (p.message.key, *thread.parents(p.message), *_edited(p.message))),
+        threads=frozenset(k for p in messages for k in thread.keys(p.message)),
+        handles=frozenset(h for p in messages for h in handles_of(p.message)),
+        markers=frozenset(k for p in messages for k in p.markers),
+        since=min((p.message.sent_at for p in messages), default=now),
+    )
+
+
+def _edited(message: Message) -> Sequence[tuple[str, str]]:
+    return (message.key_of(message.edits),) if message.edits else ()
+
+
+def _folder_of(path: Path) -> None:
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+
+

@@ -1,0 +1,380 @@
+"""What does the ledger tell people? Exports, queues, one conversation, one explanation: plain dicts, read in pages.
+
+Field names and formats are those of the contract, section 4; instants are ISO 8601 in UTC with `Z`. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, and_, bindparam, or_, select
+
+from router import tables as t
+from router.deadline import Promises, clocks_at, from_json
+from router.errors import NotFound
+from router.model import Conversation
+from router.ref import ref_of
+from router.store.database import Database
+from router.store.rows import CONVERSATION_COLUMNS, conversation_of
+from router.store.statement import Statement, Tx, member
+from router.tables import instant
+
+__all__ = [
+    "contacts",
+    "conversation",
+    "conversations",
+    "deadlines",
+    "events",
+    "labels",
+    "links_of",
+    "messages",
+    "messages_of",
+    "message_number",
+    "waiting",
+]
+
+_PAGE = 500
+_decode = msgspec.json.Decoder().decode
+_M, _C = t.messages.c, t.conversations.c
+
+_MESSAGE_COLUMNS = (
+    _M.number, _M.channel, _M.external_id, _M.direction, _M.automatic, _M.handle, _M.contact, t.thread_keys.c.thread,
+    _M.conversation, _M.sent_at, _M.received_at, _M["class"], _M.issue_type, _M.confidence, _M.unsure, _C.tags, _M.flags,
+    _C.queue, _M.subject, _M.text, _M.own_text, _M.kind, _M.agent, _M.attachments, _M.edits,
+)  # fmt: skip
+_messages_from = (
+    select(*_MESSAGE_COLUMNS)
+    .join(t.conversations, _C.number == _M.conversation)
+    .outerjoin(
+        t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id)
+    )
+)
+_messages_page = Statement(
+    _messages_from.where(_M.number > bindparam("after"), _M.kind != "status").order_by(_M.number).limit(bindparam("rows"))
+)
+_messages_of = Statement(
+    _messages_from.where(member(_M.conversation, "numbers"), _M.kind != "status").order_by(_M.sent_at, _M.number)
+)
+_by_number: Select[Any] = select(*CONVERSATION_COLUMNS)
+_conversations_page = Statement(
+    _by_number.where(_C.number > bindparam("after")).order_by(_C.number).limit(bindparam("rows"))
+)
+_conversation = Statement(_by_number.where(_C.number == bindparam("number")))
+_absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number")))
+_merged = Statement(select(_C.number, _C.merged_into).where(_C.merged_into != 0))
+_waiting = Statement(
+    _by_number.where(
+        _C.status.in_(("open", "pending", "on_hold")), _C.merged_into == 0, _C.number > bindparam("after")
+    )
+    .order_by(_C.number)
+    .limit(bindparam("rows"))
+)
+_links = Statement(
+    select(t.links.c.conversation, t.links.c.other, t.links.c.reason, t.links.c.score, t.links.c.by).where(
+        t.links.c.undone.is_(False), or_(member(t.links.c.conversation, "numbers"), member(t.links.c.other, "others"))
+    )
+)
+_contacts_page = Statement(
+    select(
+        t.contacts.c.number, t.contacts.c.name, t.contacts.c.verified, t.contacts.c.attributes, t.contacts.c.language,
+        t.contacts.c.blocked, t.contacts.c.created_at,
+    )
+    .where(t.contacts.c.number > bindparam("after"), t.contacts.c.joined_into == 0)
+    .order_by(t.contacts.c.number)
+    .limit(bindparam("rows"))
+)  # fmt: skip
+_handles = Statement(
+    select(t.handles.c.contact, t.handles.c.scope, t.handles.c.address, t.handles.c.evidence, t.handles.c.closed).where(
+        member(t.handles.c.contact, "numbers")
+    )
+)
+_events_page = Statement(
+    select(t.events).where(t.events.c.seq > bindparam("after")).order_by(t.events.c.seq).limit(bindparam("rows"))
+)
+_events_of = Statement(
+    select(t.events).where(member(t.events.c.conversation, "numbers")).order_by(t.events.c.seq)
+)
+_joined = Statement(select(t.contacts.c.number, t.contacts.c.joined_into).where(t.contacts.c.joined_into != 0))
+_message_number = Statement(select(_M.number, _M.conversation).where(_M.number == bindparam("number")))
+_message_by_id = Statement(
+    select(_M.number, _M.conversation).where(or_(_M.external_id == bindparam("id"), _M.provider_id == bindparam("id")))
+)
+_decision = Statement(select(t.decisions).where(t.decisions.c.message == bindparam("number")))
+_labels_page = Statement(
+    select(t.labels.c.message, t.labels.c.issue_type, t.labels.c.by, t.labels.c.at, _M.text, _M.own_text, _M.language)
+    .join(t.messages, _M.number == t.labels.c.message)
+    .where(t.labels.c.message > bindparam("after"))
+    .order_by(t.labels.c.message)
+    .limit(bindparam("rows"))
+)
+
+
+def utc(at: datetime | None) -> str | None:
+    """ISO 8601 in UTC with `Z`, or None."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _stamp(value: int | None) -> str | None:
+    return None if value is None else utc(instant(value))
+
+
+def _pages(database: Database, statement: Statement, page: int = _PAGE) -> Iterator[list[tuple[Any, ...]]]:
+    """Pages of rows whose first column is the key they are ordered by; no transaction outlives a page."""
+    after = -1
+    while True:
+        with database.read() as tx:
+            rows = tx.rows(statement, after=after, rows=page)
+        if not rows:
+            return
+        yield rows
+        after = rows[-1][0]
+
+
+def _roots(database: Database, statement: Statement) -> dict[int, int]:
+    with database.read() as tx:
+        into = dict(tx.rows(statement))
+    return {number: _root(number, into) for number in into}
+
+
+def _root(number: int, into: Mapping[int, int]) -> int:
+    while number in into:
+        number = into[number]
+    return number
+
+
+def messages(database: Database, *, raw: bool = False) -> Iterator[dict[str, Any]]:
+    """All messages, oldest first. `raw` adds the full text with quotes and signature."""
+    merged, joined = _roots(database, _merged), _roots(database, _joined)
+    for page in _pages(database, _messages_page):
+        for row in page:
+            yield _message(row, merged, joined, raw=raw)
+
+
+def _message(
+    row: Sequence[Any], merged: Mapping[int, int], joined: Mapping[int, int], *, raw: bool = False
+) -> dict[str, Any]:
+    shown = {
+        "id": row[0],
+        "channel": row[1],
+        "external_id": row[2],
+        "direction": row[3],
+        "automatic": bool(row[4]),
+        "sender": row[5],
+        "contact": joined.get(row[6], row[6]),
+        "thread": row[7],
+        "conversation": merged.get(row[8], row[8]),
+        "sent_at": _stamp(row[9]),
+        "received_at": _stamp(row[10]),
+        "class": row[11] or None,
+        "issue_type": row[12],
+        "confidence": round(row[13], 4),
+        "unsure": bool(row[14]),
+        "tags": _decode(row[15]),
+        "flags": _decode(row[16]),
+        "queue": row[17],
+        "subject": row[18],
+        "text": row[19] if row[20] is None else row[20],
+        "kind": row[21],
+        "agent": row[22] or None,
+        "attachments": _decode(row[23]),
+        "edits": row[24] or None,
+    }
+    if raw:
+        shown["full_text"] = row[19]
+    return shown
+
+
+def conversations(database: Database, promises: Promises, now: datetime) -> Iterator[dict[str, Any]]:
+    """All conversations that were not merged away, oldest first."""
+    for page in _pages(database, _conversations_page):
+        found = [conversation_of(row) for row in page]
+        with database.read() as tx:
+            links = links_of(tx, [c.number for c in found])
+        for c in found:
+            if not c.merged_into:
+                yield shown_conversation(c, promises, now, links.get(c.number, []))
+
+
+def shown_conversation(
+    c: Conversation, promises: Promises, now: datetime, links: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A conversation as the outside sees it."""
+    states = clocks_at(from_json(c.clocks), promises, now)
+    return {
+        "id": c.number,
+        "ref": ref_of(c.number),
+        "contact": c.contact,
+        "status": c.status.value,
+        "queue": c.queue,
+        "priority": c.priority,
+        "issue_type": c.issue_type,
+        "unsure": c.unsure,
+        "tags": list(c.tags),
+        "flags": list(c.flags),
+        "language": c.language,
+        "holder": c.holder or None,
+        "channels": list(c.channels),
+        "first_message_at": utc(c.opened_at),
+        "last_message_at": utc(c.last_message_at),
+        "waiting_since": utc(c.waiting_since),
+        "chases": c.chases,
+        "next_due": utc(min((s.due_at for s in states if s.state == "running" and s.due_at), default=None)),
+        "breached": any(s.breached_at is not None for s in states),
+        "messages": c.messages,
+        "links": list(links),
+    }
+
+
+def links_of(tx: Tx, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """The links of each conversation, seen from both sides."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for one, other, reason, score, by in tx.rows(_links, numbers=list(numbers), others=list(numbers)):
+        for here, there in ((one, other), (other, one)):
+            shown = {"conversation": there, "ref": ref_of(there), "reason": reason, "score": round(score, 3), "by": by}
+            found.setdefault(here, []).append(shown)
+    return found
+
+
+def deadlines(database: Database, promises: Promises, now: datetime) -> Iterator[dict[str, Any]]:
+    """All clocks of all conversations, running and ended, as they stand at `now`."""
+    for page in _pages(database, _conversations_page):
+        for c in map(conversation_of, page):
+            yield from clock_rows(c, promises, now)
+
+
+def clock_rows(c: Conversation, promises: Promises, now: datetime) -> Iterator[dict[str, Any]]:
+    """The clocks of one conversation at `now`."""
+    for clock in clocks_at(from_json(c.clocks), promises, now):
+        yield {
+            "conversation": c.number,
+            "metric": clock.metric,
+            "cycle": clock.cycle,
+            "started_at": utc(clock.started_at),
+            "due_at": utc(clock.due_at),
+            "state": clock.state,
+            "ended_at": utc(clock.ended_at),
+            "policy": clock.policy,
+            "schedule": clock.schedule,
+            "paused_seconds": clock.paused_seconds,
+            "breached_at": utc(clock.breached_at),
+            "provisional": clock.provisional,
+        }
+
+
+def contacts(database: Database) -> Iterator[dict[str, Any]]:
+    """All contacts that were not joined into another, with their handles."""
+    for page in _pages(database, _contacts_page):
+        with database.read() as tx:
+            handles: dict[int, list[dict[str, Any]]] = {}
+            for contact, scope, address, evidence, closed in tx.rows(_handles, numbers=[row[0] for row in page]):
+                shown = {"scope": scope, "address": address, "evidence": evidence, "closed": bool(closed)}
+                handles.setdefault(contact, []).append(shown)
+        for row in page:
+            yield {
+                "id": row[0],
+                "name": row[1],
+                "verified": _decode(row[2]),
+                "attributes": _decode(row[3]),
+                "language": row[4],
+                "blocked": bool(row[5]),
+                "created_at": _stamp(row[6]),
+                "handles": handles.get(row[0], []),
+            }
+
+
+def events(database: Database) -> Iterator[dict[str, Any]]:
+    """All events, in the order of `seq`."""
+    for page in _pages(database, _events_page):
+        yield from map(shown_event, page)
+
+
+def shown_event(row: Sequence[Any]) -> dict[str, Any]:
+    """An event as the outside sees it; `history` marks one of recorded messages, which told nobody."""
+    seq, at, type_, number, message, body, history = row
+    shown = {
+        "seq": seq,
+        "at": _stamp(at),
+        "type": type_,
+        "conversation": number,
+        "message": message or None,
+        "data": _decode(body),
+    }
+    if history:
+        shown["history"] = True
+    return shown
+
+
+def labels(database: Database) -> Iterator[dict[str, Any]]:
+    """What people retagged: training lines for `omnirouter train`."""
+    for page in _pages(database, _labels_page):
+        for number, issue_type, by, at, full, own, language in page:
+            text = full if own is None else own
+            yield {"id": number, "text": text, "label": issue_type, "by": by, "at": _stamp(at), "lang": language}
+
+
+def waiting(database: Database) -> list[Conversation]:
+    """All conversations in work; the caller orders them (`router.route.working_order`)."""
+    return [conversation_of(row) for page in _pages(database, _waiting) for row in page]
+
+
+def conversation(tx: Tx, number: int) -> Conversation:
+    """The conversation of this number, or the one it was merged into. Raises `NotFound`."""
+    row = tx.one(_conversation, number=number)
+    if row is None:
+        raise NotFound(f"There is no conversation {number} ({ref_of(number)}).")
+    found = conversation_of(row)
+    return conversation(tx, found.merged_into) if found.merged_into else found
+
+
+def family(tx: Tx, number: int) -> list[int]:
+    """A conversation and all that were merged into it."""
+    numbers, todo = [number], [number]
+    while todo:
+        further = [row[0] for row in tx.rows(_absorbed_by, number=todo.pop())]
+        numbers += further
+        todo += further
+    return numbers
+
+
+def messages_of(database: Database, number: int) -> list[dict[str, Any]]:
+    """The messages of a conversation over all its channels, by time."""
+    merged, joined = _roots(database, _merged), _roots(database, _joined)
+    with database.read() as tx:
+        rows = tx.rows(_messages_of, numbers=family(tx, number))
+    return [_message(row, merged, joined, raw=True) for row in rows]
+
+
+def events_of(database: Database, number: int) -> list[dict[str, Any]]:
+    """The events of a conversation and of those merged into it."""
+    with database.read() as tx:
+        rows = tx.rows(_events_of, numbers=family(tx, number))
+    return [shown_event(row) for row in rows]
+
+
+def message_number(tx: Tx, text: str) -> tuple[int, int] | None:
+    """(message, conversation) of a message named by its number or by the provider's id; None when there is none."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        found = tx.one(_message_number, number=int(text))
+        if found is not None:
+            return found[0], found[1]
+    rows = tx.rows(_message_by_id, id=text)
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def decision(tx: Tx, number: int) -> dict[str, Any] | None:
+    """Why a message went where it went: method, score, candidates, tagging, routing, trace."""
+    row = tx.one(_decision, number=number)
+    if row is None:
+        return None
+    return {
+        "method": row[1],
+        "score": round(row[2], 4),
+        "candidates": _decode(row[3]),
+        "tagging": _decode(row[4]),
+        "routing": _decode(row[5]),
+        "trace": _decode(row[6]),
+        "policy_version": row[7],
+    }

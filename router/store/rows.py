@@ -1,0 +1,252 @@
+"""How does a value of the model look as a row, and back? Plain mappings between `router.model` and `router.tables`.
+
+Instants become microseconds, tuples and mappings JSON text; nothing here talks to a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from router import tables
+from router.model import Contact, Conversation, Handle, KnownMessage, Placement, Status
+from router.store.statement import as_json
+from router.tables import instant, micros
+
+__all__ = [
+    "CONTACT_COLUMNS",
+    "CONVERSATION_COLUMNS",
+    "KNOWN_COLUMNS",
+    "contact_of",
+    "contact_row",
+    "conversation_of",
+    "conversation_row",
+    "decision_row",
+    "known_of",
+    "maybe_instant",
+    "maybe_micros",
+    "message_row",
+]
+
+_decode = msgspec.json.Decoder().decode
+_handles = msgspec.json.Decoder(tuple[Handle, ...]).decode
+_words = msgspec.json.Decoder(tuple[str, ...]).decode
+_numbers = msgspec.json.Decoder(tuple[int, ...]).decode
+
+CONVERSATION_COLUMNS = tuple(tables.conversations.columns)
+CONTACT_COLUMNS = tuple(
+    tables.contacts.c[name]
+    for name in ("number", "name", "verified", "attributes", "language", "blocked", "joined_into")
+)
+KNOWN_COLUMNS = tuple(
+    tables.messages.c[name]
+    for name in (
+        "realm", "external_id", "number", "conversation", "contact", "thread", "digest", "direction", "channel",
+        "handle", "sent_at", "automatic", "edits",
+    )
+)  # fmt: skip
+
+
+def maybe_micros(at: datetime | None) -> int | None:
+    """Microseconds, or None."""
+    return None if at is None else micros(at)
+
+
+def maybe_instant(value: int | None) -> datetime | None:
+    """An aware UTC datetime, or None."""
+    return None if value is None else instant(value)
+
+
+def _compact(value: Sequence[Any] | Mapping[str, Any], empty: str) -> str:
+    return as_json(value) if value else empty
+
+
+def conversation_row(c: Conversation) -> dict[str, Any]:
+    """The row of a conversation's state."""
+    return {
+        "number": c.number,
+        "contact": c.contact,
+        "status": c.status.value,
+        "opened_at": micros(c.opened_at),
+        "last_message_at": micros(c.last_message_at),
+        "last_in_at": maybe_micros(c.last_in_at),
+        "last_out_at": maybe_micros(c.last_out_at),
+        "solved_at": maybe_micros(c.solved_at),
+        "closed_at": maybe_micros(c.closed_at),
+        "waiting_since": maybe_micros(c.waiting_since),
+        "chases": c.chases,
+        "messages": c.messages,
+        "subject": c.subject,
+        "issue_type": c.issue_type,
+        "confidence": c.confidence,
+        "unsure": c.unsure,
+        "type_by": c.type_by,
+        "language": c.language,
+        "tags": _compact(c.tags, "[]"),
+        "flags": _compact(c.flags, "[]"),
+        "channels": _compact(c.channels, "[]"),
+        "threads": _compact(c.threads, "[]"),
+        "participants": _compact(c.participants, "[]"),
+        "queue": c.queue,
+        "priority": c.priority,
+        "rule": c.rule,
+        "deadline_policy": c.deadline_policy,
+        "pinned": c.pinned,
+        "holder": c.holder,
+        "matter": _compact(c.matter, "{}"),
+        "clocks": _compact(c.clocks, "{}"),
+        "next_due": maybe_micros(c.next_due),
+        "next_wake_at": maybe_micros(c.next_wake_at),
+        "breached": c.breached,
+        "merged_into": c.merged_into,
+        "seq": c.seq,
+        "version": c.version + 1,
+    }
+
+
+def conversation_of(row: Sequence[Any]) -> Conversation:
+    """The state that a row of `CONVERSATION_COLUMNS` holds."""
+    r = iter(row)
+    return Conversation(
+        number=next(r),
+        contact=next(r),
+        status=Status(next(r)),
+        opened_at=instant(next(r)),
+        last_message_at=instant(next(r)),
+        last_in_at=maybe_instant(next(r)),
+        last_out_at=maybe_instant(next(r)),
+        solved_at=maybe_instant(next(r)),
+        closed_at=maybe_instant(next(r)),
+        waiting_since=maybe_instant(next(r)),
+        chases=next(r),
+        messages=next(r),
+        subject=next(r),
+        issue_type=next(r),
+        confidence=next(r),
+        unsure=bool(next(r)),
+        type_by=next(r),
+        language=next(r),
+        tags=_words(next(r)),
+        flags=_words(next(r)),
+        channels=_words(next(r)),
+        threads=_numbers(next(r)),
+        participants=_handles(next(r)),
+        queue=next(r),
+        priority=next(r),
+        rule=next(r),
+        deadline_policy=next(r),
+        pinned=bool(next(r)),
+        holder=next(r),
+        matter=_decode(next(r)),
+        clocks=_decode(next(r)),
+        next_due=maybe_instant(next(r)),
+        next_wake_at=maybe_instant(next(r)),
+        breached=bool(next(r)),
+        merged_into=next(r),
+        seq=next(r),
+        version=next(r),
+    )
+
+
+def contact_row(c: Contact, created_at: datetime) -> dict[str, Any]:
+    """The row of a contact."""
+    return {
+        "number": c.number,
+        "name": c.name,
+        "verified": _compact(c.verified, "{}"),
+        "attributes": _compact(c.attributes, "{}"),
+        "language": c.language,
+        "blocked": c.blocked,
+        "joined_into": 0,
+        "created_at": micros(created_at),
+    }
+
+
+def contact_of(row: Sequence[Any]) -> Contact:
+    """The contact that a row of `CONTACT_COLUMNS` holds."""
+    return Contact(
+        number=row[0],
+        name=row[1],
+        verified=_decode(row[2]),
+        attributes=_decode(row[3]),
+        language=row[4],
+        blocked=bool(row[5]),
+    )
+
+
+def known_of(row: Sequence[Any]) -> KnownMessage:
+    """What the decision may know of the message in a row of `KNOWN_COLUMNS`."""
+    return KnownMessage(
+        number=row[2],
+        conversation=row[3],
+        contact=row[4],
+        thread=row[5],
+        digest=row[6],
+        direction=row[7],
+        channel=row[8],
+        handle=row[9],
+        sent_at=instant(row[10]),
+        automatic=bool(row[11]),
+    )
+
+
+def message_row(p: Placement, raw: tuple[int, int] | None, history: bool) -> dict[str, Any]:
+    """The row of a placed message."""
+    m, realm = p.message, p.key[0]
+    return {
+        "number": p.number,
+        "realm": realm,
+        "external_id": p.key[1],
+        "provider_id": None if m.realm else m.external_id,
+        "conversation": p.conversation.number,
+        "contact": p.contact.number,
+        "thread": p.thread,
+        "direction": m.direction.value,
+        "automatic": m.automatic,
+        "class": p.class_.value if p.class_ else "",
+        "kind": m.kind,
+        "channel": m.channel,
+        "handle": m.sender.handle,
+        "sender_name": m.sender.name,
+        "agent": m.agent,
+        "sent_at": micros(m.sent_at),
+        "received_at": micros(p.received_at),
+        "subject": p.subject,
+        "text": p.text,
+        "own_text": None if p.own_text == p.text else p.own_text,
+        "digest": p.digest,
+        "edits": m.key_of(m.edits)[1] if m.edits else "",
+        "issue_type": p.tagging.issue_type,
+        "confidence": p.tagging.confidence,
+        "unsure": p.tagging.unsure,
+        "language": p.tagging.language,
+        "flags": _compact(p.flags, "[]"),
+        "attachments": as_json(_attachments(p)) if m.attachments else "[]",
+        "raw_partition": raw[0] if raw else None,
+        "raw_position": raw[1] if raw else None,
+        "history": history,
+    }
+
+
+def _attachments(p: Placement) -> list[dict[str, Any]]:
+    return [
+        {"name": a.name, "type": a.type, "url": a.url, "size": a.size, "sha256": a.sha256}
+        for a in p.message.attachments
+    ]
+
+
+def decision_row(p: Placement) -> dict[str, Any]:
+    """The row that explains a placement."""
+    return {
+        "message": p.number,
+        "method": p.method,
+        "score": p.score,
+        "candidates": _compact(p.candidates, "[]"),
+        "tagging": as_json(p.tagging),
+        "routing": as_json(p.routing) if p.routing else "{}",
+        "trace": _compact(p.trace, "[]"),
+        "policy_version": p.policy_version,
+    }
+

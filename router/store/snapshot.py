@@ -1,0 +1,240 @@
+"""What does the ledger know that bears on these messages? A few queries for a whole batch fill one `Known`.
+
+In: what the messages `want` (keys, threads, handles, markers). Out: the snapshot; on PostgreSQL every contact in it is
+locked (`lock_contacts`), after advisory locks on what may be new, so two nodes never decide for one person at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import xxhash
+from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy.sql import text as sql_text
+
+from router import tables as t
+from router.known import Known
+from router.model import Handle, Key, Link, Marker, Value
+from router.store.rows import (
+    CONTACT_COLUMNS,
+    CONVERSATION_COLUMNS,
+    KNOWN_COLUMNS,
+    contact_of,
+    conversation_of,
+    known_of,
+)
+from router.store.statement import Statement, Tx, member
+from router.tables import instant, micros
+
+__all__ = ["MissedLock", "Wants", "load"]
+
+_REACH = timedelta(days=400)
+_PER_CONTACT = 40
+_PER_MARKER = 24
+#: Markers by which a message may join another contact's conversation, so that contact is locked too.
+_JOINING = ("order:", "hash:", "account:")
+
+_Grouped: TypeAlias = Mapping[str, list[str]]
+
+
+class MissedLock(Exception):
+    """A contact appeared that this transaction has not locked: begin again."""
+
+
+class Wants(Value):
+    """What a batch of messages needs to know: message keys, thread keys, handles, marker keys, and from when on."""
+
+    keys: frozenset[Key] = frozenset()
+    threads: frozenset[Key] = frozenset()
+    handles: frozenset[Handle] = frozenset()
+    markers: frozenset[str] = frozenset()
+    since: datetime | None = None
+
+
+_messages_by_id = Statement(
+    select(*KNOWN_COLUMNS).where(t.messages.c.realm == bindparam("realm"), member(t.messages.c.external_id, "ids"))
+)
+_messages_reused = Statement(
+    select(*KNOWN_COLUMNS).where(
+        t.messages.c.realm == bindparam("realm"),
+        t.messages.c.external_id >= bindparam("low"),
+        t.messages.c.external_id < bindparam("high"),
+    )
+)
+_messages_editing = Statement(
+    select(*KNOWN_COLUMNS).where(
+        t.messages.c.realm == bindparam("realm"), t.messages.c.edits != "", member(t.messages.c.edits, "ids")
+    )
+)
+_threads = Statement(
+    select(t.thread_keys.c.key, t.thread_keys.c.thread).where(
+        t.thread_keys.c.realm == bindparam("realm"), member(t.thread_keys.c.key, "ids")
+    )
+)
+_handles = Statement(
+    select(t.handles.c.address, t.handles.c.contact).where(
+        t.handles.c.scope == bindparam("scope"), member(t.handles.c.address, "ids")
+    )
+)
+_handles_of_contacts = Statement(
+    select(t.handles.c.scope, t.handles.c.address, t.handles.c.contact).where(member(t.handles.c.contact, "numbers"))
+)
+_contacts = Statement(select(*CONTACT_COLUMNS).where(member(t.contacts.c.number, "numbers")))
+_contacts_locked = Statement(
+    select(*CONTACT_COLUMNS)
+    .where(member(t.contacts.c.number, "numbers"))
+    .order_by(t.contacts.c.number)
+    .with_for_update(key_share=True)
+)
+_conversations = Statement(select(*CONVERSATION_COLUMNS).where(member(t.conversations.c.number, "numbers")))
+_recent = (
+    select(
+        t.conversations.c.number,
+        func.row_number()
+        .over(partition_by=t.conversations.c.contact, order_by=t.conversations.c.last_message_at.desc())
+        .label("place"),
+    )
+    .where(
+        member(t.conversations.c.contact, "contacts"),
+        t.conversations.c.merged_into == 0,
+        or_(t.conversations.c.status != "closed", t.conversations.c.last_message_at >= bindparam("since")),
+    )
+    .subquery()
+)
+_conversations_of_contacts = Statement(
+    select(*CONVERSATION_COLUMNS)
+    .join(_recent, _recent.c.number == t.conversations.c.number)
+    .where(_recent.c.place <= _PER_CONTACT)
+)
+_marked = (
+    select(
+        t.markers.c.key,
+        t.markers.c.conversation,
+        t.markers.c.contact,
+        t.markers.c.at,
+        func.row_number().over(partition_by=t.markers.c.key, order_by=t.markers.c.at.desc()).label("place"),
+    )
+    .where(member(t.markers.c.key, "ids"))
+    .subquery()
+)
+_markers = Statement(
+    select(_marked.c.key, _marked.c.conversation, _marked.c.contact, _marked.c.at)
+    .where(_marked.c.place <= _PER_MARKER)
+    .order_by(_marked.c.at)
+)
+_links = Statement(
+    select(t.links.c.conversation, t.links.c.other, t.links.c.reason, t.links.c.score).where(
+        member(t.links.c.conversation, "numbers"), t.links.c.undone.is_(False)
+    )
+)
+_advise = Statement(sql_text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"))
+
+
+def load(tx: Tx, wants: Wants, number: int) -> Known:
+    """Fill a snapshot for these wants. Raises `MissedLock` on PostgreSQL when the contacts moved meanwhile."""
+    if tx.dialect == "postgresql":
+        tx.rows(_advise, keys=_lock_keys(wants))
+    known = Known(number)
+    _load_messages(tx, wants.keys, known)
+    _load_threads(tx, wants.threads, known)
+    marked = _load_markers(tx, wants.markers, known)
+    _load_handles(tx, wants.handles, known)
+    named = {m.contact for m in known.messages.values()} | set(known.handles.values())
+    named |= {m.contact for key, group in known.markers.items() if key.startswith(_JOINING) for m in group}
+    _load_contacts(tx, named, known, locked=True)
+    if tx.dialect == "postgresql":
+        _load_handles(tx, wants.handles, known)
+        if not set(known.handles.values()) <= set(known.contacts) | set(known.joined):
+            raise MissedLock
+    _load_conversations(tx, wants, known, {m.conversation for m in known.messages.values()} | marked)
+    return known
+
+
+def _lock_keys(wants: Wants) -> list[int]:
+    names = (f"{kind}\0{a}\0{b}" for kind, group in (("h", wants.handles), ("m", wants.keys)) for a, b in group)
+    return sorted({xxhash.xxh64_intdigest(name) >> 1 for name in names})
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> _Grouped:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for scope, value in pairs:
+        groups[scope].append(value)
+    return groups
+
+
+def _load_messages(tx: Tx, keys: Collection[Key], known: Known) -> None:
+    for realm, ids in _grouped(keys).items():
+        for row in tx.rows(_messages_by_id, realm=realm, ids=ids):
+            known.messages[(row[0], row[1])] = known_of(row)
+        for row in tx.rows(_messages_editing, realm=realm, ids=ids):
+            known.edited_by[(realm, row[12])] = known_of(row)
+    for realm, external_id in list(known.messages):
+        for row in tx.rows(_messages_reused, realm=realm, low=f"{external_id}~", high=f"{external_id}~g"):
+            known.messages[(row[0], row[1])] = known_of(row)
+
+
+def _load_threads(tx: Tx, keys: Collection[Key], known: Known) -> None:
+    for realm, ids in _grouped(keys).items():
+        for key, thread in tx.rows(_threads, realm=realm, ids=ids):
+            known.threads[(realm, key)] = thread
+
+
+def _load_markers(tx: Tx, keys: Collection[str], known: Known) -> set[int]:
+    if not keys:
+        return set()
+    for key, conversation, contact, at in tx.rows(_markers, ids=list(keys)):
+        known.markers.setdefault(key, []).append(
+            Marker(key=key, conversation=conversation, contact=contact, at=instant(at))
+        )
+    return {m.conversation for group in known.markers.values() for m in group}
+
+
+def _load_handles(tx: Tx, handles: Collection[Handle], known: Known) -> None:
+    for scope, addresses in _grouped(handles).items():
+        for address, contact in tx.rows(_handles, scope=scope, ids=addresses):
+            known.handles[(scope, address)] = contact
+
+
+def _load_contacts(tx: Tx, numbers: Collection[int], known: Known, *, locked: bool) -> None:
+    todo = set(numbers) - set(known.contacts) - set(known.joined)
+    statement = _contacts_locked if locked and tx.dialect == "postgresql" else _contacts
+    while todo:
+        further: set[int] = set()
+        for row in tx.rows(statement, numbers=sorted(todo)):
+            known.contacts[row[0]] = contact_of(row)
+            if row[6]:
+                known.joined[row[0]] = row[6]
+                further.add(row[6])
+        todo = further - set(known.contacts)
+
+
+def _load_conversations(tx: Tx, wants: Wants, known: Known, numbers: Collection[int]) -> None:
+    mine = {known.owner(c) for c in known.contacts}
+    since = wants.since or instant(0)
+    if mine:
+        floor = max(0, micros(since) - int(_REACH.total_seconds() * 1e6))
+        for row in tx.rows(_conversations_of_contacts, contacts=sorted(mine), since=floor):
+            known.put(conversation_of(row))
+    todo = set(numbers) - set(known.conversations)
+    while todo:
+        further: set[int] = set()
+        for row in tx.rows(_conversations, numbers=sorted(todo)):
+            found = conversation_of(row)
+            known.put(found)
+            if found.merged_into:
+                known.merged[found.number] = found.merged_into
+                further.add(found.merged_into)
+        todo = further - set(known.conversations)
+    _load_contacts(tx, {c.contact for c in known.conversations.values()}, known, locked=False)
+    if known.conversations:
+        for conversation, other, reason, score in tx.rows(_links, numbers=sorted(known.conversations)):
+            known.links.setdefault(conversation, []).append(Link(conversation=other, reason=reason, score=score))
+
+
+def handles_of_contacts(tx: Tx, contacts: Collection[int]) -> list[tuple[str, str, int]]:
+    """The handles (scope, address, contact) of these contacts."""
+    found: list[Any] = tx.rows(_handles_of_contacts, numbers=sorted(contacts))
+    return found

@@ -1,0 +1,141 @@
+"""How does a Core statement become fast? Compiled once a dialect, then run as text on the driver's own cursor.
+
+Statements are built at import from `router.tables`; values travel as plain driver values (instants as microseconds, JSON
+as text). A list travels as one parameter: `member(column, name)` is `json_each` on SQLite and `= ANY` on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, ColumnElement, Table, Text, any_, bindparam, column, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import insert as insert_into
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import NullType
+
+__all__ = ["Statement", "Tx", "as_json", "insert", "insert_into", "member", "upsert"]
+
+_DIALECTS: Mapping[str, Any] = {
+    "sqlite": sqlite.dialect(paramstyle="named"),
+    "postgresql": postgresql.psycopg.dialect(paramstyle="pyformat"),
+}
+_encoder = msgspec.json.Encoder()
+
+
+def as_json(value: Any) -> str:
+    """JSON text of a value, as the ledger's JSON columns hold it."""
+    return _encoder.encode(value).decode()
+
+
+class member(ColumnElement[Any]):  # noqa: N801  (reads like a Core function)
+    """`column` is among the values of the list parameter `name`."""
+
+    inherit_cache = False
+    type = NullType()  # not Boolean: SQLite would compare with 1
+
+    def __init__(self, what: ColumnElement[Any], name: str) -> None:
+        self.what, self.name = what, name
+
+
+@compiles(member, "sqlite")
+def _member_sqlite(element: member, compiler: SQLCompiler, **kw: Any) -> str:
+    values = func.json_each(bindparam(element.name, type_=Text)).table_valued(column("value"))
+    return str(compiler.process(element.what.in_(select(values.c.value)), **kw))
+
+
+@compiles(member, "postgresql")
+def _member_postgresql(element: member, compiler: SQLCompiler, **kw: Any) -> str:
+    kind = BigInteger() if isinstance(element.what.type, BigInteger) else element.what.type
+    return str(compiler.process(element.what == any_(bindparam(element.name, type_=postgresql.ARRAY(kind))), **kw))
+
+
+class Statement:
+    """A Core statement that runs as text. Parameters are those of its `bindparam`s; lists are those of `member`."""
+
+    __slots__ = ("_core", "_texts")
+
+    def __init__(self, core: Any) -> None:
+        self._core = core
+        self._texts: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def text(self, dialect: str) -> tuple[str, dict[str, Any]]:
+        """The SQL of a dialect and the values of its constants."""
+        known = self._texts.get(dialect)
+        if known is None:
+            compiled = self._core.compile(dialect=_DIALECTS[dialect])
+            constants = {name: value for name, value in compiled.params.items() if value is not None}
+            known = self._texts[dialect] = (str(compiled), constants)
+        return known
+
+
+def insert(table: Table, *, unless_there: bool = False) -> Statement:
+    """Insert whole rows of a table; columns that the database numbers itself are left out."""
+    names = [c.name for c in table.columns if not _serial(table, c.name)]
+    core = insert_into(table).values({name: bindparam(name, type_=table.c[name].type) for name in names})
+    return Statement(core.on_conflict_do_nothing() if unless_there else core)
+
+
+def upsert(table: Table) -> Statement:
+    """Insert whole rows, or replace what stands under the same primary key."""
+    names = [c.name for c in table.columns]
+    core = insert_into(table).values({name: bindparam(name, type_=table.c[name].type) for name in names})
+    keys = [c.name for c in table.primary_key.columns]
+    changes = {name: core.excluded[name] for name in names if name not in keys}
+    return Statement(core.on_conflict_do_update(index_elements=keys, set_=changes))
+
+
+def _serial(table: Table, name: str) -> bool:
+    return table.autoincrement_column is not None and table.autoincrement_column.name == name
+
+
+class Tx:
+    """One transaction on one driver cursor: `rows`, `one`, `run`, `many`."""
+
+    __slots__ = ("_cursor", "dialect")
+
+    def __init__(self, cursor: Any, dialect: str) -> None:
+        self._cursor = cursor
+        self.dialect = dialect
+
+    def rows(self, statement: Statement, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query (or of a RETURNING)."""
+        self._execute(statement, values)
+        found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return found
+
+    def one(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        self._execute(statement, values)
+        found: tuple[Any, ...] | None = self._cursor.fetchone()
+        return found
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Run a change; the number of rows it met."""
+        self._execute(statement, values)
+        return int(self._cursor.rowcount)
+
+    def many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run a change for each row, as one executemany; the number of rows it met in all."""
+        if not rows:
+            return 0
+        sql, constants = statement.text(self.dialect)
+        self._cursor.executemany(sql, [{**constants, **row} for row in rows] if constants else rows)
+        return int(self._cursor.rowcount)
+
+    def _execute(self, statement: Statement, values: dict[str, Any]) -> None:
+        sql, constants = statement.text(self.dialect)
+        if self.dialect == "sqlite":
+            values = {k: as_json(v) if isinstance(v, (list, tuple, set)) else v for k, v in values.items()}
+        else:
+            values = {k: list(v) if isinstance(v, (tuple, set)) else v for k, v in values.items()}
+        self._cursor.execute(sql, {**constants, **values})
+
+    def stream(self, statement: Statement, page: int = 500, **values: Any) -> Iterable[tuple[Any, ...]]:
+        """The rows of a query, fetched `page` at a time."""
+        self._execute(statement, values)
+        while chunk := self._cursor.fetchmany(page):
+            yield from chunk

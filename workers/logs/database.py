@@ -1,0 +1,215 @@
+"""How is the log kept in the ledger's own database? One row a raw, sealed, numbered within its partition.
+
+Appends take the partition's counter row and hold it to the commit, partitions in sorted order, so a reader never skips a
+position that a slower appender commits later. Group commit: the first append starts a drain in the writer thread; what
+queues meanwhile goes into the next commit. The source's cursor moves in the same transaction, under its fence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import xxhash
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import DBAPIError
+
+from router import tables as t
+from router.errors import LogFull, LostOwnership
+from router.ports import Cursor, Entry, Raw
+from router.seal import Sealed, Sealer
+from router.store.bell import Bell
+from router.store.database import Database
+from router.store.statement import Statement, Tx, as_json, insert, insert_into
+from router.tables import instant, micros
+
+__all__ = ["DatabaseLog", "partition_of"]
+
+_take = Statement(
+    update(t.log_partitions)
+    .where(t.log_partitions.c.partition == bindparam("number"))
+    .values(position=t.log_partitions.c.position + bindparam("n", type_=t.Instant.impl()))
+    .returning(t.log_partitions.c.position)
+)
+_put = insert(t.raws)
+_read = Statement(
+    select(
+        t.raws.c.position, t.raws.c.channel, t.raws.c.transport_id, t.raws.c.received_at, t.raws.c.meta, t.raws.c.history,
+        t.raws.c.wrapped_key, t.raws.c.body,
+    )
+    .where(t.raws.c.partition == bindparam("number"), t.raws.c.position > bindparam("after"))
+    .order_by(t.raws.c.position)
+    .limit(bindparam("rows"))
+)  # fmt: skip
+_move_cursor = Statement(
+    insert_into(t.channel_cursors)
+    .values(channel=bindparam("name"), value=bindparam("place"), fence=bindparam("token"))
+    .on_conflict_do_update(
+        index_elements=["channel"],
+        set_={"value": bindparam("place"), "fence": bindparam("token")},
+        where=t.channel_cursors.c.fence <= bindparam("token"),
+    )
+)
+_decode_meta = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def partition_of(raw: Raw, partitions: int) -> int:
+    """The partition of a raw: by its key, else by its channel. A wrong key costs order, never correctness."""
+    return xxhash.xxh64_intdigest(f"{raw.channel}\0{raw.partition_key}") % partitions
+
+
+class _Append(msgspec.Struct, frozen=True):
+    raws: Sequence[Raw]
+    cursor: Cursor | None
+    done: asyncio.Future[list[tuple[int, int]]]
+
+
+class DatabaseLog:
+    """The log as a table of the ledger's database (port: `router.ports.Log`).
+
+    `waiting_limit` bounds the appends that queue for the next commit; beyond it `append` raises `LogFull`.
+    """
+
+    def __init__(
+        self, database: Database, sealer: Sealer, partitions: int, *, bell: Bell | None = None, waiting_limit: int = 20_000
+    ) -> None:
+        self.partitions = partitions
+        self.bell = bell or Bell(database)
+        self._database = database
+        self._sealer = sealer
+        self._waiting: deque[_Append] = deque()
+        self._waiting_limit = waiting_limit
+        self._waiting_raws = 0
+        self._drain: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
+
+    async def append(self, raws: Sequence[Raw], cursor: Cursor | None = None) -> list[tuple[int, int]]:
+        """Make raws durable, in order, and move the source's cursor with them."""
+        if self._waiting_raws + len(raws) > self._waiting_limit:
+            raise LogFull("The log cannot take more at the moment; try again in a few seconds.")
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Append(raws, cursor, done))
+        self._waiting_raws += len(raws)
+        if self._drain is None or self._drain.done():
+            self._drain = asyncio.create_task(self._drain_waiting())
+        places: list[tuple[int, int]] = await asyncio.shield(done)
+        return places
+
+    async def _drain_waiting(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            group = list(self._waiting)
+            self._waiting.clear()
+            self._waiting_raws = 0
+            outcome = await loop.run_in_executor(self._thread, self._commit, group)
+            for append, places in zip(group, outcome, strict=True):
+                if append.done.cancelled():
+                    continue
+                if isinstance(places, BaseException):
+                    append.done.set_exception(places)
+                else:
+                    append.done.set_result(places)
+
+    def _commit(self, group: Sequence[_Append]) -> list[list[tuple[int, int]] | BaseException]:
+        """One transaction for the whole group; when it fails, each append by itself, so that one cannot fail another."""
+        try:
+            return list(self._store(group))
+        except Exception as failure:
+            if len(group) == 1:
+                return [_said(failure)]
+            return [self._commit([append])[0] for append in group]
+
+    def _store(self, group: Sequence[_Append]) -> list[list[tuple[int, int]]]:
+        by_partition: defaultdict[int, list[tuple[int, int, Raw]]] = defaultdict(list)
+        for which, append in enumerate(group):
+            for index, raw in enumerate(append.raws):
+                by_partition[partition_of(raw, self.partitions)].append((which, index, raw))
+        sealed = {id(raw): self._sealer.seal(raw.body) for append in group for raw in append.raws}
+        places: list[list[tuple[int, int]]] = [[(0, 0)] * len(append.raws) for append in group]
+        with self._database.write() as tx:
+            rows: list[dict[str, Any]] = []
+            for partition in sorted(by_partition):
+                entries = by_partition[partition]
+                position = _next_position(tx, partition, len(entries))
+                for which, index, raw in entries:
+                    places[which][index] = (partition, position)
+                    rows.append(_row(partition, position, raw, sealed[id(raw)]))
+                    position += 1
+            tx.many(_put, rows)
+            for append in group:
+                if append.cursor is not None:
+                    move_cursor(tx, append.cursor)
+            self.bell.ring_in(tx, "log")
+        self.bell.ring()
+        return places
+
+    async def read(self, partition: int, after: int, limit: int) -> list[Entry]:
+        """The next entries behind `after`, opened."""
+        return await asyncio.to_thread(self.read_now, partition, after, limit)
+
+    def read_now(self, partition: int, after: int, limit: int) -> list[Entry]:
+        """`read`, in a thread of the caller. An entry whose key is gone (erased) has an empty body."""
+        with self._database.read() as tx:
+            rows = tx.rows(_read, number=partition, after=after, rows=limit)
+        return [Entry(partition=partition, position=row[0], raw=self._raw(row)) for row in rows]
+
+    def _raw(self, row: Sequence[Any]) -> Raw:
+        _, channel, transport_id, received_at, meta, history, wrapped_key, body = row
+        opened = b"" if wrapped_key is None else self._sealer.open(Sealed(wrapped_key=bytes(wrapped_key), body=bytes(body)))
+        return Raw(
+            channel=channel,
+            body=opened,
+            received_at=instant(received_at),
+            transport_id=transport_id,
+            meta=_decode_meta(meta),
+            history=bool(history),
+        )
+
+    async def wait(self, partition: int, after: int, timeout: float) -> None:  # noqa: ASYNC109
+        """Wait for the bell, at most `timeout` seconds."""
+        await self.bell.wait(timeout)
+
+    async def close(self) -> None:
+        """Finish what waits and stop the thread. Safe to call twice."""
+        if self._drain is not None:
+            await asyncio.gather(self._drain, return_exceptions=True)
+        self._thread.shutdown(wait=True)
+
+
+def _next_position(tx: Tx, partition: int, n: int) -> int:
+    row = tx.one(_take, number=partition, n=n)
+    if row is None:
+        raise LostOwnership(f"The ledger has no partition {partition}.")
+    return int(row[0]) - n + 1
+
+
+def _row(partition: int, position: int, raw: Raw, sealed: Sealed) -> dict[str, Any]:
+    return {
+        "partition": partition,
+        "position": position,
+        "channel": raw.channel,
+        "transport_id": raw.transport_id,
+        "received_at": micros(raw.received_at),
+        "meta": as_json(raw.meta) if raw.meta else "{}",
+        "history": raw.history,
+        "wrapped_key": sealed.wrapped_key,
+        "body": sealed.body,
+    }
+
+
+def move_cursor(tx: Tx, cursor: Cursor) -> None:
+    """Move a source's cursor. Raises `LostOwnership` when a newer fence has moved it."""
+    if tx.run(_move_cursor, name=cursor.channel, place=cursor.value, token=cursor.fence) != 1:
+        raise LostOwnership(f"Another node reads channel {cursor.channel} now.")
+
+
+def _said(failure: Exception) -> BaseException:
+    if isinstance(failure, DBAPIError) or type(failure).__module__.partition(".")[0] in ("sqlite3", "psycopg"):
+        return LogFull("The log cannot be written at the moment: the database refused it.")
+    return failure
+
+
