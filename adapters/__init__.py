@@ -1,0 +1,83 @@
+"""Which class speaks for a kind of channel?
+
+In: the `adapter` of a channel's table: the name of a module here (`telegram` is `adapters.telegram`, whose attribute
+`adapter` names the class) or a private one, `module:Class`. Out: the class, checked against the port. An adapter is
+loaded only when a channel asks for it; a missing library, an unknown name or an incomplete class gives one sentence.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from types import ModuleType
+from typing import Any, Final, cast
+
+from router.errors import ConfigurationError
+from router.ports import Adapter
+from router.wording import cut, did_you_mean
+
+__all__ = ["available", "load"]
+
+_OURS: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
+_PRIVATE: Final = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)
+#: What a class needs to be an adapter (`router.ports.Adapter`).
+_CALLS: Final = ("translate", "deliveries", "backfill", "send", "connect", "close")
+
+
+def available() -> list[str]:
+    """The adapters that ship, by name; nothing is imported."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def load(name: str) -> type[Adapter]:
+    """The adapter class of this name.
+
+    Raises ConfigurationError with one sentence; its cause is the ImportError when a library is not installed.
+    """
+    private = _PRIVATE.fullmatch(name)
+    if private:
+        module, attribute = _imported(private["module"], name), private["name"]
+    elif _OURS.fullmatch(name) and name in available():
+        module, attribute = _imported(f"{__name__}.{name}", name), "adapter"
+    elif name in ("email", "telegram", "x", "messenger", "wechat", "webhook", "phone"):
+        raise ConfigurationError(f'the adapter "{name}" is not there yet.') from ModuleNotFoundError(name)
+    else:
+        hint = did_you_mean(name, available())
+        raise ConfigurationError(f'there is no adapter "{cut(name)}"{hint}; a private one is written "module:Class".')
+    found = getattr(module, attribute, None)
+    lacking = _lacking(found)
+    if lacking:
+        raise ConfigurationError(f'the adapter "{name}" cannot be used: {module.__name__}.{attribute} {lacking}.')
+    return cast("type[Adapter]", found)
+
+
+def _imported(module: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+            raise ConfigurationError(
+                f'there is no module "{module}" for the adapter "{name}"; install it, or correct its name.'
+            ) from None
+        ours = module.startswith(f"{__name__}.")
+        remedy = f"pip install 'omnirouter[{name}]'" if ours else f"install {error.name or 'what it imports'}"
+        raise ConfigurationError(f'the adapter "{name}" needs a library that is not installed: {remedy}.') from error
+    except Exception as error:  # whatever a private module does while it is imported ends in one sentence
+        reason = cut(f"{type(error).__name__}: {error}")
+        raise ConfigurationError(f'the adapter "{name}" cannot be loaded: {module} raised {reason}.') from None
+
+
+def _lacking(found: Any) -> str:
+    """What keeps this object from being an adapter, as the end of a sentence."""
+    from pydantic import BaseModel
+
+    if not isinstance(found, type):
+        return "is no class"
+    if not isinstance(getattr(found, "kind", None), str):
+        return 'has no kind, such as kind = "line"'
+    settings = getattr(found, "Settings", None)
+    if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
+        return "has no Settings, a pydantic model of its channel's table"
+    missing = [call for call in _CALLS if not callable(getattr(found, call, None))]
+    return f"lacks {', '.join(missing)}" if missing else ""

@@ -1,0 +1,191 @@
+"""Does everything that one table of the configuration says of another hold?
+
+In: the tables as TOML gives them (a table that is itself wrong is looked at all the same, as far as it goes). Out: one
+sentence a mistake: names that nobody configured, ids used twice, rules that can never match, ladders in a circle,
+channels and issue types in a condition that no message can have (its other words: `router.condition`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from router.mistakes import Path, unknown
+from router.wording import dotted
+
+__all__ = ["CHANNEL_KINDS", "check", "items", "names"]
+
+#: The kinds of channels that ship; a private adapter adds its own.
+CHANNEL_KINDS: Final = ("email", "telegram", "x", "messenger", "wechat", "webhook", "phone")
+#: A reference: (table, key, what it names, the table that has the names).
+_REFERENCES: Final = (
+    ("channels", "schedule", "schedule", "schedules"),
+    ("queues", "lead", "recipient", "notify"),
+    ("agents", "queues", "queue", "queues"),
+    ("agents", "shift", "schedule", "schedules"),
+    ("rules", "queue", "queue", "queues"),
+    ("rules", "deadline", "deadline policy", "deadlines"),
+    ("deadlines", "schedule", "schedule", "schedules"),
+    ("deadlines", "ladder", "ladder", "ladders"),
+)
+_UNIQUE: Final = (("queues", "name"), ("agents", "name"), ("rules", "id"), ("deadlines", "name"), ("ladders", "name"))
+#: Scopes of verified handles: a channel of another kind by one of these names could pass for a proof of identity.
+_SCOPES: Final = {"email": "email", "phone": "phone", "account": ""}
+
+
+def check(data: Mapping[str, Any], issue_types: Iterable[str], kinds: Iterable[str], mistakes: list[str]) -> None:
+    """Add the mistakes between tables. `kinds` are the channel kinds that the configured adapters have."""
+    for check_one in (_references, _default_queue, _unique, _order, _hours, _rule_steps, _ladders, _reserved):
+        check_one(data, mistakes)
+    closed = {
+        "channel": names(data, "channels"),
+        "channel_kind": list(dict.fromkeys((*CHANNEL_KINDS, *kinds))),
+        "issue_type": list(dict.fromkeys((*issue_types, "other"))),
+    }
+    for table in ("rules", "deadlines"):
+        for path, item in items(data, table):
+            _words(item.get("when"), (*path, "when"), closed, mistakes)
+
+
+def items(data: Mapping[str, Any], table: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every entry of `[[table]]` or `[table.NAME]` that is a table, with its path."""
+    entries = data.get(table)
+    if isinstance(entries, Mapping):
+        yield from (((table, key), item) for key, item in entries.items() if isinstance(item, Mapping))
+    elif isinstance(entries, list):
+        yield from (((table, index), item) for index, item in enumerate(entries) if isinstance(item, Mapping))
+
+
+def names(data: Mapping[str, Any], table: str) -> list[str]:
+    """The names that a table gives."""
+    if isinstance(data.get(table), Mapping):
+        return [str(path[1]) for path, _ in items(data, table)]
+    key = "id" if table == "rules" else "name"
+    return [item[key] for _, item in items(data, table) if isinstance(item.get(key), str)]
+
+
+def _references(data: Mapping[str, Any], mistakes: list[str]) -> None:
+    for table, key, what, there in _REFERENCES:
+        known = [*names(data, there), *(["none"] if there == "deadlines" else [])]
+        for path, item in items(data, table):
+            value = item.get(key)
+            for place, word in enumerate(value) if isinstance(value, list) else ((None, value),):
+                if isinstance(word, str) and word and word not in known:
+                    full = (*path, key) if place is None else (*path, key, place)
+                    mistakes.append(f"{dotted(full)}: {unknown(what, word, known)}.")
+
+
+def _default_queue(data: Mapping[str, Any], mistakes: list[str]) -> None:
+    defaults, known = data.get("defaults"), names(data, "queues")
+    queue = defaults.get("queue") if isinstance(defaults, Mapping) else None
+    if queue is None and (defaults is None or isinstance(defaults, Mapping)):
+        mistakes.append('defaults.queue: is missing; name the queue of whatever no rule takes, as queue = "general".')
+    elif isinstance(queue, str) and queue not in known:
+        mistakes.append(f"defaults.queue: {unknown('queue', queue, known)}.")
+
+
+def _unique(data: Mapping[str, Any], mistakes: list[str]) -> None:
+    for table, key in _UNIQUE:
+        first: dict[str, Path] = {}
+        for path, item in items(data, table):
+            name = item.get(key)
+            if not isinstance(name, str):
+                continue
+            if name in first:
+                mistakes.append(f'{dotted((*path, key))}: "{name}" is taken by {dotted(first[name])}; give it another.')
+            first.setdefault(name, path)
+            if table == "deadlines" and name == "none":
+                mistakes.append(f'{dotted((*path, key))}: "none" stands for no promise at all; choose another name.')
+
+
+def _order(data: Mapping[str, Any], mistakes: list[str]) -> None:
+    """A rule behind one that takes everything, or the same, can never match."""
+    earlier: list[tuple[Path, object]] = []
+    for path, item in items(data, "rules"):
+        when = item.get("when") or None
+        for before, taken in earlier:
+            if taken is None or taken == when:
+                reason = "has no condition" if taken is None else "has the same condition"
+                mistakes.append(f"{dotted(path)}: can never match, for {dotted(before)} comes first and {reason}.")
+                break
+        earlier.append((path, when))
+
+
+def _hours(data: Mapping[str, Any], mistakes: list[str]) -> None:
+    """Business time needs a schedule; a promise needs something promised."""
+    for path, item in items(data, "deadlines"):
+        if item.get("hours", "business") == "business" and not item.get("schedule"):
+            mistakes.append(f'{dotted((*path, "schedule"))}: is missing; name a schedule, or set hours = "calendar".')
+        if not any(item.get(metric) for metric in ("first_reply", "next_reply", "update", "resolution")):
+            mistakes.append(f"{dotted(path)}: promises nothing; give it first_reply, next_reply, update or resolution.")
+
+
+def _rule_steps(data: Mapping[str, Any], mistakes: list[str]) -> None:
+    known = names(data, "queues")
+    for path, item in items(data, "rules"):
+        for place, step in items(item, "steps"):
+            queue = step.get("queue")
+            if isinstance(queue, str) and queue and queue not in known:
+                mistakes.append(f"{dotted((*path, *place, 'queue'))}: {unknown('queue', queue, known)}.")
+
+
+def _ladders(data: Mapping[str, Any], mistakes: list[str]) -> None:
+    queues = names(data, "queues")
+    for path, ladder in items(data, "ladders"):
+        visited: list[str] = []
+        for place, step in items(ladder, "steps"):
+            queue, do = step.get("queue"), step.get("do")
+            if isinstance(queue, str) and queue:
+                full = dotted((*path, *place, "queue"))
+                if queue not in queues:
+                    mistakes.append(f"{full}: {unknown('queue', queue, queues)}.")
+                elif do == "move" and queue in visited:
+                    mistakes.append(f'{full}: the ladder has a cycle, for it moved to "{queue}" before.')
+                visited.append(queue)
+            _recipient(data, step.get("to"), (*path, *place, "to"), mistakes)
+
+
+def _recipient(data: Mapping[str, Any], to: object, path: Path, mistakes: list[str]) -> None:
+    """`to` is a recipient, `lead:{queue}` (the present queue's lead) or `lead:NAME` of a queue."""
+    if not isinstance(to, str) or not to or to == "lead:{queue}":
+        return
+    if to.startswith("lead:"):
+        if to[5:] not in names(data, "queues"):
+            mistakes.append(f"{dotted(path)}: {unknown('queue', to[5:], ['{queue}', *names(data, 'queues')])}.")
+    elif to not in names(data, "notify"):
+        mistakes.append(f"{dotted(path)}: {unknown('recipient', to, ['lead:{queue}', *names(data, 'notify')])}.")
+
+
+def _reserved(data: Mapping[str, Any], mistakes: list[str]) -> None:
+    for path, channel in items(data, "channels"):
+        kind = _SCOPES.get(str(path[1]))
+        if kind is not None and channel.get("adapter") != kind:
+            mistakes.append(f'{dotted(path)}: "{path[1]}" stands for proven addresses; choose another channel name.')
+
+
+def _words(when: object, path: Path, closed: Mapping[str, Sequence[str]], mistakes: list[str]) -> None:
+    """Words of a condition that no message can ever have."""
+    for field, value, place in _leaves(when, path):
+        known = closed.get(field)
+        for word in value if isinstance(value, list) else (value,):
+            if known is not None and isinstance(word, str) and word not in known:
+                mistakes.append(f"{dotted(place)}: {unknown(field.replace('_', ' '), word, known)}.")
+
+
+def _leaves(when: object, path: Path) -> Iterator[tuple[str, object, Path]]:
+    """Each (field, value, path) that a condition compares by equality."""
+    if not isinstance(when, Mapping):
+        return
+    for combinator in ("all", "any"):
+        children = when.get(combinator)
+        for index, child in enumerate(children if isinstance(children, list) else ()):
+            yield from _leaves(child, (*path, combinator, index))
+    if "not" in when:
+        yield from _leaves(when["not"], (*path, "not"))
+    field = when.get("field")
+    if isinstance(field, str):
+        yield from ((field, when[op], (*path, op)) for op in ("eq", "in", "has_any", "has_all") if op in when)
+    elif not {"all", "any", "not", "field"} & set(when):
+        yield from ((str(key), value, (*path, str(key))) for key, value in when.items())
+
+

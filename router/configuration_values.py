@@ -1,0 +1,296 @@
+"""Which frozen values do the checked tables of a configuration become?
+
+In: the tables as pydantic models (`Parsed`), beside what TOML gave. Out: a `Policy`, or None when a schedule, a
+condition or a target cannot be built, with the mistakes added. Its `version` is the hash of everything that decides: channels and
+their hours, schedules, queues, rules, deadlines, ladders, tagging and the windows, but no address, secret or text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pydantic import BaseModel
+
+from router import configuration_tables as table
+from router.calendar import Schedule
+from router.condition import Condition
+from router.configuration_checks import items
+from router.deadline import DeadlinePolicy, Ladder, Promises, Step, Target
+from router.errors import NoOpenTime, ScheduleError, UnknownTimezone
+from router.policy import (
+    Acknowledgement,
+    AgentPolicy,
+    ChannelPolicy,
+    Closing,
+    EventTarget,
+    FollowUps,
+    Policy,
+    Privacy,
+    QueuePolicy,
+    Recipient,
+    TaggingPolicy,
+    Web,
+    version_of,
+)
+from router.route import Rule
+from router.units import Span
+from router.wording import dotted
+
+__all__ = ["Parsed", "build"]
+
+_METRICS: Final = ("first_reply", "next_reply", "update", "resolution")
+_DECIDING: Final = ("schedules", "queues", "agents", "rules", "deadlines", "ladders")
+
+
+@dataclass
+class Parsed:
+    """The tables by kind; None stands for one that has mistakes."""
+
+    single: dict[str, Any] = field(default_factory=dict)
+    named: dict[str, dict[str, Any]] = field(default_factory=dict)
+    arrays: dict[str, list[Any]] = field(default_factory=dict)
+
+    def array(self, name: str) -> list[Any]:
+        """The entries of `[[name]]` that have no mistake of their own."""
+        return [entry for entry in self.arrays[name] if entry is not None]
+
+
+def build(
+    data: Mapping[str, Any],
+    parsed: Parsed,
+    channels: Mapping[str, ChannelPolicy],
+    folder: Path,
+    source: Path | None,
+    mistakes: list[str],
+) -> Policy | None:
+    """Build the policy; None when the file has mistakes, now or before."""
+    desk: table.Desk | None = parsed.single["desk"]
+    schedules = _schedules(parsed, _timezone(desk, mistakes), mistakes)
+    conditions = _conditions(data, mistakes)
+    policies = _deadlines(parsed, conditions, mistakes)
+    if mistakes or desk is None:
+        return None
+    version = _version(parsed, channels)
+    return Policy(
+        version=version, source=source, name=desk.name, timezone=desk.timezone, brand=desk.brand,
+        languages=tuple(desk.languages), desk_database=desk.database, desk_database_password=desk.database_password,
+        desk_log=desk.log, partitions=desk.partitions, channels=channels, schedules=schedules,
+        promises=_promises(parsed, policies, schedules, version), rules=_rules(parsed, conditions),
+        default_queue=parsed.single["defaults"].queue, **_people(parsed), **_singles(parsed, folder),
+    )  # fmt: skip
+
+
+def _timezone(desk: table.Desk | None, mistakes: list[str]) -> str:
+    zone = desk.timezone if desk is not None else "UTC"
+    try:
+        Schedule.build(zone, {"daily": [["00:00", "24:00"]]})
+    except ScheduleError as error:
+        mistakes.append(f"desk.timezone: {_end(error)}")
+        return "UTC"
+    return zone
+
+
+def _schedules(parsed: Parsed, desk_zone: str, mistakes: list[str]) -> dict[str, Schedule]:
+    built = {}
+    for name, given in parsed.named["schedules"].items():
+        found = _schedule(name, given, desk_zone, mistakes)
+        if found is not None:
+            built[name] = found
+    return built
+
+
+def _schedule(name: str, given: table.Schedule, desk_zone: str, mistakes: list[str]) -> Schedule | None:
+    """One schedule, each of its rows tried by itself so that a mistake has the path of its row."""
+    path, zone, before = ("schedules", name), given.timezone or desk_zone, len(mistakes)
+    for day, row in given.week.items():
+        _try_schedule(zone, {day: row}, {}, {}, (*path, "week", day), mistakes)
+    for date, row in given.dates.items():
+        _try_schedule(zone, {}, {date: row}, {}, (*path, "dates", date), mistakes)
+    if given.holidays is not None:
+        _try_schedule(zone, {}, {}, {"holidays": given.holidays}, (*path, "holidays"), mistakes)
+    if given.makeup is not None:
+        _try_schedule(zone, {"mon": given.makeup}, {}, {}, (*path, "makeup"), mistakes)
+    if not any(given.week.values()) and not any(given.dates.values()):
+        mistakes.append(f"{dotted((*path, 'week'))}: has no open hour; give one, as daily = [[\"08:00\", \"22:00\"]].")
+    if len(mistakes) > before:
+        return None
+    extras = {"holidays": given.holidays, "makeup": given.makeup}
+    return _try_schedule(zone, given.week, given.dates, extras, path, mistakes)
+
+
+def _try_schedule(
+    zone: str,
+    week: Mapping[Any, Any],
+    dates: Mapping[str, Any],
+    extras: Mapping[str, Any],
+    path: Sequence[str],
+    mistakes: list[str],
+) -> Schedule | None:
+    try:
+        return Schedule.build(zone, week, dates, **extras)
+    except UnknownTimezone as error:
+        line = f"{dotted((*path[:2], 'timezone'))}: {_end(error)}"
+        if line not in mistakes:
+            mistakes.append(line)
+    except NoOpenTime:
+        if not extras.get("holidays") or week or dates:
+            mistakes.append(f"{dotted(path)}: has no open time.")
+    except (ScheduleError, ValueError) as error:
+        mistakes.append(f"{dotted(path)}: {_end(error)}")
+    return None
+
+
+def _end(error: Exception) -> str:
+    """The text of an error as the end of a sentence."""
+    return f"{str(error).rstrip('.')}."
+
+
+def _conditions(data: Mapping[str, Any], mistakes: list[str]) -> dict[tuple[str, int], Condition]:
+    """Every condition of the rules and deadlines, by table and index."""
+    compiled: dict[tuple[str, int], Condition] = {}
+    for name in ("rules", "deadlines"):
+        for path, entry in items(data, name):
+            when = entry.get("when")
+            found: list[str] = []
+            if when not in (None, {}):
+                compiled[cast("tuple[str, int]", path)] = Condition.compile(when, dotted((*path, "when")), found)
+            mistakes += [line if line.endswith(".") else f"{line}." for line in found]
+    return compiled
+
+
+def _deadlines(
+    parsed: Parsed, conditions: Mapping[tuple[str, int], Condition], mistakes: list[str]
+) -> tuple[DeadlinePolicy, ...]:
+    policies = []
+    for index, given in enumerate(parsed.arrays["deadlines"]):
+        if given is None:
+            continue
+        targets = {}
+        for metric in _METRICS:
+            length: Span | None = getattr(given, metric)
+            path = dotted(("deadlines", index, metric))
+            if length is None:
+                continue
+            if not length.seconds and not length.workdays:
+                mistakes.append(f"{path}: must be above zero; leave the key out to promise nothing.")
+            elif length.workdays and not given.schedule:
+                mistakes.append(f"{path}: working days need a schedule; name one in this policy.")
+            else:
+                targets[metric] = Target(seconds=length.seconds, workdays=length.workdays, hours=given.hours)
+        policies.append(
+            DeadlinePolicy(
+                name=given.name,
+                when=conditions.get(("deadlines", index)),
+                schedule=given.schedule,
+                targets=targets,
+                pause={metric: tuple(statuses) for metric, statuses in given.pause.items()},
+                auto_reply_counts=tuple(given.auto_reply_counts),
+                warn=None if given.warn is None else int(given.warn.total_seconds()),
+                ladder=given.ladder,
+            )
+        )
+    return tuple(policies)
+
+
+def _promises(
+    parsed: Parsed, policies: tuple[DeadlinePolicy, ...], schedules: Mapping[str, Schedule], version: str
+) -> Promises:
+    ladders = {
+        given.name: Ladder(name=given.name, on=tuple(given.on), steps=tuple(_step(step) for step in given.steps))
+        for given in parsed.array("ladders")
+    }
+    read = frozenset(name for policy in policies if policy.when for name in policy.when.fields)
+    return Promises(policies=policies, schedules=schedules, ladders=ladders, version=version, fields=read)
+
+
+def _step(given: table.LadderStep) -> Step:
+    priority = str(given.priority) if given.priority else ""
+    after = int(given.after.total_seconds())
+    return Step(after=after, do=given.do, to=given.to, priority=priority, queue=given.queue, tag=given.tag)
+
+
+def _rules(parsed: Parsed, conditions: Mapping[tuple[str, int], Condition]) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            id=given.id,
+            when=conditions.get(("rules", index)),
+            queue=given.queue,
+            priority=given.priority,
+            deadline=given.deadline,
+            tags=tuple(given.tags),
+            steps=tuple(_rule_step(step) for step in given.steps),
+        )
+        for index, given in enumerate(parsed.arrays["rules"])
+        if given is not None
+    )
+
+
+def _rule_step(given: table.RuleStep) -> dict[str, Any]:
+    """A step as the file has it, with its `for` in seconds."""
+    step: dict[str, Any] = {"needs": dict(given.needs)} if given.needs else {"queue": given.queue}
+    return step if given.wait is None else step | {"for": int(given.wait.total_seconds())}
+
+
+def _people(parsed: Parsed) -> dict[str, Any]:
+    """Queues, agents, recipients and receivers of events."""
+    queues = [
+        QueuePolicy(name=q.name, team=q.team, lead=q.lead, ageing_minutes=q.ageing_minutes or 0)
+        for q in parsed.array("queues")
+    ]
+    agents = [
+        AgentPolicy(name=a.name, queues=tuple(a.queues), skills=a.skills, capacity=a.capacity, shift=a.shift)
+        for a in parsed.array("agents")
+    ]
+    notify = [
+        Recipient(name=name, mail=to.mail or "", webhook=to.webhook, robot=to.robot, secret=to.secret)
+        for name, to in parsed.named["notify"].items()
+    ]
+    return {
+        "queues": {queue.name: queue for queue in queues},
+        "agents": {agent.name: agent for agent in agents},
+        "notify": {to.name: to for to in notify},
+        "events": tuple(EventTarget(url=e.url, secret=e.secret, types=tuple(e.types)) for e in parsed.array("events")),
+    }
+
+
+def _singles(parsed: Parsed, folder: Path) -> dict[str, Any]:
+    """The tables that there is one of; relative paths begin at the folder of the file."""
+    web, tagging, follow_ups = parsed.single["web"], parsed.single["tagging"], parsed.single["follow_ups"]
+    closing, words = parsed.single["closing"], parsed.single["acknowledgement"]
+    host, _, port = web.listen.rpartition(":")
+    return {
+        "web": Web(host=host, port=int(port), public_url=web.public_url.rstrip("/"), max_body=web.max_body),
+        "privacy": Privacy(**_fields(parsed.single["privacy"])),
+        "follow_ups": FollowUps(**{k: v for k, v in _fields(follow_ups).items() if v is not None}),
+        "tagging": TaggingPolicy(
+            model=None if tagging.model is None else folder / Path(tagging.model).expanduser(),
+            lexicons=tuple(folder / Path(path).expanduser() for path in tagging.lexicons),
+            issue_types=tuple(tagging.issue_types), unsure_below=tagging.unsure_below,
+        ),
+        "closing": Closing(**_fields(closing)),
+        "acknowledgement": Acknowledgement(**_fields(words)),
+    }  # fmt: skip
+
+
+def _fields(model: BaseModel) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in type(model).model_fields}
+
+
+def _version(parsed: Parsed, channels: Mapping[str, ChannelPolicy]) -> str:
+    desk = parsed.single["desk"]
+    deciding: dict[str, Any] = {
+        "timezone": desk.timezone, "languages": desk.languages, "brand": desk.brand,
+        "channels": {c.name: [c.kind, c.schedule, c.brand, c.authenticity] for c in channels.values()},
+        "follow_ups": parsed.single["follow_ups"].model_dump(), "tagging": parsed.single["tagging"].model_dump(),
+        "closing": parsed.single["closing"].model_dump(exclude={"texts"}),
+        "defaults": parsed.single["defaults"].model_dump(),
+    }  # fmt: skip
+    for name in _DECIDING:
+        if name in parsed.named:
+            deciding[name] = {key: entry.model_dump() for key, entry in parsed.named[name].items()}
+        else:
+            deciding[name] = [entry.model_dump(by_alias=True) for entry in parsed.array(name)]
+    return version_of(deciding)

@@ -1,0 +1,258 @@
+"""What did the desk decide to promise, to whom, and in which queue? The frozen values of one whole configuration.
+
+In: nothing but values; `router.configuration` builds them from a TOML file. Out: `Policy`, which the pure decision, the
+daemon and the command line read. Two policies that decide alike have the same `version`; it is stored with every
+decision, so addresses, passwords and texts to people do not count in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from router.calendar import Schedule
+from router.deadline import Promises
+from router.errors import ConfigurationError
+from router.model import Value
+from router.route import Rule
+from router.secret import Secret
+from router.units import Span
+
+if TYPE_CHECKING:
+    from router.tag import Tagger
+
+__all__ = [
+    "Acknowledgement",
+    "AgentPolicy",
+    "ChannelPolicy",
+    "Closing",
+    "EventTarget",
+    "FollowUps",
+    "Policy",
+    "Privacy",
+    "QueuePolicy",
+    "Recipient",
+    "TaggingPolicy",
+    "Web",
+    "in_language",
+    "version_of",
+]
+
+
+class ChannelPolicy(Value, frozen=True, kw_only=True):
+    """One configured way in and out. `settings` is an instance of its adapter's `Settings`, or None when `unavailable`
+    (one sentence) says why the adapter could not be loaded. `authenticity` is `hint` or `require` (security, 0.5)."""
+
+    name: str
+    kind: str = "webhook"
+    adapter: str = "webhook"
+    schedule: str = ""
+    brand: str = ""
+    enabled: bool = True
+    authenticity: str = "hint"
+    settings: Any = None
+    unavailable: str = ""
+
+
+class QueuePolicy(Value, frozen=True, kw_only=True):
+    """A team's list of conversations. `lead` names a recipient; `ageing_minutes` 0 means that age adds no priority."""
+
+    name: str
+    team: str = ""
+    lead: str = ""
+    ageing_minutes: int = 0
+
+
+class AgentPolicy(Value, frozen=True, kw_only=True):
+    """A human of the desk: his queues, skills (`language`, `risk`, …), conversations at a time by channel kind."""
+
+    name: str
+    queues: tuple[str, ...] = ()
+    skills: Mapping[str, Any] = {}
+    capacity: Mapping[str, int] = {}
+    shift: str = ""
+
+
+class FollowUps(Value, frozen=True, kw_only=True):
+    """When is a further message about the same matter? (rules: follow-ups, 8, 9, 11)"""
+
+    reopen_within: timedelta = timedelta(days=14)
+    suggest_below: float = 0.5
+    incident_customers: int = 3
+    incident_within: timedelta = timedelta(minutes=30)
+
+
+class TaggingPolicy(Value, frozen=True, kw_only=True):
+    """What the tagger is built from; None and empty mean what ships with the product."""
+
+    model: Path | None = None
+    lexicons: tuple[Path, ...] = ()
+    issue_types: tuple[str, ...] = ()
+    unsure_below: float | None = None
+
+
+class Closing(Value, frozen=True, kw_only=True):
+    """When does a quiet conversation end? `remind_after` and `solve_after` count from the desk's last word in
+    `pending`, `close_after` from solving. `texts` are by language; without one nothing is said to the customer."""
+
+    remind_after: Span = Span(workdays=2)
+    solve_after: Span = Span(workdays=5)
+    close_after: Span = Span(seconds=14 * 86400)
+    texts: Mapping[str, str] = {}
+
+
+class Acknowledgement(Value, frozen=True, kw_only=True):
+    """The one automatic answer a conversation may get; `{due}` and `{ref}` in its texts are filled in."""
+
+    enabled: bool = False
+    texts: Mapping[str, str] = {}
+
+
+class Privacy(Value, frozen=True, kw_only=True):
+    """How raws are sealed (`key`; None: an SQLite desk makes its own), and how long they are kept."""
+
+    key: Secret | None = None
+    retain_raw: timedelta = timedelta(days=180)
+    redact: bool = True
+
+
+class Recipient(Value, frozen=True, kw_only=True):
+    """Somebody of the desk who is told things, by exactly one of three ways."""
+
+    name: str
+    mail: str = ""
+    webhook: Secret | None = None
+    robot: Secret | None = None
+    secret: Secret | None = None
+
+
+class EventTarget(Value, frozen=True, kw_only=True):
+    """Where events go as signed webhooks; no `types` means all of them."""
+
+    url: str
+    secret: Secret
+    types: tuple[str, ...] = ()
+
+
+class Web(Value, frozen=True, kw_only=True):
+    """The front door. `max_body` is in bytes, for every route that names no limit of its own."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    max_body: int = 1 << 20
+
+
+class Policy(Value, frozen=True, kw_only=True, dict=True):
+    """One whole configuration. `source` is the file it came from, None for a preset; `desk_log` is `database` or a
+    NATS URL; `desk_database` an SQLAlchemy URL without its password, which `database_url` puts in."""
+
+    version: str
+    name: str
+    timezone: str
+    default_queue: str
+    promises: Promises
+    languages: tuple[str, ...] = ("zh", "en")
+    brand: str = ""
+    source: Path | None = None
+    channels: Mapping[str, ChannelPolicy] = {}
+    schedules: Mapping[str, Schedule] = {}
+    queues: Mapping[str, QueuePolicy] = {}
+    agents: Mapping[str, AgentPolicy] = {}
+    rules: tuple[Rule, ...] = ()
+    follow_ups: FollowUps = FollowUps()
+    tagging: TaggingPolicy = TaggingPolicy()
+    closing: Closing = Closing()
+    acknowledgement: Acknowledgement = Acknowledgement()
+    privacy: Privacy = Privacy()
+    notify: Mapping[str, Recipient] = {}
+    events: tuple[EventTarget, ...] = ()
+    web: Web = Web()
+    desk_database: str = "sqlite:///omnirouter.db"
+    desk_database_password: Secret | None = None
+    desk_log: str = "database"
+    partitions: int = 16
+
+    @classmethod
+    def load(cls, path: str | PathLike[str] | None = None) -> Policy:
+        """Read a configuration file; None is the built-in wallet preset on ./omnirouter.db.
+
+        Raises ConfigurationError with all mistakes of the file at once. Unset secrets are no mistake here.
+        """
+        from router.configuration import load
+
+        return cls.preset("wallet") if path is None else load(Path(path))
+
+    @classmethod
+    def preset(cls, name: str) -> Policy:
+        """A configuration that ships with the product: `wallet` or `plain`."""
+        from router.configuration import preset
+
+        return preset(name)
+
+    @cached_property
+    def tagger(self) -> Tagger:
+        """The tagger of this configuration, built on first use and shared by all equal configurations."""
+        model = self.tagging.model
+        try:
+            stamp = model.stat().st_mtime_ns if model else 0
+        except OSError as error:
+            reason = f"{model} cannot be read ({error.strerror}); train one with `omnirouter train`"
+            raise ConfigurationError(f"tagging.model: {reason}.") from None
+        return _tagger(self.tagging, stamp)
+
+    def channel(self, name: str) -> ChannelPolicy:
+        """The channel of this name; a name the configuration does not have gives a plain one of kind `webhook`."""
+        return self.channels.get(name) or ChannelPolicy(name=name)
+
+    def schedule(self, name: str) -> Schedule:
+        """The schedule of this name. Raises ConfigurationError for a name that is not configured."""
+        try:
+            return self.schedules[name]
+        except KeyError:
+            known = ", ".join(sorted(self.schedules)) or "none"
+            raise ConfigurationError(f'There is no schedule "{name}"; the configuration has: {known}.') from None
+
+    def business_open(self, channel: str, at: datetime) -> bool:
+        """Are the hours that customers of this channel are told open at this instant? Without a schedule: always."""
+        name = self.channel(channel).schedule
+        return not name or self.schedule(name).is_open(at)
+
+    def database_url(self) -> str:
+        """The database's URL with its password, if there is one. Raises ConfigurationError when the secret is unset."""
+        if self.desk_database_password is None:
+            return self.desk_database
+        scheme, _, rest = self.desk_database.partition("://")
+        user, at, place = rest.rpartition("@")
+        password = quote(self.desk_database_password.reveal(), safe="")
+        return f"{scheme}://{user}:{password}{at}{place}"
+
+
+def in_language(texts: Mapping[str, str], language: str) -> str:
+    """The text for a language tag: `zh-Hant`, else `zh`, else the first that the desk wrote; empty without any."""
+    for tag in (language, language.partition("-")[0]):
+        if tag in texts:
+            return texts[tag]
+    return next(iter(texts.values()), "")
+
+
+def version_of(tables: Mapping[str, Any]) -> str:
+    """The stable name of what decides: 12 hex digits of the content, whatever the order of its keys."""
+    text = json.dumps(tables, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=8)
+def _tagger(tagging: TaggingPolicy, stamp: int) -> Tagger:
+    """Build a tagger once for the same model file (`stamp` is its time of change)."""
+    from router.tag import Tagger
+
+    types = {"issue_types": tagging.issue_types} if tagging.issue_types else {}
+    return Tagger.load(**types, lexicons=tagging.lexicons, model=tagging.model, unsure_below=tagging.unsure_below)
