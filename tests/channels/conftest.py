@@ -1,0 +1,72 @@
+"""What the channels' tests share: a local HTTP server in this process, a channel with a memory and a fixed clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import uvicorn
+
+from router.ports import Channel
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+@contextlib.asynccontextmanager
+async def _serve(app: Any) -> AsyncIterator[str]:
+    """Serve an ASGI application on a free port of the loopback interface; gives its address."""
+    listening = socket.create_server(("127.0.0.1", 0))  # connections queue here from now on: no waiting for the start
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    )
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True
+        await running
+        listening.close()
+
+
+@pytest.fixture
+def serve() -> Callable[[Any], contextlib.AbstractAsyncContextManager[str]]:
+    """`async with serve(app) as url`: a real HTTP server around an ASGI application."""
+    return _serve
+
+
+@pytest.fixture
+def open_channel() -> Callable[..., Channel]:
+    """`open_channel(AdapterClass, "name", memory={}, now=…, token="env:…")`: what an adapter is opened with."""
+
+    def build(
+        adapter: Any,
+        name: str,
+        *,
+        memory: dict[str, str] | None = None,
+        now: Callable[[], datetime] = lambda: NOW,
+        public_url: str = "",
+        **settings: Any,
+    ) -> Channel:
+        kept = {} if memory is None else memory
+
+        async def recall(key: str) -> str | None:
+            return kept.get(key)
+
+        async def remember(key: str, value: str) -> None:
+            kept[key] = value
+
+        return Channel(
+            name=name,
+            settings=adapter.Settings.model_validate(settings),
+            recall=recall,
+            remember=remember,
+            public_url=public_url,
+            now=now,
+        )
+
+    return build
