@@ -1,0 +1,8 @@
+"""The ledger: one SQL database that holds what was decided, and the only place (with the SQL log) that speaks SQL."""
+
+from __future__ import annotations
+
+from router.store.database import Database
+from router.store.ledger import Advance, Arrival, Aside, Store, Undecidable, passing
+
+__all__ = ["Advance", "Arrival", "Aside", "Database", "Store", "Undecidable", "passing"]

@@ -21,7 +21,7 @@ from router import tables as t
 from router.errors import LostOwnership
 from router.identity import handles_of
 from router.known import Known
-from router.model import Decision, DeskEvent, Message, Redelivery
+from router.model import Decision, DeskEvent, Key, Message, Redelivery
 from router.pipeline import Prepared, decide_prepared, prepare
 from router.policy import Policy
 from router.store import recorded
@@ -29,9 +29,10 @@ from router.store.bell import Bell
 from router.store.database import Database
 from router.store.effects import Effects, Event, LostUpdate, reserve
 from router.store.snapshot import MissedLock, Wants, load
-from router.store.statement import Statement, Tx
+from router.store.statement import Statement, Tx, insert
+from router.tables import micros
 
-__all__ = ["Advance", "Arrival", "Store"]
+__all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable", "passing"]
 
 _T = TypeVar("_T")
 _TRIES = 8
@@ -48,8 +49,10 @@ _advance = Statement(
     )
     .values(position=bindparam("after"), attempts=0, attempt_position=0)
 )
+_put_aside = insert(t.set_aside, unless_there=True)
 _erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest == bindparam("key_digest")))
-_any_erased = Statement(select(t.tombstones.c.digest).limit(1))
+_any_put_aside = insert(t.set_aside, unless_there=True)
+_erased = Statement(select(t.tombstones.c.digest).limit(1))
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,26 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     what: Message | DeskEvent
     received_at: datetime
     raw: tuple[int, int] | None = None
+
+
+class Aside(msgspec.Struct, frozen=True, kw_only=True):
+    """A raw (or one message of it) that is set aside: `invalid` could not be translated, `dead` not be decided."""
+
+    raw: tuple[int, int]
+    item: int
+    channel: str
+    kind: str
+    reason: str
+    attempts: int = 1
+
+
+class Undecidable(Exception):
+    """Deciding the arrival at `index` raised `cause`: it cannot be decided, the others may."""
+
+    def __init__(self, index: int, cause: Exception) -> None:
+        super().__init__(f"{type(cause).__name__} at {index}")
+        self.index = index
+        self.cause = cause
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,25 +112,48 @@ class Store:
         return cls(database, policy)
 
     def decide(
-        self, arrivals: Sequence[Arrival], now: datetime, *, advance: Advance | None = None, history: bool = False
+        self,
+        arrivals: Sequence[Arrival],
+        now: datetime,
+        *,
+        advance: Advance | None = None,
+        aside: Sequence[Aside] = (),
+        history: bool = False,
+        trial: bool = False,
     ) -> list[Decision]:
         """Decide a batch, in order, in one transaction with its effects and the partition's cursor; safe to repeat.
 
-        `now` is the desk's clock (for recorded history the caller passes message time). Raises `LostOwnership` when the
-        cursor or lease moved meanwhile; any other error means that nothing of the batch was written.
+        `now` is the desk's clock; for recorded history it is not before each message's own time. `aside` are raws that
+        are set aside in the same transaction; a `trial` is rolled back. Raises `LostOwnership` when the cursor or lease
+        moved meanwhile, `Undecidable` for one arrival; after any error nothing of the batch was written.
         """
-        prepared = [
-            (a, prepare(a.what, self.policy) if isinstance(a.what, Message) else None) for a in arrivals
-        ]
-        return self.again(lambda tx: self._decide(tx, prepared, now, advance, history))
+        prepared = [(a, self._prepare(i, a)) for i, a in enumerate(arrivals)]
+
+        def work(tx: Tx) -> list[Decision]:
+            decisions = self._decide(tx, prepared, now, history)
+            tx.many(_put_aside, [_aside_row(a, now) for a in aside])
+            if trial:
+                raise _RolledBack
+            if advance is not None:
+                self._move(tx, advance)
+            self.bell.ring_in(tx, "outbox")
+            return decisions
+
+        try:
+            return self.again(work)
+        except _RolledBack:
+            return []
+
+    def _prepare(self, index: int, arrival: Arrival) -> Prepared | None:
+        if not isinstance(arrival.what, Message):
+            return None
+        try:
+            return prepare(arrival.what, self.policy)
+        except Exception as cause:
+            raise Undecidable(index, cause) from cause
 
     def _decide(
-        self,
-        tx: Tx,
-        arrivals: Sequence[tuple[Arrival, Prepared | None]],
-        now: datetime,
-        advance: Advance | None,
-        history: bool,
+        self, tx: Tx, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, history: bool
     ) -> list[Decision]:
         number = self.reserve_numbers(tx, len(arrivals))
         wants = _wants(arrivals, now) | recorded.wants(tx, [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)])
@@ -115,21 +161,27 @@ class Store:
         effects = Effects(known, history=history)
         erased = self._erased_keys(tx, wants)
         decisions: list[Decision] = []
-        for arrival, prepared in arrivals:
-            clock = max(now, arrival.what.sent_at if isinstance(arrival.what, Message) else arrival.what.at) if history else now
-            if prepared is None:
-                decision = recorded.apply(arrival, known, effects, self.policy, clock)
-            elif prepared.message.key in erased:
-                decision = Redelivery(key=prepared.message.key, number=0, conversation=0, channel=prepared.message.channel)
-            else:
-                decision = decide_prepared(prepared, known, self.policy, clock)
+        for index, (arrival, prepared) in enumerate(arrivals):
+            try:
+                decision = self._decide_one(arrival, prepared, known, now, history, erased)
+            except Exception as cause:
+                raise Undecidable(index, cause) from cause
             self._take(arrival, decision, known, effects)
             decisions.append(decision)
         effects.write(tx, now, self.receivers)
-        if advance is not None:
-            self._move(tx, advance)
-        self.bell.ring_in(tx, "outbox")
         return decisions
+
+    def _decide_one(
+        self, arrival: Arrival, prepared: Prepared | None, known: Known, now: datetime, history: bool, erased: set[Key]
+    ) -> Decision:
+        what = arrival.what
+        clock = max(now, what.sent_at if isinstance(what, Message) else what.at) if history else now
+        if isinstance(what, DeskEvent):
+            return recorded.apply(what, known, self.policy, clock)
+        if what.key in erased:
+            return Redelivery(key=what.key, number=0, conversation=0, channel=what.channel)
+        assert prepared is not None  # noqa: S101  (every message was prepared)
+        return decide_prepared(prepared, known, self.policy, clock)
 
     def _take(self, arrival: Arrival, decision: Decision, known: Known, effects: Effects) -> None:
         if isinstance(decision, Redelivery):
@@ -185,7 +237,7 @@ class Store:
             self._numbers = (low + n, high)
             return low
 
-    def _erased_keys(self, tx: Tx, wants: Wants) -> set[tuple[str, str]]:
+    def _erased_keys(self, tx: Tx, wants: Wants) -> set[Key]:
         if tx.one(_any_erased) is None:
             return set()
         return {key for key in wants.keys if tx.one(_erased, key_digest=recorded.tombstone(key)) is not None}
@@ -227,6 +279,24 @@ _PASSING = {
     "AdminShutdown",
     "InterfaceError",
 }
+
+
+class _RolledBack(Exception):
+    """The trial is over."""
+
+
+def _aside_row(aside: Aside, now: datetime) -> dict[str, object]:
+    return {
+        "partition": aside.raw[0],
+        "position": aside.raw[1],
+        "item": aside.item,
+        "channel": aside.channel,
+        "kind": aside.kind,
+        "reason": aside.reason,
+        "state": "open",
+        "attempts": aside.attempts,
+        "at": micros(now),
+    }
 
 
 def _wants(arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime) -> Wants:

@@ -53,6 +53,15 @@ class Wants(Value):
     markers: frozenset[str] = frozenset()
     since: datetime | None = None
 
+    def __or__(self, other: Wants) -> Wants:
+        return Wants(
+            keys=self.keys | other.keys,
+            threads=self.threads | other.threads,
+            handles=self.handles | other.handles,
+            markers=self.markers | other.markers,
+            since=self.since or other.since,
+        )
+
 
 _messages_by_id = Statement(
     select(*KNOWN_COLUMNS).where(t.messages.c.realm == bindparam("realm"), member(t.messages.c.external_id, "ids"))

@@ -1,0 +1,119 @@
+"""How does a program use the router without the daemon? `Router`: an async facade over policy, decision and ledger.
+
+In: messages that the program got by itself, and the desk's acts. Out: placements, conversations, explanations. Each call is
+one transaction, run off the event loop; every call is safe to repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, TypeAlias, TypeVar
+
+from router.model import Conversation, Decision, Message
+from router.policy import Policy
+from router.ref import number_of
+from router.route import working_order
+from router.store import Arrival, Store, desk, queries
+
+__all__ = ["Router"]
+
+_T = TypeVar("_T")
+#: A conversation: its state, its number or its ref.
+ConversationName: TypeAlias = Conversation | int | str
+
+
+class Router:
+    """The desk as a library: `async with Router.open("sqlite:///desk.db", policy=…) as desk`."""
+
+    def __init__(self, store: Store, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._store = store
+        self._now = now
+
+    @classmethod
+    def open(
+        cls,
+        url: str | None = None,
+        *,
+        policy: Policy | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> Router:
+        """Open the ledger at `url` (default: the policy's); a fresh SQLite file is created.
+
+        Raises `ConfigurationError`, `Unreachable` or `SchemaMismatch`, each with one sentence.
+        """
+        chosen = policy or Policy.load(None)
+        return cls(Store.open(chosen, url=url), now=now)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that decides."""
+        return self._store.policy
+
+    async def receive(self, messages: Sequence[Message]) -> list[Decision]:
+        """Decide messages in the order given, in one transaction; safe to repeat. One decision a message."""
+        now = self._now()
+        arrivals = [Arrival(what=message, received_at=now) for message in messages]
+        return await self._off(lambda: self._store.decide(arrivals, now))
+
+    async def reply(self, conversation: ConversationName, text: str, *, agent: str = "", channel: str = "") -> int:
+        """Answer the customer; the daemon sends it. Returns the number of the reply. Raises `Refused`, `NotFound`."""
+        number = _number(conversation)
+        return await self._off(
+            lambda: desk.reply(self._store, number, text, agent=agent, channel=channel, now=self._now())
+        )
+
+    async def note(self, conversation: ConversationName, text: str, *, agent: str = "") -> int:
+        """Note something for the desk; the customer never sees it."""
+        number = _number(conversation)
+        return await self._off(lambda: desk.note(self._store, number, text, agent=agent, now=self._now()))
+
+    async def status(self, conversation: ConversationName, to: str, *, agent: str = "") -> Conversation:
+        """Set a status: open, pending, on_hold, solved or closed."""
+        number = _number(conversation)
+        return await self._off(lambda: desk.status(self._store, number, to, agent=agent, now=self._now()))
+
+    async def conversation(self, conversation: ConversationName) -> Conversation:
+        """The present state of a conversation. Raises `NotFound`."""
+        number = _number(conversation)
+
+        def read() -> Conversation:
+            with self._store.database.read() as tx:
+                return queries.conversation(tx, number)
+
+        return await self._off(read)
+
+    async def messages(self, conversation: ConversationName) -> list[dict[str, Any]]:
+        """The messages of a conversation over all its channels, by time (fields: contract, section 4)."""
+        number = _number(conversation)
+        return await self._off(lambda: queries.messages_of(self._store.database, number))
+
+    async def queue(self, name: str) -> list[Conversation]:
+        """What waits in a queue, in working order."""
+        configured = self.policy.queues.get(name)
+        ageing = configured.ageing_minutes if configured else 0
+        waiting = await self._off(lambda: queries.waiting(self._store.database))
+        return list(working_order([c for c in waiting if c.queue == name], self._now(), ageing))
+
+    async def _off(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.to_thread(work)
+
+    async def close(self) -> None:
+        """Close the ledger. Safe to call twice."""
+        await asyncio.to_thread(self._store.close)
+
+    async def __aenter__(self) -> Router:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def _number(conversation: ConversationName) -> int:
+    if isinstance(conversation, Conversation):
+        return conversation.number
+    return conversation if isinstance(conversation, int) else number_of(conversation)
