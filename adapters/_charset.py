@@ -1,0 +1,169 @@
+"""What do these bytes say? Bytes and the charset they claim in, text out, whatever the claim is worth.
+
+Mail lies about its encoding: gb2312 that is GBK, nothing declared at all, ASCII that is UTF-8, Big5 in a field without
+any encoding. Order: byte order mark, the declared charset if the bytes fit it, else what they look like (UTF-8,
+GB18030, Big5, Windows-1252). Decoding never fails, runs no codec that is no charset, leaves no control characters.
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import re
+
+__all__ = ["clean_line", "clean_text", "decode", "header"]
+
+_NAMES = {
+    "utf-8": "utf-8 utf8 utf8mb4 unicode-1-1-utf-8",
+    "gb18030": "gb18030 gbk gb2312 x-gbk cp936 ms936 windows-936 euc-cn gb_2312-80 gb2312-80 chinese",
+    "hz": "hz hz-gb-2312",
+    "cp950": "big5 big-5 x-big5 cn-big5 cp950 windows-950",
+    "big5hkscs": "big5-hkscs big5hkscs",
+    "cp1252": "iso-8859-1 iso8859-1 iso_8859-1 latin1 latin-1 ansi windows-1252 cp1252",
+    "cp932": "shift_jis shift-jis sjis x-sjis windows-31j cp932",
+    "euc_jp": "euc-jp",
+    "iso2022_jp_2": "iso-2022-jp iso-2022-jp-ms",
+    "cp949": "euc-kr ks_c_5601-1987 ks_c_5601 cp949",
+    "iso2022_kr": "iso-2022-kr",
+    "utf-16": "utf-16 utf16",
+    "utf-16-le": "utf-16le",
+    "utf-16-be": "utf-16be",
+    "utf-32": "utf-32",
+    "cp874": "tis-620 windows-874 iso-8859-11",
+    "koi8-r": "koi8-r",
+    "koi8-u": "koi8-u",
+    "mac_roman": "macintosh",
+    **{f"cp{n}": f"windows-{n} cp{n}" for n in (1250, 1251, 1253, 1254, 1255, 1256, 1257, 1258)},
+    **{f"iso8859-{n}": f"iso-8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16)},
+}
+_ALIASES = {name: codec for codec, names in _NAMES.items() for name in names.split()}
+#: Charsets whose text may be all ASCII bytes and yet mean something else.
+_SHIFTED = frozenset({"hz", "iso2022_jp_2", "iso2022_kr", "utf-16", "utf-16-le", "utf-16-be", "utf-32"})
+#: Charsets that any bytes fit, so that a fit proves nothing.
+_SINGLE_BYTE = frozenset(c for c in _NAMES if c.startswith(("cp125", "iso8859", "koi8", "mac", "cp874")))
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+_WORD = re.compile(rb"=\?([A-Za-z0-9_.:+-]{1,60})(?:\*[A-Za-z0-9-]{0,40})?\?([bBqQ])\?([^?]*)\?=")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_NEWLINES = re.compile(r"\r+\n|\n\r|\r|\x85|\u2028|\u2029")
+_INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]")
+_SAMPLE = 4_000
+
+
+def decode(content: bytes, declared: str = "") -> str:
+    """The text of these bytes. Total: what fits no charset is replaced by U+FFFD."""
+    codec = _ALIASES.get(declared.strip().lower(), "")
+    if codec not in _SHIFTED and content.isascii():
+        return content.decode("ascii")
+    for mark, marked in _MARKS:
+        if content.startswith(mark):
+            return content.decode(marked, "replace").lstrip("\ufeff")
+    if codec and codec not in _SINGLE_BYTE:
+        try:
+            return content.decode(codec)
+        except UnicodeDecodeError:
+            return _sniff(content, otherwise=codec)
+    return _sniff(content, otherwise=codec or "cp1252")
+
+
+def _sniff(content: bytes, *, otherwise: str) -> str:
+    """Bytes that do not fit what was declared: UTF-8 if they are (a torn last character is forgiven), else the
+    Chinese charset whose common characters they hit, else `otherwise`."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        if wrong.start > 8 and len(content) - wrong.start < 4:
+            return content.decode("utf-8", "replace")
+    chinese, codec = max(
+        (_frequent(content, 0xB0, 0xD7, 0xA1), "gb18030"), (_frequent(content, 0xA4, 0xC6, 0x40), "cp950")
+    )
+    if chinese >= 0.6:
+        try:
+            return content.decode(codec)
+        except UnicodeDecodeError:
+            if otherwise in _SINGLE_BYTE or chinese >= 0.8:
+                return content.decode(codec, "replace")
+    if otherwise == "utf-8" and content.count(b"\xef\xbf\xbd") == 0 and _mostly_broken(content):
+        otherwise = "cp1252"
+    return content.decode(otherwise, "replace")
+
+
+def _mostly_broken(content: bytes) -> bool:
+    """Does UTF-8 lose more of these bytes than it reads?"""
+    text = content[:_SAMPLE].decode("utf-8", "replace")
+    lost = text.count("\ufffd")
+    return lost > sum(1 for c in text if c > "\x7f") - lost
+
+
+def _frequent(content: bytes, low: int, high: int, trail: int) -> float:
+    """The share of two-byte characters that lie in a charset's rows of common characters and punctuation."""
+    hits = pairs = at = 0
+    end = min(len(content), _SAMPLE) - 1
+    while at < end:
+        lead = content[at]
+        if lead < 0x80:
+            at += 1
+            continue
+        pairs += 1
+        second = content[at + 1]
+        if second >= trail and (low <= lead <= high or 0xA1 <= lead <= 0xA3) and (second < 0x7F or second > 0xA0):
+            hits += 1
+        at += 2
+    return hits / pairs if pairs else 0.0
+
+
+def header(value: bytes) -> str:
+    """A header field's text in one line: encoded words (RFC 2047) and undeclared 8-bit characters decoded, control
+    and invisible characters removed, so that nothing of it can start a line of its own."""
+    if b"=?" in value:
+        return clean_line(_words(value))
+    return clean_line(decode(value))
+
+
+def _words(value: bytes) -> str:
+    """Decode the encoded words; neighbours of one charset are joined before decoding, since some split characters."""
+    out: list[str] = []
+    pending = bytearray()
+    charset = ""
+    at = 0
+    for word in _WORD.finditer(value):
+        between = value[at : word.start()]
+        name = word[1].decode("ascii").lower()
+        if pending and (between.strip() or name != charset):
+            out.append(decode(bytes(pending), charset))
+            pending.clear()
+        if between.strip() or at == 0:
+            out.append(decode(between))
+        charset = name
+        pending += _word_bytes(word[2], word[3])
+        at = word.end()
+    if pending:
+        out.append(decode(bytes(pending), charset))
+    out.append(decode(value[at:]))
+    return "".join(out)
+
+
+def _word_bytes(encoding: bytes, text: bytes) -> bytes:
+    """The bytes of one encoded word; a broken base64 is read as far as it goes."""
+    if encoding in b"qQ":
+        return binascii.a2b_qp(text, header=True)
+    letters = text.rstrip(b"=").replace(b" ", b"")
+    letters = letters[:-1] if len(letters) % 4 == 1 else letters
+    try:
+        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+    except binascii.Error:
+        return text
+
+
+def clean_line(text: str) -> str:
+    """One line without control, direction and zero-width characters, white space collapsed."""
+    text = " ".join(text.split())
+    return text if text.isprintable() else _INVISIBLE.sub("", _CONTROLS.sub("", text)).strip()
+
+
+def clean_text(text: str) -> str:
+    """Text of several lines: newlines as `\\n`, no other control characters but the tab."""
+    text = text.replace("\r\n", "\n")
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return _CONTROLS.sub("", _NEWLINES.sub("\n", text))

@@ -1,0 +1,190 @@
+"""What does a mail say to the desk? Its raw bytes in, one `Message` out.
+
+`translate` is pure and total: whatever arrives, it either gives a message or raises `InvalidPayload` with a sentence.
+The questions have modules of their own: how the mail is built (`_structure`), what its bytes say (`_charset`), what it
+contains (`_content`), whom its addresses name (`_addresses`), when it came (`_instant`), whether a person wrote it
+(`_automatic`), who vouches for the sender (`_authenticity`). Here they are put together.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from hashlib import sha256
+
+from adapters import _automatic, _instant
+from adapters._addresses import Mailbox, mailboxes
+from adapters._authenticity import verdict
+from adapters._charset import clean_line, decode, header
+from adapters._content import content_of
+from adapters._structure import Fields, parse
+from router.model import Authenticity, Message, Sender, Value
+from router.ports import Raw
+
+__all__ = ["Desk", "translate"]
+
+MAX_ID = 998
+MAX_REFERENCES = 1_000
+KEPT_REFERENCES = 20
+MAX_SUBJECT = 1_000
+MAX_RECIPIENTS = 50
+
+_ID = re.compile(r"<([^<>]{1,4000})>")
+_TOKEN = re.compile(r"(?<![a-z0-9])([a-z2-7]{48})(?![a-z0-9])", re.IGNORECASE)
+_VIA = re.compile(r"(.*\S)\s+(?:via|通过|透過)\s+\S.*", re.IGNORECASE)
+_ORIGINAL_FROM = (b"x-original-from", b"x-original-sender", b"original-from")
+_RECIPIENTS = (b"to", b"cc", b"delivered-to", b"x-original-to", b"envelope-to")
+
+
+class Desk(Value, frozen=True, kw_only=True):
+    """What the translation may know of the channel: its name, its own address, the mail server it trusts."""
+
+    channel: str
+    address: str = ""
+    trusted_authserv_id: str = ""
+
+
+class _Author(Value, frozen=True, kw_only=True):
+    """The person behind a mail; `munged`: the address is a mailing list's, so it proves nothing of him."""
+
+    address: str
+    name: str = ""
+    munged: bool = False
+    doubtful: bool = False
+
+
+def translate(raw: Raw, desk: Desk) -> Message:
+    """Turn a mail into a message. Raises `InvalidPayload` only (empty, or beyond a limit of `_structure`)."""
+    root = parse(raw.body)
+    fields = root.fields
+    author = _author(fields)
+    subject = header(fields.first(b"subject"))[:MAX_SUBJECT]
+    addressed = [m.address for name in _RECIPIENTS for value in fields.every(name)[:5] for m in mailboxes(value)]
+    origin = _automatic.judge(
+        root, sender=author.address, subject=subject, own=(desk.address.lower(),), recipients=len(addressed)
+    )
+    authenticity = verdict(fields, author.address, desk.trusted_authserv_id, doubtful=author.doubtful or author.munged)
+    in_reply_to = _ids(fields.first(b"in-reply-to"))
+    references = _references(fields)
+    texts, pages, files = content_of(root)
+    return Message(
+        external_id=_external_id(fields, raw.body),
+        channel=desk.channel,
+        channel_kind="email",
+        realm="mail",
+        sent_at=_sent_at(raw, fields),
+        sender=_sender(author, raw.body, authenticity),
+        text=texts,
+        subject=subject,
+        html=pages,
+        in_reply_to=in_reply_to[0] if in_reply_to else "",
+        references=references,
+        attachments=files,
+        automatic=origin.automatic,
+        authenticity=authenticity,
+        reply_token=_reply_token(addressed, in_reply_to[:1], references),
+        recipients=_ours(addressed, desk.address),
+        flags=_flags(origin, author),
+    )
+
+
+def _sent_at(raw: Raw, fields: Fields) -> datetime:
+    """The server-side time of a mail, never after it was received here."""
+    internal = raw.meta.get("internaldate", "")
+    if internal:
+        try:
+            at = datetime.fromisoformat(internal)
+        except ValueError:
+            at = None
+        if at is not None and at.tzinfo is not None:
+            return min(at, raw.received_at)
+    return _instant.of_mail(fields, latest=raw.received_at) or raw.received_at
+
+
+def _author(fields: Fields) -> _Author:
+    """Who wrote: From, else Sender, else Reply-To; behind a mailing list that writes in his name, the person."""
+    written = fields.every(b"from")
+    found = mailboxes(written[0], limit=3) if written else []
+    doubtful = len(written) > 1 or len(found) > 1
+    for name in (b"sender", b"reply-to"):
+        if not found:
+            found = mailboxes(fields.first(name), limit=1)
+            doubtful = True
+    if not found:
+        return _Author(address="", name=clean_line(header(written[0]))[:200] if written else "", doubtful=True)
+    first = found[0]
+    via = _VIA.fullmatch(first.name) if " " in first.name else None
+    if via or any(name in fields for name in _ORIGINAL_FROM):
+        person = _person(fields, first)
+        if person:
+            return _Author(address=person.address, name=person.name or (via[1] if via else ""), munged=True)
+        return _Author(address=first.address, name=first.name, munged=True)
+    return _Author(address=first.address, name=first.name, doubtful=doubtful or first.doubtful)
+
+
+def _person(fields: Fields, listed: Mailbox) -> Mailbox | None:
+    """Whom a list wrote for: X-Original-From, else a single Reply-To that is not the list itself."""
+    for name in _ORIGINAL_FROM:
+        found = mailboxes(fields.first(name), limit=1)
+        if found and found[0].address != listed.address:
+            return found[0]
+    posts = fields.first(b"list-post") + fields.first(b"list-id")
+    replies = [m for m in mailboxes(fields.first(b"reply-to"), limit=3) if m.address != listed.address]
+    replies = [m for m in replies if m.address.encode() not in posts.lower()]
+    return replies[0] if len(replies) == 1 else None
+
+
+def _sender(author: _Author, body: bytes, authenticity: Authenticity) -> Sender:
+    """The sender as a value; a mail without any sender has one of its own, so that strangers never become one."""
+    address = author.address or f"unknown-{sha256(body).hexdigest()[:16]}@sender.invalid"
+    verified = {"email": address} if authenticity is Authenticity.PASS else {}
+    return Sender(handle=address, name=author.name, verified=verified)
+
+
+def _flags(origin: _automatic.Origin, author: _Author) -> tuple[str, ...]:
+    raised = {"automatic": origin.automatic, "no_auto_answer": origin.no_answer, "list_munged": author.munged}
+    return tuple(flag for flag, holds in raised.items() if holds)
+
+
+def _external_id(fields: Fields, body: bytes) -> str:
+    """The Message-ID without brackets, or the digest of the bytes where there is none that identifies anything."""
+    found = _ids(fields.first(b"message-id"))
+    return found[0] if found else f"sha256:{sha256(body).hexdigest()}"
+
+
+def _ids(value: bytes) -> list[str]:
+    """The ids of a field, without brackets; one that is too long or holds control characters is none."""
+    if not value:
+        return []
+    text = decode(value)
+    found = [i.strip() for i in _ID.findall(text)] or [i for i in text.replace(",", " ").split() if "@" in i]
+    return [i for i in found if i and len(i) <= MAX_ID and i.isprintable() and i not in ("@", ".")]
+
+
+def _references(fields: Fields) -> tuple[str, ...]:
+    """All ids of References and further ones of In-Reply-To, each once; of very many the first and last."""
+    found = dict.fromkeys(_ids(fields.first(b"references")))
+    found.update(dict.fromkeys(_ids(fields.first(b"in-reply-to"))[1:]))
+    kept = tuple(found)
+    return kept if len(kept) <= MAX_REFERENCES else kept[:KEPT_REFERENCES] + kept[-KEPT_REFERENCES:]
+
+
+def _reply_token(addressed: list[str], parent: list[str], references: tuple[str, ...]) -> str:
+    """A token of ours, unverified: from a plus address, else from the nearest of our Message-IDs."""
+    for address in addressed:
+        local, _, _ = address.partition("@")
+        found = _TOKEN.search(local.partition("+")[2]) if len(local) > 48 else None
+        if found:
+            return found[1].lower()
+    for answered in (*parent, *reversed(references)):
+        found = _TOKEN.search(answered.partition("@")[0]) if len(answered) > 48 else None
+        if found:
+            return found[1].lower()
+    return ""
+
+
+def _ours(addressed: list[str], own: str) -> tuple[str, ...]:
+    """The addresses of our domain that it was sent to (all of them where we do not know our own), each once."""
+    domain = own.rpartition("@")[2].lower()
+    mine = (a for a in addressed if not domain or a.rpartition("@")[2] == domain)
+    return tuple(dict.fromkeys(mine))[:MAX_RECIPIENTS]
