@@ -19,7 +19,7 @@ from router.promise import Promises, Step
 __all__ = ["Breach", "Clock", "ClockEvent", "Clocks", "Firing", "Pledge", "Run", "Unanswered", "from_json", "to_json"]
 
 
-class Unanswered(Value):
+class Unanswered(Value, frozen=True, kw_only=True):
     """A customer message that waits for an answer and changes its conversation: `at` is its own time, `facts` are
     those of the message (channel, channel_kind, business_open), `window` the provider's reply window in seconds."""
 
@@ -29,7 +29,7 @@ class Unanswered(Value):
     window: int = 0
 
 
-class ClockEvent(Value):
+class ClockEvent(Value, frozen=True, kw_only=True):
     """What happened to a conversation at `at` and became known to the desk at `seen_at` (None: at once).
 
     Types and what they need: `customer_message` (facts, window), `agent_reply` (a human's public one), `auto_reply`,
@@ -58,9 +58,11 @@ class ClockEvent(Value):
 
 
 class Pledge(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """The promise that one message (or the conversation) was given: `due` is None while it is paused or has no target.
+    """What one message (or the conversation) was promised: `policy` is empty where nothing was, or where an earlier
+    message was promised the same; `due` is None then, and while it is paused.
 
-    `pauses` are [from, to) pairs; `paused` is the start of the present pause, else None. `window`: of a provider.
+    `pauses` are [from, to) pairs; `paused` is the start of the present pause, else None. `window`: a provider's, in
+    seconds.
     """
 
     id: str
@@ -89,6 +91,22 @@ class Run(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     version: int = 1
     fired: int = 0
 
+    @property
+    def lead(self) -> Pledge | None:
+        """The pledge whose deadline is the clock's; while all are paused the first; None if nothing was promised."""
+        found: Pledge | None = None
+        for pledge in self.pledges:
+            if pledge.policy and (
+                found is None or (pledge.due is not None and (found.due is None or pledge.due < found.due))
+            ):
+                found = pledge
+        return found
+
+    @property
+    def start(self) -> int:
+        """The time of the oldest message that it holds."""
+        return min(pledge.at for pledge in self.pledges)
+
 
 class Breach(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """An entry of the append-only log: `at` is when it was one, `told` whether it went out as a firing."""
@@ -102,11 +120,18 @@ class Breach(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     told: bool = False
 
 
-class Clocks(msgspec.Struct, frozen=True, omit_defaults=True, rename={
+_SHORT = {
     "status": "s", "runs": "r", "log": "b", "attrs": "a", "deadline": "d", "replied": "h", "seen": "t", "ids": "i",
-    "gone": "g", "version": "v", "channel": "c", "moves": "m",
-}):  # fmt: skip
-    """All clocks of a conversation, open and ended, as they stand after its last event."""
+    "gone": "g", "version": "v", "moves": "m",
+}  # fmt: skip
+
+
+class Clocks(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT):
+    """All clocks of a conversation, open and ended, as they stand after its last event, known at `seen`.
+
+    `attrs` and `deadline` are what policies were chosen by, `replied` says that the desk has answered before, `ids` are
+    the last events' (for idempotency), `gone` that it was absorbed, `moves` the queues that ladders moved it to.
+    """
 
     status: str = "open"
     runs: tuple[Run, ...] = ()
@@ -118,7 +143,6 @@ class Clocks(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     ids: tuple[str, ...] = ()
     gone: bool = False
     version: str = ""
-    channel: dict[str, Any] = {}
     moves: tuple[str, ...] = ()
 
     @classmethod
@@ -130,7 +154,7 @@ class Clocks(msgspec.Struct, frozen=True, omit_defaults=True, rename={
 _EMPTY = Clocks()
 
 
-class Clock(Value):
+class Clock(Value, frozen=True, kw_only=True):
     """A clock as people see it at some instant. `due_at` is None while paused; `paused_seconds` are wall seconds.
 
     `state`: running, paused, breached (open and past due), met, late, cancelled, moved. `warn_at` and `steps_at` (step
@@ -153,7 +177,7 @@ class Clock(Value):
     steps_at: tuple[tuple[int, datetime], ...] = ()
 
 
-class Firing(Value):
+class Firing(Value, frozen=True, kw_only=True):
     """Something due now: a `breach` for the log, a `warning`, or a `step` of a ladder.
 
     `at` is when it was due; `late` marks one that an outage held up. `key` is unique for the conversation: record it in

@@ -20,26 +20,24 @@ __all__ = ["FIELDS", "FLAGS", "OPERATORS", "Condition"]
 
 #: The facts that rules and deadline policies may read, beside `contact.ATTRIBUTE`.
 FIELDS = frozenset(
-    "channel channel_kind brand issue_type confidence unsure class flags tags language priority chases waiting "
-    "business_open".split()
+    ["channel", "channel_kind", "brand", "issue_type", "confidence", "unsure", "class", "flags", "tags", "language", "priority", "chases", "waiting", "business_open"]
 )
 #: The closed list of flags.
 FLAGS = frozenset(
-    "security complaint secret_exposed asks_human legal spam thread_claim_rejected sender_unverified id_reused "
-    "automatic no_auto_answer".split()
+    ["security", "complaint", "secret_exposed", "asks_human", "legal", "spam", "thread_claim_rejected", "sender_unverified", "id_reused", "automatic", "no_auto_answer"]
 )
 OPERATORS = ("eq", "in", "has_any", "has_all", "gte", "lte", "between", "matches", "exists")
 _JOINTS = ("all", "any", "not")
 _CLOSED: Mapping[str, frozenset[str]] = {
     "flags": FLAGS,
     "language": frozenset(("zh-Hans", "zh-Hant", "en", "other")),
-    "class": frozenset("first resend chaser addition new_issue cross_channel cross_customer ack".split()),
+    "class": frozenset(["first", "resend", "chaser", "addition", "new_issue", "cross_channel", "cross_customer", "ack"]),
 }
 _NUMERIC = frozenset(("confidence", "priority", "chases", "waiting"))
 _TRUTHS = frozenset(("unsure", "business_open"))
 
 
-class Condition(Value):
+class Condition(Value, frozen=True, kw_only=True):
     """A compiled condition: `kind` is all, any, not (of `parts`) or an operator on `field` with `operand`."""
 
     kind: str
@@ -219,7 +217,7 @@ def _table(spec: Any, path: str, mistakes: list[str], fields: frozenset[str] | N
             parts.append(_joint(key, value, where, mistakes, fields))
         elif _known(key, where, mistakes, fields):
             short = list(value) if isinstance(value, (list, tuple)) else [value]
-            parts.append(_test(key, "in", short, where, mistakes))
+            parts.append(_test(key, "in", short, where, mistakes, fields))
         else:
             parts.append(_NEVER)
     return parts[0] if len(parts) == 1 else Condition(kind="all", parts=tuple(parts))
@@ -247,7 +245,7 @@ def _field(spec: Mapping[str, Any], path: str, mistakes: list[str], fields: froz
         mistakes.append(f"{path}.field: give the name of a field as text")
     if not right or not tests or any(key not in OPERATORS for key in tests):
         return _NEVER
-    parts = tuple(_test(name, key, spec[key], f"{path}.{key}", mistakes) for key in tests)
+    parts = tuple(_test(name, key, spec[key], f"{path}.{key}", mistakes, fields) for key in tests)
     return parts[0] if len(parts) == 1 else Condition(kind="all", parts=parts)
 
 
@@ -258,9 +256,11 @@ def _known(name: str, path: str, mistakes: list[str], fields: frozenset[str] | N
     return False
 
 
-def _test(field: str, operator: str, value: Any, path: str, mistakes: list[str]) -> Condition:
+def _test(
+    field: str, operator: str, value: Any, path: str, mistakes: list[str], fields: frozenset[str] | None
+) -> Condition:
     complaint, operand = _operand(operator, value)
-    if not complaint:
+    if not complaint and fields is not None:
         complaint = _unfitting(field, operator, operand)
     if complaint:
         mistakes.append(f"{path}: {complaint}")

@@ -21,6 +21,7 @@ __all__ = ["DAY", "WEEKDAYS", "Opening", "Row", "row_of"]
 Row: TypeAlias = tuple[tuple[int, int], ...]
 DAY = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LAST_DAY = date.max.toordinal()
 _GROUPS = {"weekdays": range(5), "weekend": range(5, 7), "daily": range(7)}
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 
@@ -50,7 +51,7 @@ class Opening:
         if own is not None:
             return own
         weekday = (ordinal - 1) % 7
-        if self._holidays is not None and self._touched[weekday] and ordinal > 0:
+        if self._holidays is not None and self._touched[weekday] and 0 < ordinal <= _LAST_DAY:
             year = date.fromordinal(ordinal).year
             special = self._years.get(year)
             if special is None:

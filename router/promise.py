@@ -15,7 +15,7 @@ import msgspec
 
 from router.calendar import Schedule
 from router.condition import Condition
-from router.errors import InvalidTarget
+from router.errors import ConfigurationError, InvalidTarget
 from router.model import Value
 
 __all__ = ["METRICS", "REPLY_METRICS", "DeadlinePolicy", "Ladder", "Promises", "Step", "Target"]
@@ -26,9 +26,11 @@ METRICS = ("first_reply", "next_reply", "update", "resolution")
 REPLY_METRICS = ("first_reply", "next_reply", "reply_window")
 #: The name of a rule's deadline that promises nothing.
 NOTHING = "none"
+#: The name shown for a reply window that the provider sets.
+PROVIDER = "provider"
 
 
-class Target(Value):
+class Target(Value, frozen=True, kw_only=True):
     """How much time a metric has: `seconds` in business or calendar hours, or a number of working days.
 
     `schedule` overrides the policy's. Raises InvalidTarget unless exactly one of the two is above zero.
@@ -46,7 +48,7 @@ class Target(Value):
             )
 
 
-class Step(Value):
+class Step(Value, frozen=True, kw_only=True):
     """A step of a ladder, `after` seconds (the metric's own hours) past the deadline."""
 
     after: int = 0
@@ -57,7 +59,7 @@ class Step(Value):
     tag: str = ""
 
 
-class Ladder(Value):
+class Ladder(Value, frozen=True, kw_only=True):
     """What happens when a deadline of one of the metrics `on` is missed; empty `on` means every metric."""
 
     name: str
@@ -65,7 +67,7 @@ class Ladder(Value):
     steps: tuple[Step, ...] = ()
 
 
-class DeadlinePolicy(Value):
+class DeadlinePolicy(Value, frozen=True, kw_only=True):
     """Targets by metric for what `when` fits (None: everything), in the hours of `schedule`.
 
     `pause` lists by metric the statuses that stop its clock, `auto_reply_counts` the metrics that an automatic reply
@@ -100,8 +102,24 @@ class Promises(msgspec.Struct, frozen=True, kw_only=True):
 
     def policy(self, name: str) -> DeadlinePolicy | None:
         """The policy of this name."""
-        return next((p for p in self.policies if p.name == name), None)
+        for policy in self.policies:
+            if policy.name == name:
+                return policy
+        return None
 
-    def choose(self, facts: Mapping[str, Any]) -> DeadlinePolicy | None:
+    def fitting(self, facts: Mapping[str, Any]) -> DeadlinePolicy | None:
         """The first policy that fits these facts."""
-        return next((p for p in self.policies if p.when is None or p.when.holds(facts)), None)
+        for policy in self.policies:
+            if policy.when is None or policy.when.holds(facts):
+                return policy
+        return None
+
+    def schedule_of(self, policy: DeadlinePolicy, target: Target) -> Schedule | None:
+        """The schedule in whose hours this target runs; None for calendar hours. Raises ConfigurationError."""
+        if target.hours == "calendar" and not target.workdays:
+            return None
+        name = target.schedule or policy.schedule
+        try:
+            return self.schedules[name]
+        except KeyError:
+            raise ConfigurationError(f'deadline policy {policy.name}: unknown schedule "{name}"') from None

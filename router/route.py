@@ -7,12 +7,11 @@ facts and the same rules give the same bytes (rules: deadlines, routing 1 to 6).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from router.condition import Condition
-from router.model import Conversation, Routing, Value
+from router.model import Routing, Value
 
 __all__ = ["Rule", "remaining_words", "route", "unreachable", "working_order"]
 
@@ -21,7 +20,7 @@ AGEING_LIMIT = 100
 CHASE_WEIGHT = 5
 
 
-class Rule(Value):
+class Rule(Value, frozen=True, kw_only=True):
     """A rule: what fits `when` (None: everything) goes to `queue`. `deadline` names the policy tried first (`none`: no
     promise). `steps` are the needs tried in turn when an agent is chosen, as they stand in the file."""
 
