@@ -1,0 +1,168 @@
+"""Where in a text does a wallet's seed phrase or private key stand?
+
+In: a text in its plain form (ASCII digits and letters, same offsets as the original) and its lower-case twin. Out:
+spans of what opens a wallet: BIP-39 word runs however numbered and separated, 64 hex digits beside a word that says
+key, WIF, extended and PEM keys. An ordinary message has none of it at the price of a few looks (rules: security, 3).
+
+English words need no introduction, since prose never strings eleven of them; single Chinese characters do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+__all__ = ["Span", "has_valid_checksum", "keys", "seeds"]
+
+#: Start, end and kind of a secret in the text.
+Span: TypeAlias = tuple[int, int, str]
+
+_LEXICONS = Path(__file__).parent / "lexicons"
+_SIZES = (24, 21, 18, 15, 12)
+_LIKELY = 11
+_INTRODUCED = 8
+_NEAR = 30
+_WORD = re.compile(r"[a-z]+")
+_GAP = re.compile(r"[\W\d_第个個词詞號号]{1,14}")
+_HAN = re.compile(
+    r"(?:[\u4e00-\u9fff][\s、,，.。;；/|_\-0-9()（）:：]{1,6}){10,}[\u4e00-\u9fff](?![\u4e00-\u9fff])"
+)
+_HAN_CHARACTER = re.compile(r"[\u4e00-\u9fff]")
+_HEX_KEY = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?[0-9A-Fa-f]{64}(?![0-9A-Za-z])")
+_BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_LONG_BASE58 = re.compile(rf"(?<![0-9A-Za-z])[{_BASE58_ALPHABET}]{{51,112}}(?![0-9A-Za-z])")
+_PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,8000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?")
+
+
+def seeds(plain: str, low: str) -> list[Span]:
+    """The seed phrases of a text: English word runs, and Chinese characters where a word introduces them."""
+    found: list[Span] = []
+    words = list(_WORD.finditer(low))
+    introduced = None
+    if len(words) >= _INTRODUCED:
+        found = list(_runs(words, low, _LIKELY, 0))
+        if not found and (introduced := _introductions(low)):
+            found = [span for span in _runs(words, low, _INTRODUCED, 1) if _is_near(span, introduced)]
+    if "\u4e00" <= max(low, default="") and (han := _HAN.search(low)):
+        introduced = _introductions(low) if introduced is None else introduced
+        while han:
+            characters = _HAN_CHARACTER.findall(han[0])
+            listed = sum(character in _chinese() for character in characters)
+            span = (han.start(), han.end(), "seed")
+            if listed * 10 >= len(characters) * 9 and _is_near(span, introduced):
+                found.append(span)
+            han = _HAN.search(low, han.end())
+    return found
+
+
+def keys(plain: str, low: str) -> list[Span]:
+    """The private keys of a text."""
+    found: list[Span] = []
+    introduced: list[tuple[int, int]] | None = None
+    for match in _HEX_KEY.finditer(plain):
+        introduced = _introductions(low) if introduced is None else introduced
+        span = (match.start(), match.end(), "key")
+        if _is_near(span, introduced) and not _says_hash(low, match.start()):
+            found.append(span)
+    for match in _LONG_BASE58.finditer(plain):
+        span = (match.start(), match.end(), "key")
+        if _is_wallet_key(match[0]) or (len(match[0]) in (87, 88) and _is_near(span, _introductions(low))):
+            found.append(span)
+    if "PRIVATE KEY-----" in plain:
+        found.extend((match.start(), match.end(), "key") for match in _PEM.finditer(plain))
+    return found
+
+
+def has_valid_checksum(words: Sequence[str]) -> bool:
+    """Does some stretch of 12 to 24 of these words carry the checksum of BIP-39?"""
+    places = [_english().get(word, -1) for word in words]
+    for size in _SIZES:
+        for start in range(len(places) - size + 1):
+            if min(places[start : start + size]) >= 0 and _checks(places[start : start + size]):
+                return True
+    return False
+
+
+def _checks(places: Sequence[int]) -> bool:
+    bits = "".join(f"{place:011b}" for place in places)
+    entropy, check = bits[: len(bits) * 32 // 33], bits[len(bits) * 32 // 33 :]
+    digest = hashlib.sha256(int(entropy, 2).to_bytes(len(entropy) // 8, "big")).digest()
+    return f"{digest[0]:08b}"[: len(check)] == check
+
+
+def _runs(words: Sequence[re.Match[str]], low: str, least: int, misses: int) -> Iterator[Span]:
+    """Stretches of at least `least` listed words, with at most `misses` foreign words inside."""
+    known, stems = _english(), _stems() if misses else frozenset()
+    run: list[tuple[re.Match[str], bool]] = []
+    for word in (*words, None):
+        listed = word is not None and (word[0] in known or (misses > 0 and word[0][:4] in stems and len(word[0]) <= 8))
+        joined = word is not None and bool(run) and bool(_GAP.fullmatch(low, run[-1][0].end(), word.start()))
+        if word is not None and joined and (listed or sum(not hit for _, hit in run) < misses):
+            run.append((word, listed))
+            continue
+        while run and not run[-1][1]:
+            run.pop()
+        if sum(hit for _, hit in run) >= least:
+            yield run[0][0].start(), run[-1][0].end(), "seed"
+        run = [(word, True)] if word is not None and listed else []
+
+
+def _introductions(low: str) -> list[tuple[int, int]]:
+    """Where words stand that announce a seed phrase or key."""
+    places = []
+    for word in _recovery():
+        at = low.find(word)
+        while at >= 0:
+            places.append((at, at + len(word)))
+            at = low.find(word, at + len(word))
+    return places
+
+
+def _is_near(span: Span, places: Sequence[tuple[int, int]]) -> bool:
+    return any(start - _NEAR <= span[1] and span[0] <= end + _NEAR for start, end in places)
+
+
+def _says_hash(low: str, start: int) -> bool:
+    before = low[max(0, start - 16) : start]
+    return any(word in before for word in ("hash", "txid", "tx ", "tx:", "哈希", "交易", "订单", "單號", "单号"))
+
+
+def _is_wallet_key(text: str) -> bool:
+    """WIF (51 or 52 characters) or an extended private key (111), with the check sum of Base58Check."""
+    if not (len(text) in (51, 52) and text[0] in "5KL9c") and not (len(text) >= 107 and text[1:4] == "prv"):
+        return False
+    value = 0
+    for character in text:
+        value = value * 58 + _BASE58_ALPHABET.index(character)
+    raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
+    return hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]
+
+
+@cache
+def _english() -> dict[str, int]:
+    return {word: place for place, word in enumerate(_list("bip39_english.txt"))}
+
+
+@cache
+def _stems() -> frozenset[str]:
+    return frozenset(word[:4] for word in _english() if len(word) >= 4)
+
+
+@cache
+def _chinese() -> frozenset[str]:
+    return frozenset((*_list("bip39_chinese_simplified.txt"), *_list("bip39_chinese_traditional.txt")))
+
+
+@cache
+def _recovery() -> tuple[str, ...]:
+    return tuple(tomllib.loads((_LEXICONS / "secrets.toml").read_text(encoding="utf-8"))["recovery"])
+
+
+def _list(name: str) -> list[str]:
+    lines = (_LEXICONS / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
