@@ -65,9 +65,7 @@ def preset_text(name: str) -> str:
     return resources.files("router").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
 
 
-def from_text(
-    text: str, *, folder: Path, source: Path | None = None, adapter_of: AdapterOf | None = None
-) -> Policy:
+def from_text(text: str, *, folder: Path, source: Path | None = None, adapter_of: AdapterOf | None = None) -> Policy:
     """Read a configuration from its text; relative files in it begin at `folder`."""
     data = _toml(text, source)
     mistakes: list[str] = []

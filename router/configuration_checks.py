@@ -187,5 +187,3 @@ def _leaves(when: object, path: Path) -> Iterator[tuple[str, object, Path]]:
         yield from ((field, when[op], (*path, op)) for op in ("eq", "in", "has_any", "has_all") if op in when)
     elif not {"all", "any", "not", "field"} & set(when):
         yield from ((str(key), value, (*path, str(key))) for key, value in when.items())
-
-

@@ -1,8 +1,8 @@
 """Which frozen values do the checked tables of a configuration become?
 
 In: the tables as pydantic models (`Parsed`), beside what TOML gave. Out: a `Policy`, or None when a schedule, a
-condition or a target cannot be built, with the mistakes added. Its `version` is the hash of everything that decides: channels and
-their hours, schedules, queues, rules, deadlines, ladders, tagging and the windows, but no address, secret or text.
+condition or a target cannot be built, with the mistakes added. Its `version` is the hash of everything that decides:
+channels and their hours, schedules, queues, rules, deadlines, ladders, tagging and the windows, but no address, secret or text.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _schedule(name: str, given: table.Schedule, desk_zone: str, mistakes: list[s
     if given.makeup is not None:
         _try_schedule(zone, {"mon": given.makeup}, {}, {}, (*path, "makeup"), mistakes)
     if not any(given.week.values()) and not any(given.dates.values()):
-        mistakes.append(f"{dotted((*path, 'week'))}: has no open hour; give one, as daily = [[\"08:00\", \"22:00\"]].")
+        mistakes.append(f'{dotted((*path, "week"))}: has no open hour; give one, as daily = [["08:00", "22:00"]].')
     if len(mistakes) > before:
         return None
     extras = {"holidays": given.holidays, "makeup": given.makeup}

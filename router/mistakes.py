@@ -143,5 +143,3 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 def unknown(what: str, word: object, known: Iterable[str]) -> str:
     """The end of a sentence about a name that is not there."""
     return f'there is no {what} "{word}"{did_you_mean(word, known)}'
-
-

@@ -24,7 +24,7 @@ __all__ = ["STARS", "Secret"]
 #: What anybody sees who looks at a secret.
 STARS: Final = "***"
 _ENV = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_WRONG = "a secret is given by reference only, as \"env:NAME\" or \"file:PATH\", never written out"
+_WRONG = 'a secret is given by reference only, as "env:NAME" or "file:PATH", never written out'
 
 
 class Secret:

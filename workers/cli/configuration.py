@@ -1,0 +1,123 @@
+"""`init` and `check`: is there a configuration, is it right, and does everything that it names answer?
+
+In: a file. Out: `init` writes a commented preset and a key beside it and never overwrites. `check` lists all mistakes
+at once (exit 2) and the secrets that are not set yet; with `--connect` it logs in to every channel, the database and the
+log, one line each (exit 3 when something does not answer).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from router.errors import ConfigurationError
+from workers.cli.printing import JsonFlag, json_line, line, warn
+
+__all__ = ["check", "init"]
+
+_KEY_LINE = re.compile(r'^# (key = "file:omnirouter\.key")', re.MULTILINE)
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", show_default=False)] = Path("omnirouter.toml"),
+    preset: Annotated[Literal["wallet", "plain"], typer.Option(help="Which desk to begin with.")] = "wallet",
+) -> int:
+    """Write a commented configuration and the key that seals what arrives; never overwrites."""
+    from router.configuration import preset_text
+    from router.seal import create_key
+
+    text, key = preset_text(preset), file.parent / "omnirouter.key"
+    try:
+        with file.open("x", encoding="utf-8") as written:
+            written.write(_KEY_LINE.sub(r"\1", text))
+    except FileExistsError:
+        raise ConfigurationError(f"{file} is there already and stays as it is: name another file.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written ({error.strerror}): name another place.") from None
+    line(f"Wrote {file}.")
+    if key.exists():
+        line(f"Kept {key}, the key that seals what arrives.")
+    else:
+        create_key(key)
+        line(f"Made {key}, the key that seals what arrives (mode 600): keep a copy in a safe place.")
+    line(f"Next: set the addresses and secrets in {file}, then run: omnirouter{_option(file)} check")
+    return 0
+
+
+def check(
+    connect: Annotated[bool, typer.Option("--connect", help="Log in to channels, database and log.")] = False,
+    as_json: JsonFlag = False,
+) -> int:
+    """All mistakes of the configuration at once; with --connect, does everything that it names answer?"""
+    from workers.cli import configuration_file, configured
+    from workers.ownership import refuse_foreign_packages
+
+    file = configuration_file()
+    try:
+        refuse_foreign_packages()
+        policy = configured()
+    except ConfigurationError as error:
+        return _mistaken(file, error, as_json)
+    remarks, unset = _remarks(policy), _unset(policy)
+    if not as_json:
+        counts = f"{len(policy.channels)} channels, {len(policy.queues)} queues, {len(policy.rules)} rules"
+        line(f"{file or 'The built-in wallet preset'} is right: {counts}.")
+        for sentence in (*remarks, *unset):
+            warn(sentence)
+    lines = asyncio.run(_connections(policy)) if connect else []
+    if as_json:
+        found = {"mistakes": [], "remarks": remarks, "unset": unset, "connections": lines}
+        json_line({"file": str(file) if file else None, "version": policy.version, **found})
+    for answer in () if as_json else lines:
+        line(f"{answer['what']}: {'ok, ' if answer['ok'] else ''}{answer['line']}")
+    return 0 if all(answer["ok"] for answer in lines) else 3
+
+
+def _option(file: Path) -> str:
+    return "" if file == Path("omnirouter.toml") else f" -c {file}"
+
+
+def _mistaken(file: Path | None, error: ConfigurationError, as_json: bool) -> int:
+    if as_json:
+        json_line({"file": str(file) if file else None, "mistakes": error.mistakes})
+    else:
+        for mistake in error.mistakes:
+            warn(mistake)
+        if len(error.mistakes) > 1:
+            warn(f"{file}: {len(error.mistakes)} mistakes.")
+    return error.exit_code
+
+
+def _unset(policy: Any) -> list[str]:
+    """The secrets that are not set, and the libraries that are not installed, one sentence each."""
+    from router.configuration import unset_elsewhere, unset_secrets
+
+    lines = [
+        f"channels.{name}: {', '.join(references)} is not set; until it is, this channel cannot be opened."
+        for name, references in unset_secrets(policy).items()
+    ]
+    lines += [f"{path}: {reference} is not set." for path, reference in unset_elsewhere(policy).items()]
+    lines += [f"channels.{c.name}: {c.unavailable}" for c in policy.channels.values() if c.unavailable]
+    return lines
+
+
+def _remarks(policy: Any) -> list[str]:
+    """What is right today and will want a look later."""
+    from datetime import UTC, datetime, timedelta
+
+    soon = datetime.now(UTC) + timedelta(days=60)
+    return [
+        f"schedules.{name}: the official holidays of {soon.year} are not known yet; deadlines there are provisional."
+        for name, schedule in policy.schedules.items()
+        if schedule.provisional(soon)
+    ]
+
+
+async def _connections(policy: Any) -> list[dict[str, Any]]:
+    from workers.cli.connecting import connections
+
+    return await connections(policy)

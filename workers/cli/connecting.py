@@ -1,0 +1,129 @@
+"""Does everything that a configuration names answer?
+
+In: a policy. Out: one line each for the database, the log and every enabled channel, in the order of the file: what
+was proved, or the sentence that says why not. Nothing is written and nothing is sent; all are asked at the same time,
+and none is waited for longer than `PATIENCE` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import adapters
+from router.configuration import unset_secrets
+from router.errors import ConfigurationError, OmnirouterError
+from router.policy import ChannelPolicy, Policy
+from router.ports import Channel
+
+__all__ = ["PATIENCE", "connections"]
+
+PATIENCE: Final = 30.0
+#: Older servers acknowledge before they have synced, whatever is configured (security, 4).
+_NATS_SINCE: Final = (2, 12, 3)
+
+
+async def connections(policy: Policy) -> list[dict[str, Any]]:
+    """Ask everything; `what`, `ok` and `line` each."""
+    unset = unset_secrets(policy)
+    asked: dict[str, Callable[[], Awaitable[str]]] = {"database": lambda: asyncio.to_thread(_database, policy)}
+    asked["log"] = lambda: _log(policy)
+    for channel in policy.channels.values():
+        if channel.enabled:
+            asked[f"channels.{channel.name}"] = _opening(policy, channel, unset.get(channel.name, ()))
+    answers = await asyncio.gather(*(_answer(ask) for ask in asked.values()))
+    return [{"what": what, "ok": ok, "line": line} for what, (ok, line) in zip(asked, answers, strict=True)]
+
+
+async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[bool, str]:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return True, await ask()
+    except TimeoutError:
+        return False, f"no answer within {PATIENCE:.0f} seconds; check the address and the network."
+    except OmnirouterError as error:
+        return False, str(error)
+    except Exception as error:  # an adapter's defect is told of its channel; the others are still asked
+        return False, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _database(policy: Policy) -> str:
+    """Connect and compare the schema with this version's. Raises Unreachable or SchemaMismatch."""
+    from router.errors import SchemaMismatch
+    from router.schema import status
+    from router.store.database import Database
+
+    database = Database(policy.database_url())
+    if database.path is not None and not database.path.exists():
+        return f"{database.path} is not there yet; the daemon makes it."
+    try:
+        found = status(database)
+    finally:
+        database.engine.dispose()
+    where = database.url.render_as_string(hide_password=True)
+    if found == "current":
+        return f"{where} has this version's tables."
+    raise SchemaMismatch(f"{where} is {found}; run: omnirouter db upgrade")
+
+
+async def _log(policy: Policy) -> str:
+    """The log's server, when it is one of its own."""
+    if policy.desk_log == "database":
+        return "in the database."
+    try:
+        import nats
+    except ImportError:
+        raise ConfigurationError("needs a library that is not installed: pip install 'omnirouter[nats]'.") from None
+    try:
+        client = await nats.connect(policy.desk_log, connect_timeout=5, allow_reconnect=False, error_cb=_quiet)
+    except Exception as error:  # nats-py raises its own errors, OSError and plain asyncio ones for the same thing
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OmnirouterError(f"{policy.desk_log} could not be reached ({reason}): is the server there?") from error
+    try:
+        version = str(client.connected_server_version)
+        if tuple(int(part) for part in version.partition("-")[0].split(".")) < _NATS_SINCE:
+            raise OmnirouterError(f"the server is {version}; at least 2.12.3 is needed for a log that loses nothing.")
+        await client.jetstream().account_info()
+    except nats.errors.Error as error:
+        raise OmnirouterError(f"{policy.desk_log} has no JetStream ({error}): start it with -js.") from error
+    finally:
+        await client.close()
+    return f"{policy.desk_log}, server {version} with JetStream."
+
+
+async def _quiet(error: Exception) -> None:
+    """The client's own background reports: the connect call itself raises what matters."""
+
+
+def _opening(policy: Policy, channel: ChannelPolicy, unset: tuple[str, ...]) -> Callable[[], Awaitable[str]]:
+    async def ask() -> str:
+        if channel.unavailable:
+            raise ConfigurationError(channel.unavailable)
+        if unset:
+            raise ConfigurationError(f"{', '.join(unset)} is not set.")
+        memory: dict[str, str] = {}
+
+        async def recall(key: str) -> str | None:
+            return memory.get(key)
+
+        async def remember(key: str, value: str) -> None:
+            memory[key] = value
+
+        adapter = adapters.load(channel.adapter)(
+            Channel(
+                name=channel.name,
+                settings=channel.settings,
+                recall=recall,
+                remember=remember,
+                public_url=policy.web.public_url,
+                now=lambda: datetime.now(UTC),
+            )
+        )
+        try:
+            return await adapter.connect()
+        finally:
+            await adapter.close()
+
+    return ask
