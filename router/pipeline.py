@@ -1,0 +1,234 @@
+"""What becomes of a message? The straight function: everything known of the past comes in, one decision comes out.
+
+In: a message, the snapshot `Known`, the policy and the present instant. Out: `Redelivery`, or a `Placement` that says
+whose it is, which conversation it goes on with and as what, about what it is, whose queue and by when, and why. Pure
+and total over valid messages: same input, same answer, no database, no clock of its own. The steps: read (own words,
+identifiers, redaction, tagging), dedupe, identify, thread, weigh the claims of headers, place, relate to others, then
+the state after (`progress`). `prepare` does the part that needs nothing of the past, so that a store can load what
+`Prepared.markers` and `Prepared.handles` name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from router import dedupe, desk_side, progress
+from router.evidence import Evidence, weigh_claims
+from router.identity import Identity, identify
+from router.incident import Relation, relate
+from router.known import Known
+from router.matter import Verdict, place
+from router.model import (
+    Decision,
+    Direction,
+    Link,
+    Marker,
+    Message,
+    MessageClass,
+    Placement,
+    Redelivery,
+)
+from router.policy import Policy
+from router.reading import Reading, read, shared_key
+from router.reply_address import Claim
+from router.thread import Chain, chain
+
+__all__ = ["Prepared", "decide", "decide_prepared", "prepare"]
+
+Prepared = Reading
+#: What somebody else's report turns into a report of the same.
+_OPENING = (MessageClass.FIRST, MessageClass.NEW_ISSUE)
+#: Kinds of messages that nobody needs to answer.
+_SILENT = ("reaction", "sticker")
+
+
+def prepare(message: Message, policy: Policy) -> Prepared:
+    """Read a message: the part of the decision that looks at nothing of the past. Total."""
+    return read(message, policy)
+
+
+def decide(message: Message, known: Known, policy: Policy, now: datetime, *, claim: Claim | None = None) -> Decision:
+    """Decide a message at `now` (aware UTC). `claim`: what its reply token proved (`reply_address.verify`)."""
+    return decide_prepared(read(message, policy), known, policy, now, claim=claim)
+
+
+def decide_prepared(
+    prepared: Prepared, known: Known, policy: Policy, now: datetime, *, claim: Claim | None = None
+) -> Decision:
+    """Decide a message that was prepared under the same policy."""
+    seen = dedupe.seen(prepared.message, prepared.digest, known)
+    if seen.before is not None:
+        stored = known.conversation(seen.before.conversation)
+        return Redelivery(
+            key=seen.key, number=seen.before.number, channel=prepared.message.channel,
+            conversation=stored.number if stored else seen.before.conversation,
+            trace=("the same message again: nothing is stored, nothing restarts",),
+        )  # fmt: skip
+    reading = prepared if seen.message is prepared.message else replace(prepared, message=seen.message)
+    message = reading.message
+    flags = ("id_reused",) if seen.id_reused else ()
+    linked = chain(message, known)
+    if message.direction is not Direction.IN:
+        return desk_side.place(reading, linked, known, policy, now, flags)
+    identity = identify(message, known, failed=reading.failed)
+    evidence = weigh_claims(message, identity, linked, known, claim=claim, failed=reading.failed)
+    if message.automatic:
+        verdict, relation = _automatic(evidence), Relation()
+    else:
+        verdict = place(reading, identity, evidence, known, policy.follow_ups)
+        verdict, relation = _among_others(verdict, reading, identity, known, policy)
+    return _placement(reading, linked, identity, evidence, verdict, relation, known, policy, now, flags)
+
+
+def _automatic(evidence: Evidence) -> Verdict:
+    """Automatic mail joins what it answers by right; else it stands alone, without a promise."""
+    rejected = evidence.rejected is not None
+    named = evidence.rejected or evidence.suggested
+    reason = "thread_claim_rejected" if rejected else "suggested_link"
+    return Verdict(
+        conversation=evidence.joins, class_=MessageClass.ACK, method=evidence.method or "automatic",
+        score=1.0 if evidence.joins else 0.0, rejected=rejected,
+        links=(Link(conversation=named.number, reason=reason),) if named else (),
+        reasons=("it was written by a machine: no clock starts or stops",),
+    )  # fmt: skip
+
+
+def _among_others(
+    verdict: Verdict, reading: Reading, identity: Identity, known: Known, policy: Policy
+) -> tuple[Verdict, Relation]:
+    """What opens a conversation may be what others report too."""
+    if verdict.conversation is not None or verdict.class_ not in _OPENING:
+        return verdict, Relation()
+    relation = relate(reading, identity, known, policy.follow_ups)
+    if not relation.links:
+        return verdict, relation
+    named = {link.conversation for link in relation.links}
+    links = (*relation.links, *(link for link in verdict.links if link.conversation not in named))
+    return replace(verdict, class_=MessageClass.CROSS_CUSTOMER, links=links), relation
+
+
+def _placement(
+    reading: Reading, linked: Chain, identity: Identity, evidence: Evidence, verdict: Verdict, relation: Relation,
+    known: Known, policy: Policy, now: datetime, flags: tuple[str, ...],
+) -> Placement:  # fmt: skip
+    message, number = reading.message, known.number
+    flags = tuple(dict.fromkeys((*flags, *_flags(reading, identity, evidence, verdict))))
+    contact = replace(identity.contact, language=progress.language_of(reading, identity.contact))
+    moved = progress.after_customer(
+        reading, verdict, relation, linked, replace(identity, contact=contact), flags, known, policy, now,
+        silent=message.kind in _SILENT,
+    )  # fmt: skip
+    links = verdict.links
+    if verdict.shared:
+        links = (*links, Link(conversation=moved.conversation.number, reason="unproven_link", score=verdict.score))
+    tagging = replace(reading.tagging, language=contact.language or reading.tagging.language)
+    return Placement(
+        number=number,
+        key=message.key,
+        message=message,
+        received_at=now,
+        digest=reading.digest,
+        text=reading.text,
+        own_text=reading.own_text,
+        subject=reading.subject,
+        thread=linked.number,
+        thread_keys=linked.keys,
+        threads_joined=linked.joined,
+        contact=contact,
+        contact_opened=identity.opened,
+        contacts_joined=identity.joined,
+        handles=identity.handles,
+        evidence=identity.evidence,
+        conversation=moved.conversation,
+        opened=verdict.conversation is None,
+        reopened=moved.reopened,
+        class_=None if message.automatic else verdict.class_,
+        method=verdict.method,
+        score=verdict.score,
+        candidates=verdict.candidates,
+        links=links,
+        markers=_markers(reading, identity, verdict, moved.conversation.number),
+        tagging=tagging,
+        routing=moved.routing,
+        flags=flags,
+        events=_events(reading, identity, verdict, relation, moved, links),
+        trace=_trace(linked, identity, verdict, relation, moved),
+        policy_version=policy.version,
+    )
+
+
+def _flags(reading: Reading, identity: Identity, evidence: Evidence, verdict: Verdict) -> list[str]:
+    found = [*reading.message.flags, *reading.tagging.flags]
+    if reading.exposed:
+        found.append("secret_exposed")
+    if verdict.rejected:
+        found.append("thread_claim_rejected")
+    if identity.claimed and not identity.opened and not (evidence.joins and evidence.method != "thread"):
+        found.append("sender_unverified")
+    if reading.message.automatic:
+        found.append("automatic")
+    return found
+
+
+def _markers(reading: Reading, identity: Identity, verdict: Verdict, conversation: int) -> tuple[Marker, ...]:
+    """Traces for messages of anybody to come. Chasers and thanks leave only the numbers that they name."""
+    if reading.message.automatic or reading.failed:
+        return ()
+    quiet = verdict.class_ in (MessageClass.CHASER, MessageClass.ACK)
+    keys = list(reading.strong if quiet else reading.traces)
+    if verdict.shared:
+        keys.append(shared_key(identity.handle))
+    at, contact = reading.message.sent_at, identity.contact.number
+    return tuple(Marker(key=key, conversation=conversation, contact=contact, at=at) for key in keys)
+
+
+def _events(
+    reading: Reading, identity: Identity, verdict: Verdict, relation: Relation, moved: progress.Moved,
+    links: tuple[Link, ...],
+) -> tuple[tuple[str, Mapping[str, Any]], ...]:  # fmt: skip
+    """What the outside is told: types and small facts, never words of anybody."""
+    message = reading.message
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    if verdict.conversation is None:
+        found.append(("conversation.opened", {"issue_type": moved.conversation.issue_type, "channel": message.channel}))
+    elif moved.reopened:
+        found.append(("conversation.reopened", {"from": verdict.conversation.status.value}))
+    told: dict[str, Any] = {"channel": message.channel}
+    if message.automatic:
+        told["automatic"] = True
+    else:
+        told["class"] = verdict.class_.value
+    found.append(("message.received", told))
+    found.extend(moved.events)
+    found.extend(
+        ("conversation.linked", {"conversation": link.conversation, "reason": link.reason, "score": link.score})
+        for link in links
+    )
+    if relation.incident:
+        begun = "incident.opened" if relation.opened else "incident.joined"
+        about = {"key": relation.incident, "issue_type": moved.conversation.issue_type}
+        found.append((begun, {**about, "conversations": [*relation.conversations, moved.conversation.number]}))
+    found.extend(("contact.joined", {"from": gone, "into": identity.contact.number}) for gone in identity.joined)
+    return tuple(found)
+
+
+def _trace(
+    linked: Chain, identity: Identity, verdict: Verdict, relation: Relation, moved: progress.Moved
+) -> tuple[str, ...]:
+    """The decision in words, a line a step."""
+    who = "new" if identity.opened else "known"
+    lines = [f"contact {identity.contact.number} ({who}): {', '.join(identity.evidence)}"]
+    if identity.joined:
+        lines.append(f"contacts {', '.join(map(str, identity.joined))} are the same person: proved by the channel")
+    if identity.rivals:
+        lines.append(f"contacts {', '.join(map(str, identity.rivals))} are not: what is proved of them contradicts")
+    lines.append(f"thread {linked.number}" + (f", which fuses {', '.join(map(str, linked.joined))}" if linked.joined else ""))
+    goal = "a new conversation" if verdict.conversation is None else f"conversation {verdict.conversation.number}"
+    lines.append(f"{verdict.class_.value} in {goal} by {verdict.method}: {'; '.join(verdict.reasons)}")
+    lines.extend(relation.reasons)
+    lines.extend(moved.trace)
+    return tuple(lines)

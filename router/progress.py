@@ -1,0 +1,285 @@
+"""How does a conversation stand after a customer's message?
+
+In: the verdict on the message, its reading, the conversation before. Out: `Moved`: the conversation after it with
+status, waiting since, chases, participants, issue type, queue and clocks; and what of it is worth telling. Thanks,
+automatic mail, reactions, edits, spam and blocked senders are kept and change nothing of it. Waiting since never moves
+forward; the type is set anew only by a clear margin and never over a human's (rules: deadlines, 6a to 9, routing 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from router.acts import ENDED, attributes, ticked
+from router.clocks import ClockEvent
+from router.identity import Identity
+from router.incident import Relation
+from router.known import Known
+from router.matter import Verdict
+from router.memory import remember
+from router.model import Contact, Conversation, MessageClass, Routing, Status, Value
+from router.policy import Policy
+from router.reading import NO_TOPIC, Reading
+from router.route import Rule, route
+from router.thread import Chain
+
+__all__ = ["Moved", "after_customer", "language_of"]
+
+#: A later message names another type by at least this much more confidence.
+_CLEARLY = 0.2
+#: Providers let a desk answer only so long after the customer's last message, unless the channel says otherwise.
+_WINDOWS = {"messenger": timedelta(hours=24), "wechat": timedelta(hours=48)}
+_FOLLOWING = (MessageClass.RESEND, MessageClass.CROSS_CHANNEL, MessageClass.ADDITION)
+
+
+class Moved(Value, frozen=True, kw_only=True):
+    """The conversation after, with its routing if it was routed anew, events and lines of the trace."""
+
+    conversation: Conversation
+    reopened: bool = False
+    routing: Routing | None = None
+    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    trace: tuple[str, ...] = ()
+
+
+def language_of(reading: Reading, contact: Contact) -> str:
+    """The language of the sender: what he writes in, or for next to no words what he wrote in last."""
+    spoken = reading.tagging.language
+    if contact.language and (reading.poor or spoken in ("", "other")):
+        return contact.language
+    return spoken if spoken != "other" or not contact.language else contact.language
+
+
+def after_customer(
+    reading: Reading, verdict: Verdict, relation: Relation, linked: Chain, identity: Identity, flags: tuple[str, ...],
+    known: Known, policy: Policy, now: datetime, *, silent: bool = False,
+) -> Moved:  # fmt: skip
+    """The conversation that this message opens or goes on with, after it."""
+    before = verdict.conversation
+    spam = identity.contact.blocked or (before is None and "spam" in flags)
+    counts = not (silent or spam or reading.message.automatic or verdict.class_ is MessageClass.ACK
+                  or (verdict.method == "edit"))  # fmt: skip
+    base = before or _opened(reading, identity, known.number)
+    conversation = _recorded(base, reading, verdict, linked, identity, flags, known, first=before is None)
+    if spam and "spam" not in conversation.flags and before is None:
+        conversation = replace(conversation, flags=(*conversation.flags, "spam"))
+    if relation.key:
+        conversation = replace(conversation, matter={
+            **conversation.matter, "incident": relation.key, "incident_open": bool(relation.incident),
+        })  # fmt: skip
+    reopened = False
+    if counts:
+        conversation, reopened = _asked(conversation, base, reading, verdict, before)
+    conversation = _typed(conversation, base, reading, before is None)
+    conversation, routing, trace = _routed(conversation, before, reading, verdict, identity, policy)
+    conversation = _timed(conversation, base, reading, routing, identity, policy, now, counts=counts)
+    return Moved(
+        conversation=conversation, reopened=reopened, routing=routing, trace=(*trace, *_due_line(conversation, counts)),
+        events=_changes(conversation, before, routing),
+    )  # fmt: skip
+
+
+def _opened(reading: Reading, identity: Identity, number: int) -> Conversation:
+    at = reading.message.sent_at
+    return Conversation(
+        number=number, contact=identity.contact.number, opened_at=at, last_message_at=at, subject=reading.subject
+    )
+
+
+def _recorded(
+    base: Conversation, reading: Reading, verdict: Verdict, linked: Chain, identity: Identity, flags: tuple[str, ...],
+    known: Known, *, first: bool,
+) -> Conversation:  # fmt: skip
+    """What every message leaves on its conversation, whether it counts or not."""
+    message, at = reading.message, reading.message.sent_at
+    owner = known.owner(base.contact)
+    if owner in identity.joined:
+        owner = identity.contact.number
+    gone = set(linked.joined)
+    threads = (*(t for t in base.threads if t not in gone), linked.number)
+    participants = base.participants
+    welcome = first or (identity.proven and not message.automatic)
+    if welcome and identity.handle not in participants:
+        participants = (*participants, identity.handle)
+    return replace(
+        base,
+        contact=owner,
+        last_message_at=max(base.last_message_at, at),
+        last_in_at=base.last_in_at if message.automatic else max(base.last_in_at or at, at),
+        messages=base.messages + 1,
+        language=identity.contact.language or base.language,
+        flags=tuple(dict.fromkeys((*base.flags, *flags))),
+        channels=base.channels if message.channel in base.channels else (*base.channels, message.channel),
+        threads=tuple(dict.fromkeys(threads)),
+        participants=participants,
+        subject=base.subject or reading.subject,
+        matter=base.matter if message.automatic else remember(base.matter, reading, inbound=True),
+    )
+
+
+def _asked(
+    conversation: Conversation, base: Conversation, reading: Reading, verdict: Verdict, before: Conversation | None
+) -> tuple[Conversation, bool]:
+    """A message that wants an answer: it opens, it waits, and if one waits already it chases."""
+    at = reading.message.sent_at
+    waiting = base.waiting_since
+    follows = before is not None and (
+        verdict.class_ is MessageClass.CHASER
+        or (verdict.class_ in _FOLLOWING and waiting is not None and not base.matter.get("poor"))
+    )
+    return replace(
+        conversation,
+        status=Status.OPEN,
+        waiting_since=at if waiting is None or at < waiting else waiting,
+        chases=conversation.chases + follows,
+    ), base.status in ENDED
+
+
+def _typed(conversation: Conversation, base: Conversation, reading: Reading, first: bool) -> Conversation:
+    """The issue type: of the first message with content, later by a clear margin only, never over a human's."""
+    tagging = reading.tagging
+    if base.type_by == "human" or reading.message.automatic and not first:
+        return conversation
+    if not first:
+        undecided = base.issue_type == "other" or base.unsure
+        if reading.poor or tagging.issue_type in NO_TOPIC:
+            return conversation
+        if undecided:
+            if tagging.unsure and tagging.confidence <= base.confidence and base.issue_type != "other":
+                return conversation
+        elif tagging.unsure or tagging.confidence < base.confidence + _CLEARLY:
+            return conversation
+    return replace(
+        conversation, issue_type=tagging.issue_type, confidence=tagging.confidence, unsure=tagging.unsure
+    )
+
+
+def _routed(
+    conversation: Conversation, before: Conversation | None, reading: Reading, verdict: Verdict, identity: Identity,
+    policy: Policy,
+) -> tuple[Conversation, Routing | None, tuple[str, ...]]:  # fmt: skip
+    """The queue, by the rules: when it opens, and when what they read has changed."""
+    cause = _cause(conversation, before, policy.rules)
+    if not cause:
+        return conversation, None, ()
+    routing = route(policy.rules, policy.default_queue, _facts(conversation, reading, verdict, identity, policy))
+    lines = (f"routed, because {cause}", *routing.trace)
+    if conversation.pinned:
+        return conversation, routing, (*lines, f"a person put it into {conversation.queue}: it stays there")
+    same = before is not None and before.rule == routing.rule
+    tags = tuple(dict.fromkeys((*conversation.tags, *routing.tags)))
+    if same:
+        return replace(conversation, tags=tags), routing, lines
+    return replace(
+        conversation, queue=routing.queue, priority=routing.priority, rule=routing.rule, tags=tags,
+        deadline_policy=routing.deadline,
+    ), routing, lines  # fmt: skip
+
+
+def _cause(conversation: Conversation, before: Conversation | None, rules: tuple[Rule, ...]) -> str:
+    """Why the rules are asked again; empty when they are not."""
+    if before is None:
+        return "it is new"
+    for name in ("issue_type", "flags", "tags", "priority"):
+        if getattr(conversation, name) != getattr(before, name):
+            return f"its {name.replace('_', ' ')} changed"
+    if conversation.chases != before.chases and _read_chases(rules):
+        return "it was chased"
+    return ""
+
+
+_CHASE_RULES: dict[int, tuple[tuple[Rule, ...], bool]] = {}
+
+
+def _read_chases(rules: tuple[Rule, ...]) -> bool:
+    """Does any rule read how often the customer chased? Worked out once for a tuple of rules."""
+    known = _CHASE_RULES.get(id(rules))
+    if known is None or known[0] is not rules:
+        if len(_CHASE_RULES) > 32:
+            _CHASE_RULES.clear()
+        reads = any(rule.when is not None and not rule.when.fields.isdisjoint(("chases", "waiting")) for rule in rules)
+        known = _CHASE_RULES[id(rules)] = (rules, reads)
+    return known[1]
+
+
+def _facts(
+    conversation: Conversation, reading: Reading, verdict: Verdict, identity: Identity, policy: Policy
+) -> dict[str, Any]:
+    message = reading.message
+    facts = attributes(conversation, identity.contact.attributes)
+    facts.update(_message_facts(reading, policy))
+    if not message.automatic:
+        facts["class"] = verdict.class_.value
+    waiting = conversation.waiting_since
+    facts["waiting"] = 0.0 if waiting is None else max(0.0, (message.sent_at - waiting).total_seconds() / 60)
+    return facts
+
+
+def _message_facts(reading: Reading, policy: Policy) -> dict[str, Any]:
+    """The facts of the message by which deadline policies fit: its channel, and whether that channel's hours are open."""
+    message = reading.message
+    channel = policy.channel(message.channel)
+    facts: dict[str, Any] = {
+        "channel": message.channel,
+        "channel_kind": message.channel_kind,
+        "business_open": policy.business_open(message.channel, message.sent_at),
+    }
+    if channel.brand or policy.brand:
+        facts["brand"] = channel.brand or policy.brand
+    return facts
+
+
+def _timed(
+    conversation: Conversation, base: Conversation, reading: Reading, routing: Routing | None, identity: Identity,
+    policy: Policy, now: datetime, *, counts: bool,
+) -> Conversation:  # fmt: skip
+    """The clocks after one event: the message where it counts, else a change of what the promises read."""
+    message = reading.message
+    attrs = attributes(conversation, identity.contact.attributes)
+    promise = "none" if "spam" in conversation.flags else conversation.deadline_policy
+    if counts:
+        event = ClockEvent(
+            type="customer_message", at=min(message.sent_at, now), seen_at=now, id=f"{message.key[0]}/{message.key[1]}",
+            facts=_message_facts(reading, policy), window=_window(message.channel, message.channel_kind, policy),
+            attrs=attrs, deadline=promise,
+        )  # fmt: skip
+    elif routing is not None and conversation.clocks:
+        event = ClockEvent(type="set", at=now, seen_at=now, attrs=attrs, deadline=promise)
+    else:
+        return conversation
+    return ticked(conversation, event, policy)
+
+
+def _window(name: str, kind: str, policy: Policy) -> int:
+    """Seconds in which the provider lets the desk answer; 0 for ever."""
+    settings = policy.channel(name).settings
+    window = getattr(settings, "reply_window", None)
+    if not isinstance(window, timedelta):
+        window = _WINDOWS.get(kind)
+    return 0 if window is None else int(window.total_seconds())
+
+
+def _due_line(conversation: Conversation, counts: bool) -> tuple[str, ...]:
+    if not counts:
+        return ("no clock starts or stops",)
+    due = conversation.next_due
+    return (f"an answer is due by {due.isoformat()}" if due else "no answer is promised",)
+
+
+def _changes(
+    conversation: Conversation, before: Conversation | None, routing: Routing | None
+) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    if before is not None and before.status is not conversation.status and before.status not in ENDED:
+        found.append(("conversation.status", {"status": conversation.status.value, "from": before.status.value}))
+    if before is not None and before.issue_type != conversation.issue_type:
+        found.append(("conversation.tagged", {"issue_type": conversation.issue_type, "from": before.issue_type}))
+    if routing is not None and (before is None or before.queue != conversation.queue):
+        found.append(
+            ("conversation.routed", {"queue": conversation.queue, "rule": routing.rule, "priority": routing.priority})
+        )
+    return tuple(found)

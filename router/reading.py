@@ -1,0 +1,145 @@
+"""What does a message say, before anything of the past is looked at?
+
+In: a message and the policy. Out: `Reading`: its own words, redacted; identifiers (read before redaction, so that a
+number beside a secret is not lost); what kind of utterance it is; tagging; content digest; and the markers by which a
+store finds what the decision needs to know. Pure: a store reads once, loads, and hands the reading on to
+`pipeline.decide_prepared`. Nothing here or behind it holds a secret: all memory is made of the redacted words.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from xxhash import xxh3_64_hexdigest
+
+from router import identifiers, identity, own_words, redact, utterance
+from router.dedupe import content_digest
+from router.model import Authenticity, Handle, Message, Tagging, Value
+from router.normalise import fold
+from router.policy import Policy
+
+__all__ = ["NO_TOPIC", "Reading", "read", "shared_key"]
+
+#: Types that say how a customer feels, not what his matter is.
+NO_TOPIC = frozenset(("other", "complaint", "feedback", ""))
+_LETTERS = re.compile(r"[\W_]+")
+_REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
+
+
+class Reading(Value, dict=True, frozen=True, kw_only=True):
+    """A message read. `words` are its folded own words and subject; `text_hash` is empty where nothing is said."""
+
+    message: Message
+    text: str
+    own_text: str
+    subject: str
+    digest: str
+    secrets: tuple[str, ...]
+    exposed: bool
+    words: str
+    said: utterance.Utterance
+    strong: tuple[str, ...]
+    cards: tuple[str, ...]
+    amounts: tuple[str, ...]
+    tagging: Tagging
+    failed: bool
+    handles: tuple[Handle, ...]
+
+    @cached_property
+    def text_hash(self) -> str:
+        """The hash of letters and digits alone: the same words in other case or with other punctuation are equal."""
+        letters = _LETTERS.sub("", self.words)
+        return xxh3_64_hexdigest(letters.encode("utf-8", "surrogatepass")) if letters else ""
+
+    @cached_property
+    def topical(self) -> bool:
+        """Is the issue type known for sure, and one that names a matter?"""
+        return not self.tagging.unsure and self.tagging.issue_type not in NO_TOPIC
+
+    @cached_property
+    def poor(self) -> bool:
+        """Does it carry next to no content: a greeting, chasing alone, a sticker, nothing?"""
+        if self.strong or self.amounts or self.cards or self.message.attachments:
+            return False
+        return self.said.empty or (self.said.poor and not self.topical)
+
+    @cached_property
+    def traces(self) -> tuple[str, ...]:
+        """Keys of the traces that this message leaves, and by which it meets those of other people."""
+        found = list(self.strong)
+        if not self.poor and self.text_hash and len(self.said.features) >= 2:
+            found.append(f"text:{self.text_hash}")
+            types = {self.tagging.issue_type, self.tagging.runner_up} - NO_TOPIC
+            rare = dict.fromkeys((*self.said.entities, *self.said.rare))
+            for word in list(rare)[:6]:
+                found.extend(f"type:{kind}@{_short(word)}" for kind in sorted(types))
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Every marker key that the decision will look up."""
+        return (*self.traces, shared_key(self.handles[0]))
+
+
+def shared_key(handle: Handle) -> str:
+    """The marker by which a sender finds the conversation of somebody else that he may share (follow-ups, rule 9)."""
+    return f"handle:{handle[0]}:{handle[1]}"
+
+
+def read(message: Message, policy: Policy) -> Reading:
+    """Read a message. Total: any text, of any length, gives a reading."""
+    cut = own_words.cut(message.text, message.html)
+    whole = message.text or (own_words.plain(message.html) if message.html else "")
+    subject = _telling_subject(message, cut.own)
+    known = identifiers.read(f"{subject}\n{cut.own}" if subject else cut.own)
+    hidden = redact.redact(cut.own)
+    hidden_whole = hidden if whole == cut.own else redact.redact(whole)
+    hidden_subject = redact.redact(message.subject)
+    own_subject = hidden_subject.text if subject else ""
+    folded = fold(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text)
+    failed = _failed(message, policy)
+    return Reading(
+        message=message,
+        text=hidden_whole.text if policy.privacy.redact else whole,
+        own_text=hidden.text if policy.privacy.redact else cut.own,
+        subject=hidden_subject.text if policy.privacy.redact else message.subject,
+        digest=content_digest(message, hidden_subject.text, hidden.text),
+        secrets=tuple(dict.fromkeys((*hidden_subject.found, *hidden_whole.found, *hidden.found))),
+        exposed=hidden_whole.exposed or hidden.exposed or hidden_subject.exposed,
+        words=folded,
+        said=utterance.vocabulary(policy.tagging.lexicons).read(folded),
+        strong=_foreign(known.keys(), message),
+        cards=tuple(w for w in known.weak() if w.startswith("card:")),
+        amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
+        tagging=policy.tagger.tag(hidden.text, own_subject),
+        failed=failed,
+        handles=identity.handles_of(message, failed=failed),
+    )
+
+
+def _failed(message: Message, policy: Policy) -> bool:
+    """Does this mail count as failing authentication? With `authenticity = "require"`, unknown does too."""
+    if message.authenticity is Authenticity.FAIL:
+        return True
+    unknown = message.authenticity is Authenticity.UNKNOWN and identity.is_mail(message)
+    return unknown and policy.channel(message.channel).authenticity == "require"
+
+
+def _telling_subject(message: Message, own: str) -> str:
+    """The subject where it adds to the words: not that of a reply, not the beginning of the text once more."""
+    subject = message.subject.strip()
+    if not subject or message.in_reply_to or message.references or _REPLIES.match(subject):
+        return ""
+    bare = _LETTERS.sub("", subject)
+    return "" if _LETTERS.sub("", own[: 2 * len(subject) + 40]).startswith(bare) else subject
+
+
+def _foreign(keys: tuple[str, ...], message: Message) -> tuple[str, ...]:
+    """Without the sender's own account: he may name it in every matter."""
+    mine = f"account:{message.sender.verified.get('account', '')}".lower()
+    return tuple(key for key in keys if key.lower() != mine)
+
+
+def _short(word: str) -> str:
+    return xxh3_64_hexdigest(word.encode("utf-8", "surrogatepass"))[:12]
