@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-__all__ = ["fold", "is_han", "language"]
+__all__ = ["fold", "frequent_words", "is_han", "language"]
 
 _FOLDER: Final = Path(__file__).parent / "lexicons"
 #: Invisible or decorative characters that people and apps leave in texts.
@@ -66,6 +66,11 @@ def _words() -> tuple[frozenset[str], frozenset[str]]:
     for kind, row in _rows("words.tsv"):
         words[kind].update(row.split())
     return frozenset(words["en"]), frozenset(words["other"] - words["en"])
+
+
+def frequent_words() -> frozenset[str]:
+    """The frequent English words by which the language is told."""
+    return _words()[0]
 
 
 def is_han(character: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from router.lexicon import BUILT_IN, Hit, Lexicon, Rule
+from router.lexicon import Hit, Lexicon, Rule, files
 from router.model import Tagging
 from router.normalise import fold, language
 
@@ -58,10 +58,9 @@ class Tagger:
 
         Raises ConfigurationError with all mistakes of the lexicons, or with what is wrong with the model file.
         """
-        files = [*sorted(BUILT_IN), *(file for folder in lexicons for file in sorted(Path(folder).glob("*.toml")))]
         digest = hashlib.sha256("\n".join(issue_types).encode())
-        lexicon = Lexicon.load([Path(folder) for folder in lexicons])
-        for file in files:
+        lexicon = Lexicon.load(lexicons)
+        for file in files(lexicons):
             digest.update(file.read_bytes())
         return cls(lexicon, issue_types, unsure_below, "lexicon-" + digest.hexdigest()[:12])
 
@@ -81,7 +80,7 @@ class Tagger:
             unsure=confidence < self._unsure_below,
             flags=tuple(sorted(name for name, weight in flags.items() if weight >= 1.0)),
             language=language(text),
-            words=tuple(dict.fromkeys(hit.form for hit in hits if hit.concept in reasons.get(best, ())))[:8],
+            words=tuple(dict.fromkeys(hit.words for hit in hits if hit.concept in reasons.get(best, ())))[:8],
             version=self.version,
         )
 

@@ -1,0 +1,76 @@
+"""What are the English words of a text, whatever their endings and small typing mistakes?
+
+In: a folded text. Out of `stems`: its Latin words by a rough stem (charge = charged = charges) with their places, and
+the marks that end a clause. `Speller` learns a vocabulary of stems and puts single typing mistakes right against it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from router.normalise import frequent_words
+
+__all__ = ["Speller", "stem", "stems"]
+
+_TOKEN: Final = re.compile(r"[£$€]?[a-z0-9]+(?:'[a-z]+)?[£$€]?|[,.!?;:\n]")
+_SHORTEST: Final = 6
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """A rough stem that is the same for the forms of one word, and only meant to be compared with other stems."""
+    word = word.removesuffix("'s").replace("'", "")
+    if len(word) <= 3:
+        return word
+    if word.endswith(("ies", "ied")) and len(word) > 4:
+        return word[:-3] + "y"
+    for suffix, least in (("ing", 6), ("ed", 5), ("es", 5)):
+        if word.endswith(suffix) and len(word) >= least:
+            word = word[: -len(suffix)]
+            break
+    else:
+        if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+            word = word[:-1]
+    word = word.removesuffix("e") if len(word) > 3 else word
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+def stems(folded: str) -> list[tuple[str, int, int]]:
+    """Stems of the Latin words of a folded text with their places; empty when it has none."""
+    found = [(stem(match.group()), match.start(), match.end()) for match in _TOKEN.finditer(folded)]
+    return found if any(symbol[0].isalnum() for symbol, _, _ in found) else []
+
+
+class Speller:
+    """Puts words of a vocabulary right that have one letter too many, too few, wrong or swapped."""
+
+    def __init__(self) -> None:
+        self._vocabulary = {stem(word) for word in frequent_words()}
+        self._shortened: dict[str, str] = {}
+
+    def learn(self, stems: Iterable[str]) -> None:
+        """Add the stems of a form to the vocabulary."""
+        for word in stems:
+            if word not in self._vocabulary:
+                self._vocabulary.add(word)
+                if len(word) >= _SHORTEST and word.isalpha():
+                    for i in range(1, len(word)):
+                        self._shortened.setdefault(word[:i] + word[i + 1 :], word)
+
+    def correct(self, word: str) -> str:
+        """The word of the vocabulary that is one typing mistake away, else the word itself."""
+        if len(word) < _SHORTEST - 1 or word in self._vocabulary:
+            return word
+        if word in self._shortened:
+            return self._shortened[word]
+        for i in range(1, len(word)):
+            shorter = word[:i] + word[i + 1 :]
+            if len(shorter) >= _SHORTEST and shorter in self._vocabulary:
+                return shorter
+            near = self._shortened.get(shorter) if len(word) >= _SHORTEST else None
+            if near is not None:
+                return near
+        return word
