@@ -18,11 +18,12 @@ from typing import Any
 
 import httpx
 
-from router.errors import BadSettings, OutcomeUnknown, SendUnreachable, Throttled
+from router.errors import BadSettings, ConfigurationError, OutcomeUnknown, SendUnreachable, Throttled
 from router.model import Value
 from router.ports import Delivery
+from router.secret import Secret
 
-__all__ = ["Caller", "Response", "no_deliveries", "not_now", "throttled"]
+__all__ = ["Caller", "Response", "credential", "no_deliveries", "not_now", "throttled"]
 
 #: Seconds to connect, and seconds for a whole call.
 CONNECT, WHOLE = 10.0, 30.0
@@ -140,3 +141,11 @@ async def no_deliveries() -> AsyncIterator[Delivery]:
     nothing: tuple[Delivery, ...] = ()
     for delivery in nothing:
         yield delivery
+
+
+def credential(secret: Secret, channel: str) -> str:
+    """The secret of a channel, or BadSettings with the sentence that names its reference."""
+    try:
+        return secret.reveal()
+    except ConfigurationError as error:
+        raise BadSettings(f"channel {channel}: {error}") from error

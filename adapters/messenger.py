@@ -1,0 +1,178 @@
+"""How do a Facebook page's and an Instagram account's private messages come in and go out?
+
+In: signed webhook events, stored as they came, many in one raw. Out: messages, and replies through Graph's
+`POST /me/messages`. A reply must come within 24 hours of the customer's last message; with Meta's human-agent
+permission (`reply_window = "7d"`) a human's reply may come within 7 days.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from adapters import _graph, _signature
+from adapters._http import Caller, credential, no_deliveries
+from adapters._messenger_event import KIND, OURS, messages_of
+from adapters._split import split
+from router.errors import BadSettings, OutcomeUnknown, SendRejected
+from router.errors import Refused as NotPossible
+from router.model import Attachment, DeskEvent, Message
+from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
+from router.secret import Secret
+
+#: Bytes of one request: a batch of up to 1,000 events.
+LARGEST: Final = 4 << 20
+_DAY: Final = timedelta(hours=24)
+_WEEK: Final = timedelta(days=7)
+
+
+class Settings(BaseModel):
+    """The table of a Messenger or Instagram channel."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    app_secrets: tuple[Secret, ...] = Field(min_length=1, max_length=5)
+    verify_token: Secret
+    page_token: Secret
+    reply_window: Literal["24h", "7d"] = "24h"
+    platform: Literal["messenger", "instagram"] = "messenger"
+    graph_url: str = Field(default="https://graph.facebook.com/v24.0", pattern=r"^https?://[^\s?#]+$")
+
+
+class Messenger:
+    """Private messages of a page or an Instagram account."""
+
+    kind: ClassVar[str] = KIND
+    Settings: ClassVar[type[Any]] = Settings
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._settings: Settings = channel.settings
+        self._caller = Caller("Meta")
+        self.routes: Sequence[Route] = (
+            Route(methods=("GET", "POST"), path="", receive=self.receive, max_body=LARGEST),
+        )
+
+    # ── in ──
+
+    def receive(self, request: Request, now: datetime) -> Accepted | Refused | Answer:
+        """Answer the verification, or take a signed batch as one raw (R9, R15)."""
+        if request.method == "GET":
+            return self._challenge(request)
+        verdict = _signature.meta(_signature.revealed(self._settings.app_secrets), request, now)
+        if not verdict.genuine:
+            return Refused(answer=Answer(status=401), reason=verdict.reason)
+        raw = Raw(channel=self._channel.name, body=request.body, received_at=now)
+        return Accepted(raws=(raw,), answer=Answer(status=200, body=b"EVENT_RECEIVED"))
+
+    def _challenge(self, request: Request) -> Answer | Refused:
+        tokens = _signature.revealed((self._settings.verify_token,))
+        challenge = _signature.meta_challenge(tokens[0], request) if tokens else ""
+        if not challenge:
+            return Refused(answer=Answer(status=403), reason="the verify token or the challenge is not as expected")
+        return Answer(status=200, body=challenge.encode())
+
+    def translate(self, raw: Raw) -> list[Message | DeskEvent]:
+        """The messages of a batch, in order; one odd item never takes the others down."""
+        return list(messages_of(raw))
+
+    def deliveries(self, cursor: str | None) -> AsyncIterator[Delivery]:
+        """Nothing: what comes, comes by HTTP."""
+        return no_deliveries()
+
+    def backfill(self, since: datetime, until: datetime | None) -> AsyncIterator[Delivery]:
+        """Meta delivers again for itself: raises `router.errors.Refused`."""
+        name = self._channel.name
+        raise NotPossible(f"channel {name}: Meta delivers again by itself what an outage missed; nothing to fetch.")
+
+    # ── out ──
+
+    async def send(self, reply: Reply) -> Receipt:
+        """Send the text, cut where a reader would pause, then the files.
+
+        What an earlier attempt already sent is remembered and not sent again. The receipt names the first message.
+        """
+        frame = {"recipient": {"id": reply.to}, **self._permission(reply)}
+        parts: list[str | Attachment] = [*split(reply.text, self._longest(reply.text)), *reply.attachments]
+        if not parts:
+            raise SendRejected("The reply has no text and no attachment.")
+        memory = f"parts:{reply.idempotency_key}"
+        sent: list[str] = json.loads(await self._channel.recall(memory) or "[]")
+        for part in parts[len(sent) :]:
+            sent.append(await self._post(reply, frame, part))
+            if len(parts) > 1:
+                await self._channel.remember(memory, json.dumps(sent))
+        return Receipt(external_id=sent[0], detail=f"sent in {len(parts)} parts" if len(parts) > 1 else "")
+
+    def _longest(self, text: str) -> int:
+        """UTF-16 units of one message: Messenger counts 2,000 characters, Instagram 1,000 bytes (up to 3 a unit)."""
+        if self._settings.platform == "messenger":
+            return 2000
+        return 1000 if text.isascii() else 333
+
+    def _permission(self, reply: Reply) -> dict[str, str]:
+        """By which right the reply goes out; refused when the customer's last message is too long ago."""
+        age = self._channel.now() - reply.last_in_at if reply.last_in_at else timedelta()
+        if age <= _DAY:
+            return {"messaging_type": "RESPONSE"}
+        if self._settings.reply_window == "7d" and not reply.automatic and age <= _WEEK:
+            return {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
+        window = "7 days" if self._settings.reply_window == "7d" and not reply.automatic else "24 hours"
+        raise SendRejected(f"The customer's last message is over {window} old: nobody may answer until he writes.")
+
+    async def _post(self, reply: Reply, frame: dict[str, Any], part: str | Attachment) -> str:
+        message, files = _message(part)
+        if self._settings.platform == "messenger":
+            message["metadata"] = f"{OURS}{reply.external_id}"[:1000]
+        url = f"{self._settings.graph_url}/me/messages"
+        if files:
+            fields = {key: value if isinstance(value, str) else json.dumps(value) for key, value in frame.items()}
+            form = {**fields, "message": json.dumps(message)}
+            response = await self._caller.call("POST", url, headers=self._authorised(), data=form, files=files)
+        else:
+            body = {**frame, "message": message}
+            response = await self._caller.call("POST", url, headers=self._authorised(), json=body)
+        if response.status != 200:
+            raise _graph.failure(response, self._channel.now())
+        mid = response.fields.get("message_id")
+        if not isinstance(mid, str) or not mid:
+            raise OutcomeUnknown("Meta answered 200 without a message_id: look whether the customer has the reply.")
+        return mid
+
+    def _authorised(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {credential(self._settings.page_token, self._channel.name)}"}
+
+    async def connect(self) -> str:
+        """Ask Graph whose token it is."""
+        if not _signature.revealed(self._settings.app_secrets):
+            raise BadSettings(f"channel {self._channel.name}: none of its app_secrets is set.")
+        url = f"{self._settings.graph_url}/me"
+        response = await self._caller.ask("GET", url, headers=self._authorised(), params={"fields": "id,name"})
+        if response.status != 200:
+            raise _graph.failure(response, self._channel.now())
+        return f"the token is of {response.fields.get('name') or 'page'} ({response.fields.get('id', 'no id')})"
+
+    async def close(self) -> None:
+        """Close the connection to Graph."""
+        await self._caller.close()
+
+
+def _message(part: str | Attachment) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The message of a part, and the file that goes with it, if its content does."""
+    if isinstance(part, str):
+        return {"text": part}, {}
+    kind = part.type.partition("/")[0]
+    kind = kind if kind in ("image", "audio", "video") else "file"
+    if part.content:
+        attachment = {"type": kind, "payload": {"is_reusable": False}}
+        return {"attachment": attachment}, {"filedata": (part.name, part.content, part.type)}
+    if not part.url:
+        raise SendRejected(f"The attachment {part.name} has no content to send.")
+    return {"attachment": {"type": kind, "payload": {"url": part.url, "is_reusable": False}}}, {}
+
+
+adapter = Messenger
