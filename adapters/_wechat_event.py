@@ -1,0 +1,100 @@
+"""What does WeChat report of an official account's followers? Its XML, as messages.
+
+In: a raw that holds one message's XML in clear. Out: one message. Events (subscribe, menu clicks …) are explicit
+unknowns that nobody has to answer. Ids: MsgId; of events sender, time and kind, as the platform says. Times are in
+seconds. In plain mode no byte of the message was signed, so its sender is not proved.
+Source: developers.weixin.qq.com, "Receiving standard messages", "Receiving event pushes".
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from adapters._container import children
+from router.attachment import file_name, media_type, web_link
+from router.errors import InvalidPayload
+from router.fields import storable
+from router.model import Attachment, Authenticity, Message, Sender
+from router.ports import Raw
+
+__all__ = ["KIND", "identity", "message_of"]
+
+KIND: Final = "wechat"
+_TYPES: Final = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "shortvideo": "video/mp4"}
+
+
+def identity(fields: dict[str, str]) -> str:
+    """The id by which a redelivery is told: MsgId, else sender, time and event."""
+    own = fields.get("MsgId", "").strip() or fields.get("MsgID", "").strip()
+    if own and fields.get("MsgType") != "event":
+        return own
+    parts = (fields.get("FromUserName", ""), fields.get("CreateTime", ""), fields.get("Event", ""))
+    return "|".join(part.strip() for part in parts)
+
+
+def message_of(raw: Raw, *, proved: bool) -> Message:
+    """The message of a raw; `proved`: its bytes were signed. Raises InvalidPayload where it is none of WeChat's."""
+    fields = children(raw.body)
+    if "Encrypt" in fields and "MsgType" not in fields:
+        raise InvalidPayload("The XML is still encrypted; the message inside its container would be right.")
+    follower = storable(fields.get("FromUserName", "")).strip()
+    for name in ("FromUserName", "CreateTime", "MsgType"):
+        if not fields.get(name, "").strip():
+            raise InvalidPayload(f"The XML has no {name}, which every message of WeChat has.", path=name)
+    kind = fields["MsgType"].strip()
+    return Message(
+        external_id=storable(identity(fields)),
+        channel=raw.channel,
+        channel_kind=KIND,
+        sent_at=_instant(fields["CreateTime"]),
+        sender=Sender(handle=follower),
+        thread=follower,
+        authenticity=Authenticity.PASS if proved else Authenticity.UNKNOWN,
+        recipients=tuple(filter(None, [storable(fields.get("ToUserName", "")).strip()])),
+        **_content(kind, {name: storable(text) for name, text in fields.items()}),
+    )
+
+
+# text:  <xml><ToUserName><![CDATA[toUser]]></ToUserName><FromUserName><![CDATA[fromUser]]></FromUserName>
+#        <CreateTime>1348831860</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[this is a test]]>
+#        </Content><MsgId>1234567890123456</MsgId></xml>
+# image: PicUrl, MediaId; voice: MediaId, Format (amr, speex), Recognition where speech recognition is on;
+# video, shortvideo: MediaId, ThumbMediaId; location: Location_X, Location_Y, Scale, Label
+# link:  Title, Description, Url
+# event: Event (subscribe, unsubscribe, SCAN, LOCATION, CLICK, VIEW …), EventKey
+def _content(kind: str, fields: dict[str, str]) -> dict[str, Any]:
+    if kind == "text":
+        return {"text": fields.get("Content", "")}
+    if kind == "event":
+        told = (fields.get("Event", ""), fields.get("EventKey", ""))
+        return {"kind": "unknown", "text": " ".join(filter(None, told)), "automatic": True}
+    if kind == "location":
+        place = f"{fields.get('Location_X', '')}, {fields.get('Location_Y', '')}"
+        return {"kind": kind, "text": "\n".join(filter(None, [fields.get("Label", ""), place]))}
+    if kind == "link":
+        told = (fields.get("Title", ""), fields.get("Description", ""), fields.get("Url", ""))
+        return {"kind": kind, "text": "\n".join(filter(None, told))}
+    if kind in _TYPES:
+        return {"kind": kind, "text": fields.get("Recognition", ""), "attachments": (_attachment(kind, fields),)}
+    return {"kind": "unknown"}
+
+
+def _attachment(kind: str, fields: dict[str, str]) -> Attachment:
+    """A picture has a link; of voice and video only the raw keeps the media id."""
+    form = fields.get("Format", "").strip().lower()
+    name = f"voice.{form or 'amr'}" if kind == "voice" else {"image": "image.jpg"}.get(kind, "video.mp4")
+    typed = media_type(f"audio/{form}") if kind == "voice" and form else _TYPES[kind]
+    return Attachment(name=file_name(name), type=typed, url=web_link(fields.get("PicUrl", "")))
+
+
+def _instant(text: str) -> datetime:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
+        raise InvalidPayload(
+            "CreateTime is no time in seconds; one such as 1767225600 would be right.", path="CreateTime"
+        )
+    at = datetime.fromtimestamp(int(digits), UTC)
+    if at.year >= 2200:
+        raise InvalidPayload("CreateTime is after 2199; seconds since 1970 would be right.", path="CreateTime")
+    return at
