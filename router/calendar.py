@@ -117,6 +117,11 @@ class Schedule:
         """Does this instant lie in a year whose official holidays are not known yet?"""
         return self.provisional_at(microseconds(at))
 
+    @property
+    def last_known_year(self) -> int | None:
+        """The last year whose official holidays are known; None where no notice is needed."""
+        return self._opening.last_known_year
+
     def check_open(self, at: datetime) -> None:
         """Raise NoOpenTime if the schedule is never open after `at`: what a configuration check asks."""
         self.next_open(at)

@@ -202,11 +202,45 @@ class Firing(Value, frozen=True, kw_only=True):
 
 
 def to_json(clocks: Clocks) -> dict[str, Any]:
-    """Plain JSON values of these clocks."""
+    """Plain JSON values of these clocks, kept short: facts are written once, trailing defaults left out."""
     plain: dict[str, Any] = msgspec.to_builtins(clocks)
+    table: list[dict[str, Any]] = []
+    for run in plain.get("r", ()):
+        for pledge in run[2]:
+            facts = pledge[_FACTS]
+            if facts not in table:
+                table.append(facts)
+            pledge[_FACTS] = table.index(facts)
+            _trim(pledge, _PLEDGE_DEFAULTS)
+        _trim(run, _RUN_DEFAULTS)
+    if table:
+        plain["f"] = table
     return plain
 
 
 def from_json(mapping: Mapping[str, Any]) -> Clocks:
     """The clocks of these JSON values; an empty mapping is no clocks yet."""
-    return msgspec.convert(mapping, Clocks) if mapping else _EMPTY
+    if not mapping:
+        return _EMPTY
+    table = mapping.get("f", ())
+    runs = []
+    for metric, cycle, pledges, *rest in mapping.get("r", ()):
+        found = [
+            (*p[:_FACTS], table[p[_FACTS]], *p[_FACTS + 1 :]) if len(p) > _FACTS else (*p, *_FILL[len(p) :], table[0])
+            for p in pledges
+        ]
+        runs.append((metric, cycle, found, *rest))
+    return msgspec.convert({**mapping, "r": runs}, Clocks)
+
+
+#: Where the facts stand in a pledge, and what its places and those of a run hold by default.
+_FACTS = Pledge.__struct_fields__.index("facts")
+_PLEDGE_DEFAULTS: tuple[Any, ...] = ("", 0, None, "", 0, (), None, 0)
+_RUN_DEFAULTS: tuple[Any, ...] = ("", 0, (), "", None, False, 1, 0)
+_FILL = _PLEDGE_DEFAULTS[:_FACTS]
+
+
+def _trim(row: list[Any], defaults: tuple[Any, ...]) -> None:
+    """Leave out the end of a row that says nothing."""
+    while len(row) > 2 and row[-1] == defaults[len(row) - 1]:
+        row.pop()

@@ -1,7 +1,7 @@
 """Does a condition of the configuration hold for these facts, and if not, why?
 
-In: the grammar of `when` (`all`, `any`, `not`, `{field, operator}`, the short form `{F = [values]}`), compiled once, its
-mistakes collected with their paths in the file. Then facts: field names (contact attributes as `contact.NAME`) to
+In: the grammar of `when` (`all`, `any`, `not`, `{field, operator}`, the short form `{F = [values]}`), compiled once,
+its mistakes collected with their paths in the file. Then facts: field names (contact attributes as `contact.NAME`) to
 values. Out: whether it holds, and the first condition that failed, in words, with the value seen.
 
 There is no code in a condition: closed lists of operators and fields, patterns that take linear time.
@@ -13,25 +13,31 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from router.model import Value
+from router.model import MessageClass, Value
 from router.pattern import LONGEST_TEXT, objection
 
 __all__ = ["FIELDS", "FLAGS", "OPERATORS", "Condition"]
 
 #: The facts that rules and deadline policies may read, beside `contact.ATTRIBUTE`.
 FIELDS = frozenset(
-    ["channel", "channel_kind", "brand", "issue_type", "confidence", "unsure", "class", "flags", "tags", "language", "priority", "chases", "waiting", "business_open"]
-)
+    (
+        "channel", "channel_kind", "brand", "issue_type", "confidence", "unsure", "class", "flags", "tags", "language",
+        "priority", "chases", "waiting", "business_open",
+    )
+)  # fmt: skip
 #: The closed list of flags.
 FLAGS = frozenset(
-    ["security", "complaint", "secret_exposed", "asks_human", "legal", "spam", "thread_claim_rejected", "sender_unverified", "id_reused", "automatic", "no_auto_answer"]
-)
+    (
+        "security", "complaint", "secret_exposed", "asks_human", "legal", "spam", "thread_claim_rejected",
+        "sender_unverified", "id_reused", "automatic", "no_auto_answer",
+    )
+)  # fmt: skip
 OPERATORS = ("eq", "in", "has_any", "has_all", "gte", "lte", "between", "matches", "exists")
 _JOINTS = ("all", "any", "not")
 _CLOSED: Mapping[str, frozenset[str]] = {
     "flags": FLAGS,
     "language": frozenset(("zh-Hans", "zh-Hant", "en", "other")),
-    "class": frozenset(["first", "resend", "chaser", "addition", "new_issue", "cross_channel", "cross_customer", "ack"]),
+    "class": frozenset(MessageClass),
 }
 _NUMERIC = frozenset(("confidence", "priority", "chases", "waiting"))
 _TRUTHS = frozenset(("unsure", "business_open"))

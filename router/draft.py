@@ -56,7 +56,7 @@ class Draft:
             seen=self.now,
             ids=tuple(self.ids[-_IDS:]),
             gone=self.gone,
-            version=self.promises.version,
+            version=self.promises.edition,
             moves=self.moves,
         )
 
@@ -72,7 +72,7 @@ class Draft:
     def pruned(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """The facts of a message that some policy reads, and its channel."""
         fields = self.promises.fields
-        return {k: v for k, v in facts.items() if fields is None or k in fields or k == "channel"}
+        return {k: _plain(v) for k, v in facts.items() if fields is None or k in fields or k == "channel"}
 
     def log_overdue(self, *, known_now: bool = False) -> None:
         """Log the open clocks that are past their deadline and not in the log yet: at the deadline, or now if it only
@@ -92,7 +92,7 @@ class Draft:
 
     def learn(self, attrs: Mapping[str, Any] | None, deadline: str | None) -> None:
         """Take over what is known of the conversation; what changed (or a new configuration) re-targets its clocks."""
-        changed = self.version != self.promises.version
+        changed = self.version != self.promises.edition
         if attrs is not None:
             wanted = self.pruned(attrs)
             if any(self.attrs.get(key) != value for key, value in wanted.items()):
@@ -231,6 +231,13 @@ class Draft:
                 raise
             return replace(pledge, policy="", due=None)
         return replace(pledge, policy=policy.name, due=due)
+
+
+def _plain(fact: Any) -> Any:
+    """A fact as it comes back from JSON, so that it compares equal."""
+    if isinstance(fact, (set, frozenset)):
+        return sorted(fact)
+    return list(fact) if isinstance(fact, tuple) else fact
 
 
 def _deadline(run: Run) -> tuple[str, str, int | None] | None:

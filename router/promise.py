@@ -90,6 +90,8 @@ class Promises(msgspec.Struct, frozen=True, kw_only=True):
     `fields` are the facts that some policy reads: only they are kept with a clock (None: keep all).
     `window_warn` is how many seconds before a provider's reply window closes the desk is warned.
     `strict`: a schedule that runs out of open time raises NoOpenTime; else such a clock has no deadline.
+    `edition` is set by itself: the version with the last year whose holidays are known. Clocks of another edition are
+    re-targeted when they are next touched.
     """
 
     policies: tuple[DeadlinePolicy, ...] = ()
@@ -99,6 +101,11 @@ class Promises(msgspec.Struct, frozen=True, kw_only=True):
     fields: frozenset[str] | None = None
     window_warn: int = 7200
     strict: bool = False
+    edition: str = ""
+
+    def __post_init__(self) -> None:
+        known = [s.last_known_year for s in self.schedules.values() if s.last_known_year is not None]
+        msgspec.structs.force_setattr(self, "edition", f"{self.version}@{max(known)}" if known else self.version)
 
     def policy(self, name: str) -> DeadlinePolicy | None:
         """The policy of this name."""

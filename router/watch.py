@@ -30,15 +30,15 @@ _WARNED = 1
 _KINDS = ("warning", "breach", "step")
 
 
-def clocks_at(clocks: Clocks, promises: Promises, now: datetime) -> tuple[Clock, ...]:
+def clocks_at(clocks: Clocks, promises: Promises, now: datetime, *, steps: bool = False) -> tuple[Clock, ...]:
     """The clocks as they stand at `now`, in the order in which they began; one that was promised nothing is left out.
 
-    `now` is not before the last event. Raises NaiveDatetime.
+    `now` is not before the last event. `steps` adds when open ones warn and escalate. Raises NaiveDatetime.
     """
     moment = microseconds(now)
     return tuple(
-        _row(run, lead, clocks.log, promises, moment)
-        for run in _ticked(clocks, promises, moment).runs
+        _row(run, lead, clocks.log, promises, moment, steps)
+        for run in clocks.runs
         if (lead := run.lead) is not None
     )
 
@@ -106,12 +106,16 @@ def firings(clocks: Clocks, promises: Promises, now: datetime) -> tuple[tuple[Fi
 
 
 def _ticked(clocks: Clocks, promises: Promises, now: int) -> Clocks:
-    """The clocks with everything logged that is past at `now`, otherwise as they are."""
-    if clocks.gone or all(run.state or run.breached for run in clocks.runs):
+    """The clocks with everything logged that is past at `now`, re-targeted if their configuration is another."""
+    same = clocks.version == promises.edition
+    if clocks.gone or (same and all(run.state or run.breached for run in clocks.runs)):
         return clocks
     draft = Draft(clocks, promises, now)
     draft.log_overdue()
-    return replace(clocks, runs=tuple(draft.runs), log=tuple(draft.log))
+    if not same:
+        draft.learn(None, None)
+        draft.log_overdue(known_now=True)
+    return replace(clocks, runs=tuple(draft.runs), log=tuple(draft.log), version=promises.edition)
 
 
 def _target(run: Run, lead: Pledge, promises: Promises) -> tuple[Target | None, Schedule | None, str]:
@@ -124,17 +128,12 @@ def _target(run: Run, lead: Pledge, promises: Promises) -> tuple[Target | None, 
     return target, schedule, "" if schedule is None else target.schedule or policy.schedule
 
 
-def _row(run: Run, lead: Pledge, log: tuple[Breach, ...], promises: Promises, now: int) -> Clock:
+def _row(run: Run, lead: Pledge, log: tuple[Breach, ...], promises: Promises, now: int, steps: bool) -> Clock:
     _, schedule, name = _target(run, lead, promises)
-    state, warn, steps = run.state, None, []
+    state = run.state
     if not state:
         state = "paused" if lead.due is None else "breached" if lead.due < now else "running"
-        if lead.due is not None:
-            for bit, at, step in _instants(run, lead, promises):
-                if step is None:
-                    warn = instant(at)
-                else:
-                    steps.append((bit.bit_length() - 2, instant(at)))
+    coming = list(_instants(run, lead, promises)) if steps and not run.state else []
     paused = sum(until - since for since, until in lead.pauses)
     if lead.paused is not None:
         paused += max(0, (now if run.end is None else run.end) - lead.paused)
@@ -153,8 +152,8 @@ def _row(run: Run, lead: Pledge, log: tuple[Breach, ...], promises: Promises, no
         paused_seconds=paused // SECOND,
         breached_at=instant(logged[0]) if logged else None,
         provisional=bool(schedule is not None and lead.due is not None and schedule.provisional_at(lead.due)),
-        warn_at=warn,
-        steps_at=tuple(steps),
+        warn_at=next((instant(at) for _, at, step in coming if step is None), None),
+        steps_at=tuple((bit.bit_length() - 2, instant(at)) for bit, at, step in coming if step is not None),
     )
 
 

@@ -39,7 +39,7 @@ __all__ = ["answer", "evaluate_deadlines"]
 #: What of a clock is compared.
 _COMPARED = ("metric", "cycle", "start", "due", "state", "end")
 _LOGGED = ("metric", "cycle", "at")
-_FAULTS = (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, ConfigurationError)
+_FAULTS = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, ConfigurationError)
 
 
 def evaluate_deadlines(path: Path, predictions: Path | None = None, json_output: bool = False) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
 def _report(clocks: Clocks, promises: Promises, probe: datetime) -> dict[str, Any]:
     upcoming = next_due(clocks, probe)
     return {
-        "clocks": [_row(clock, promises, probe) for clock in clocks_at(clocks, promises, probe)],
+        "clocks": [_row(clock, promises, probe) for clock in clocks_at(clocks, promises, probe, steps=True)],
         "breaches": [
             {"metric": entry.metric, "cycle": entry.cycle, "at": _text(instant(entry.at))}
             for entry in breaches_at(clocks, promises, probe)
