@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from router.errors import ConfigurationError
 from router.ports import Adapter
-from router.wording import cut, did_you_mean
+from router.wording import cut, did_you_mean, ended
 
 __all__ = ["available", "load"]
 
@@ -43,8 +43,8 @@ def load(name: str) -> type[Adapter]:
     elif name in ("email", "telegram", "x", "messenger", "wechat", "webhook", "phone"):
         raise ConfigurationError(f'the adapter "{name}" is not there yet.') from ModuleNotFoundError(name)
     else:
-        hint = did_you_mean(name, available())
-        raise ConfigurationError(f'there is no adapter "{cut(name)}"{hint}; a private one is written "module:Class".')
+        hint = ended(f'there is no adapter "{cut(name)}"{did_you_mean(name, available())}')
+        raise ConfigurationError(f'{hint} A private one is written "module:Class".')
     found = getattr(module, attribute, None)
     lacking = _lacking(found)
     if lacking:

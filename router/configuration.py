@@ -21,7 +21,7 @@ from router.configuration_checks import check, items
 from router.configuration_tables import ARRAYS, NAMED, SINGLE, Tagging
 from router.configuration_values import Parsed, build
 from router.errors import ConfigurationError
-from router.mistakes import keys_of, validate
+from router.mistakes import keys_of, mistake, validate
 from router.policy import ChannelPolicy, Policy
 from router.ports import Adapter
 from router.secret import Secret
@@ -116,7 +116,8 @@ def _tables(data: Mapping[str, Any], folder: Path, mistakes: list[str]) -> Parse
     """Check every table by itself."""
     for key in data:
         if key not in SINGLE | NAMED | ARRAYS:
-            mistakes.append(f"{dotted((key,))}: there is no such table{did_you_mean(key, SINGLE | NAMED | ARRAYS)}.")
+            hint = did_you_mean(key, SINGLE | NAMED | ARRAYS)
+            mistakes.append(mistake((key,), f"there is no such table{hint}"))
     parsed = Parsed()
     for key, model in SINGLE.items():
         # Whether `[defaults]` has its queue is asked with the other references, also when the table is not there.
@@ -126,14 +127,14 @@ def _tables(data: Mapping[str, Any], folder: Path, mistakes: list[str]) -> Parse
         parsed.single[key] = validate(table, model, (key,), mistakes, folder)
     for key, model in NAMED.items():
         if not isinstance(data.get(key, {}), dict):
-            mistakes.append(f"{key}: expected tables [{key}.NAME].")
+            mistakes.append(mistake((key,), f"expected tables [{key}.NAME]"))
         parsed.named[key] = {}
         for name, table in _entries(data.get(key)):
             valid = validate(table, model, (key, str(name)), mistakes, folder)
             parsed.named[key] |= {} if valid is None else {str(name): valid}
     for key, model in ARRAYS.items():
         if not isinstance(data.get(key, []), list):
-            mistakes.append(f"{key}: expected tables [[{key}]].")
+            mistakes.append(mistake((key,), f"expected tables [[{key}]]"))
         entries = data[key] if isinstance(data.get(key), list) else []
         parsed.arrays[key] = [validate(table, model, (key, i), mistakes, folder) for i, table in enumerate(entries)]
     return parsed
@@ -151,7 +152,7 @@ def _channels(
     for path, table in items(data, "channels"):
         name = str(path[1])
         if not _CHANNEL_NAME.fullmatch(name):
-            mistakes.append(f"{dotted(path)}: a channel's name has letters, digits, dots and dashes only.")
+            mistakes.append(mistake(path, "a channel's name has letters, digits, dots and dashes only"))
         adapter = table.get("adapter")
         if not isinstance(adapter, str):
             continue
@@ -163,7 +164,7 @@ def _channels(
             if isinstance(error.__cause__, ImportError):
                 unavailable = str(error)
             else:
-                mistakes.append(f"{dotted((*path, 'adapter'))}: {error}")
+                mistakes.append(mistake((*path, "adapter"), str(error)))
         else:
             kind, settings = found.kind, _settings(own, found.Settings, path, folder, mistakes)
         general = parsed.named["channels"].get(name)
@@ -184,7 +185,7 @@ def _settings(
     before = len(mistakes)
     if model.model_config.get("extra", "ignore") != "allow":
         strange = [key for key in own if key not in known and key not in model.model_fields]
-        mistakes += [f"{dotted((*path, key))}: there is no such key{did_you_mean(key, known)}." for key in strange]
+        mistakes += [mistake((*path, key), f"there is no such key{did_you_mean(key, known)}") for key in strange]
         own = {key: value for key, value in own.items() if key not in strange}
     settings = validate(own, model, path, mistakes, folder)
     return settings if len(mistakes) == before else None

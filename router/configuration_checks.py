@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from router.mistakes import Path, unknown
-from router.wording import dotted
+from router.mistakes import Path, mistake, unknown
+from router.wording import cut, dotted
 
 __all__ = ["CHANNEL_KINDS", "check", "items", "names"]
 
@@ -72,16 +72,17 @@ def _references(data: Mapping[str, Any], mistakes: list[str]) -> None:
             for place, word in enumerate(value) if isinstance(value, list) else ((None, value),):
                 if isinstance(word, str) and word and word not in known:
                     full = (*path, key) if place is None else (*path, key, place)
-                    mistakes.append(f"{dotted(full)}: {unknown(what, word, known)}.")
+                    mistakes.append(mistake(full, unknown(what, word, known)))
 
 
 def _default_queue(data: Mapping[str, Any], mistakes: list[str]) -> None:
     defaults, known = data.get("defaults"), names(data, "queues")
     queue = defaults.get("queue") if isinstance(defaults, Mapping) else None
     if queue is None and (defaults is None or isinstance(defaults, Mapping)):
-        mistakes.append('defaults.queue: is missing; name the queue of whatever no rule takes, as queue = "general".')
+        sentence = 'is missing; name the queue of whatever no rule takes, as queue = "general"'
+        mistakes.append(mistake(("defaults", "queue"), sentence))
     elif isinstance(queue, str) and queue not in known:
-        mistakes.append(f"defaults.queue: {unknown('queue', queue, known)}.")
+        mistakes.append(mistake(("defaults", "queue"), unknown("queue", queue, known)))
 
 
 def _unique(data: Mapping[str, Any], mistakes: list[str]) -> None:
@@ -92,10 +93,11 @@ def _unique(data: Mapping[str, Any], mistakes: list[str]) -> None:
             if not isinstance(name, str):
                 continue
             if name in first:
-                mistakes.append(f'{dotted((*path, key))}: "{name}" is taken by {dotted(first[name])}; give it another.')
+                taken = f'"{cut(name)}" is taken by {dotted(first[name])}; give it another'
+                mistakes.append(mistake((*path, key), taken))
             first.setdefault(name, path)
             if table == "deadlines" and name == "none":
-                mistakes.append(f'{dotted((*path, key))}: "none" stands for no promise at all; choose another name.')
+                mistakes.append(mistake((*path, key), '"none" stands for no promise at all; choose another name'))
 
 
 def _order(data: Mapping[str, Any], mistakes: list[str]) -> None:
@@ -106,7 +108,7 @@ def _order(data: Mapping[str, Any], mistakes: list[str]) -> None:
         for before, taken in earlier:
             if taken is None or taken == when:
                 reason = "has no condition" if taken is None else "has the same condition"
-                mistakes.append(f"{dotted(path)}: can never match, for {dotted(before)} comes first and {reason}.")
+                mistakes.append(mistake(path, f"can never match, for {dotted(before)} comes first and {reason}"))
                 break
         earlier.append((path, when))
 
@@ -114,10 +116,15 @@ def _order(data: Mapping[str, Any], mistakes: list[str]) -> None:
 def _hours(data: Mapping[str, Any], mistakes: list[str]) -> None:
     """Business time needs a schedule; a promise needs something promised."""
     for path, item in items(data, "deadlines"):
-        if item.get("hours", "business") == "business" and not item.get("schedule"):
-            mistakes.append(f'{dotted((*path, "schedule"))}: is missing; name a schedule, or set hours = "calendar".')
-        if not any(item.get(metric) for metric in ("first_reply", "next_reply", "update", "resolution")):
-            mistakes.append(f"{dotted(path)}: promises nothing; give it first_reply, next_reply, update or resolution.")
+        promised = [item[metric] for metric in ("first_reply", "next_reply", "update", "resolution") if metric in item]
+        if not promised:
+            mistakes.append(mistake(path, "promises nothing; give it first_reply, next_reply, update or resolution"))
+        if item.get("schedule"):
+            continue
+        if item.get("hours", "business") == "business":
+            mistakes.append(mistake((*path, "schedule"), 'is missing; name a schedule, or set hours = "calendar"'))
+        elif any("working" in length for length in promised if isinstance(length, str)):
+            mistakes.append(mistake((*path, "schedule"), "is missing; working days are those of a schedule"))
 
 
 def _rule_steps(data: Mapping[str, Any], mistakes: list[str]) -> None:
@@ -126,7 +133,7 @@ def _rule_steps(data: Mapping[str, Any], mistakes: list[str]) -> None:
         for place, step in items(item, "steps"):
             queue = step.get("queue")
             if isinstance(queue, str) and queue and queue not in known:
-                mistakes.append(f"{dotted((*path, *place, 'queue'))}: {unknown('queue', queue, known)}.")
+                mistakes.append(mistake((*path, *place, "queue"), unknown("queue", queue, known)))
 
 
 def _ladders(data: Mapping[str, Any], mistakes: list[str]) -> None:
@@ -136,11 +143,11 @@ def _ladders(data: Mapping[str, Any], mistakes: list[str]) -> None:
         for place, step in items(ladder, "steps"):
             queue, do = step.get("queue"), step.get("do")
             if isinstance(queue, str) and queue:
-                full = dotted((*path, *place, "queue"))
+                full = (*path, *place, "queue")
                 if queue not in queues:
-                    mistakes.append(f"{full}: {unknown('queue', queue, queues)}.")
+                    mistakes.append(mistake(full, unknown("queue", queue, queues)))
                 elif do == "move" and queue in visited:
-                    mistakes.append(f'{full}: the ladder has a cycle, for it moved to "{queue}" before.')
+                    mistakes.append(mistake(full, f'the ladder has a cycle, for it moved to "{queue}" before'))
                 visited.append(queue)
             _recipient(data, step.get("to"), (*path, *place, "to"), mistakes)
 
@@ -151,16 +158,16 @@ def _recipient(data: Mapping[str, Any], to: object, path: Path, mistakes: list[s
         return
     if to.startswith("lead:"):
         if to[5:] not in names(data, "queues"):
-            mistakes.append(f"{dotted(path)}: {unknown('queue', to[5:], ['{queue}', *names(data, 'queues')])}.")
+            mistakes.append(mistake(path, unknown("queue", to[5:], ["{queue}", *names(data, "queues")])))
     elif to not in names(data, "notify"):
-        mistakes.append(f"{dotted(path)}: {unknown('recipient', to, ['lead:{queue}', *names(data, 'notify')])}.")
+        mistakes.append(mistake(path, unknown("recipient", to, ["lead:{queue}", *names(data, "notify")])))
 
 
 def _reserved(data: Mapping[str, Any], mistakes: list[str]) -> None:
     for path, channel in items(data, "channels"):
         kind = _SCOPES.get(str(path[1]))
         if kind is not None and channel.get("adapter") != kind:
-            mistakes.append(f'{dotted(path)}: "{path[1]}" stands for proven addresses; choose another channel name.')
+            mistakes.append(mistake(path, "this name stands for proven addresses; choose another"))
 
 
 def _words(when: object, path: Path, closed: Mapping[str, Sequence[str]], mistakes: list[str]) -> None:
@@ -169,7 +176,7 @@ def _words(when: object, path: Path, closed: Mapping[str, Sequence[str]], mistak
         known = closed.get(field)
         for word in value if isinstance(value, list) else (value,):
             if known is not None and isinstance(word, str) and word not in known:
-                mistakes.append(f"{dotted(place)}: {unknown(field.replace('_', ' '), word, known)}.")
+                mistakes.append(mistake(place, unknown(field.replace("_", " "), word, known)))
 
 
 def _leaves(when: object, path: Path) -> Iterator[tuple[str, object, Path]]:

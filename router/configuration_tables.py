@@ -67,6 +67,13 @@ def _date(text: str) -> str:
     raise ValueError('expected a date such as "2026-02-14"')
 
 
+def _promise(text: object) -> Span:
+    length = span(text)
+    if not length.seconds and not length.workdays:
+        raise ValueError("must be above zero; leave the key out to promise nothing")
+    return length
+
+
 def _priority(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise ValueError('expected a priority such as 80, or a change such as "+20"')
@@ -77,6 +84,7 @@ def _priority(value: object) -> object:
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]
 Length: TypeAlias = Annotated[Any, PlainValidator(span)]
+Promise: TypeAlias = Annotated[Any, PlainValidator(_promise)]
 Size: TypeAlias = Annotated[int, BeforeValidator(size)]
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Address: TypeAlias = Annotated[str, AfterValidator(_web_address)]
@@ -231,10 +239,10 @@ class Deadline(Table):
     when: Any = None
     schedule: str = ""
     hours: Literal["business", "calendar"] = "business"
-    first_reply: Length = None
-    next_reply: Length = None
-    update: Length = None
-    resolution: Length = None
+    first_reply: Promise = None
+    next_reply: Promise = None
+    update: Promise = None
+    resolution: Promise = None
     pause: dict[Metric, Statuses] = {}
     auto_reply_counts: list[Metric] = []
     warn: Duration | None = None

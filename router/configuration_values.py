@@ -2,12 +2,13 @@
 
 In: the tables as pydantic models (`Parsed`), beside what TOML gave. Out: a `Policy`, or None when a schedule, a
 condition or a target cannot be built, with the mistakes added. Its `version` is the hash of everything that decides:
-channels and their hours, schedules, queues, rules, deadlines, ladders, tagging and the windows, but no address, secret or text.
+channels and their hours, schedules, queues, rules, deadlines, ladders, tagging and the windows, but no address, secret
+or text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,8 +19,8 @@ from router import configuration_tables as table
 from router.calendar import Schedule
 from router.condition import Condition
 from router.configuration_checks import items
+from router.configuration_schedules import desk_timezone, schedules
 from router.deadline import DeadlinePolicy, Ladder, Promises, Step, Target
-from router.errors import NoOpenTime, ScheduleError, UnknownTimezone
 from router.policy import (
     Acknowledgement,
     AgentPolicy,
@@ -37,7 +38,7 @@ from router.policy import (
 )
 from router.route import Rule
 from router.units import Span
-from router.wording import dotted
+from router.wording import dotted, ended
 
 __all__ = ["Parsed", "build"]
 
@@ -68,84 +69,19 @@ def build(
 ) -> Policy | None:
     """Build the policy; None when the file has mistakes, now or before."""
     desk: table.Desk | None = parsed.single["desk"]
-    schedules = _schedules(parsed, _timezone(desk, mistakes), mistakes)
+    hours = schedules(data, desk_timezone(data, mistakes), mistakes)
     conditions = _conditions(data, mistakes)
-    policies = _deadlines(parsed, conditions, mistakes)
     if mistakes or desk is None:
         return None
+    policies = _deadlines(parsed, conditions)
     version = _version(parsed, channels)
     return Policy(
         version=version, source=source, name=desk.name, timezone=desk.timezone, brand=desk.brand,
         languages=tuple(desk.languages), desk_database=desk.database, desk_database_password=desk.database_password,
-        desk_log=desk.log, partitions=desk.partitions, channels=channels, schedules=schedules,
-        promises=_promises(parsed, policies, schedules, version), rules=_rules(parsed, conditions),
+        desk_log=desk.log, partitions=desk.partitions, channels=channels, schedules=hours,
+        promises=_promises(parsed, policies, hours, version), rules=_rules(parsed, conditions),
         default_queue=parsed.single["defaults"].queue, **_people(parsed), **_singles(parsed, folder),
     )  # fmt: skip
-
-
-def _timezone(desk: table.Desk | None, mistakes: list[str]) -> str:
-    zone = desk.timezone if desk is not None else "UTC"
-    try:
-        Schedule.build(zone, {"daily": [["00:00", "24:00"]]})
-    except ScheduleError as error:
-        mistakes.append(f"desk.timezone: {_end(error)}")
-        return "UTC"
-    return zone
-
-
-def _schedules(parsed: Parsed, desk_zone: str, mistakes: list[str]) -> dict[str, Schedule]:
-    built = {}
-    for name, given in parsed.named["schedules"].items():
-        found = _schedule(name, given, desk_zone, mistakes)
-        if found is not None:
-            built[name] = found
-    return built
-
-
-def _schedule(name: str, given: table.Schedule, desk_zone: str, mistakes: list[str]) -> Schedule | None:
-    """One schedule, each of its rows tried by itself so that a mistake has the path of its row."""
-    path, zone, before = ("schedules", name), given.timezone or desk_zone, len(mistakes)
-    for day, row in given.week.items():
-        _try_schedule(zone, {day: row}, {}, {}, (*path, "week", day), mistakes)
-    for date, row in given.dates.items():
-        _try_schedule(zone, {}, {date: row}, {}, (*path, "dates", date), mistakes)
-    if given.holidays is not None:
-        _try_schedule(zone, {}, {}, {"holidays": given.holidays}, (*path, "holidays"), mistakes)
-    if given.makeup is not None:
-        _try_schedule(zone, {"mon": given.makeup}, {}, {}, (*path, "makeup"), mistakes)
-    if not any(given.week.values()) and not any(given.dates.values()):
-        mistakes.append(f'{dotted((*path, "week"))}: has no open hour; give one, as daily = [["08:00", "22:00"]].')
-    if len(mistakes) > before:
-        return None
-    extras = {"holidays": given.holidays, "makeup": given.makeup}
-    return _try_schedule(zone, given.week, given.dates, extras, path, mistakes)
-
-
-def _try_schedule(
-    zone: str,
-    week: Mapping[Any, Any],
-    dates: Mapping[str, Any],
-    extras: Mapping[str, Any],
-    path: Sequence[str],
-    mistakes: list[str],
-) -> Schedule | None:
-    try:
-        return Schedule.build(zone, week, dates, **extras)
-    except UnknownTimezone as error:
-        line = f"{dotted((*path[:2], 'timezone'))}: {_end(error)}"
-        if line not in mistakes:
-            mistakes.append(line)
-    except NoOpenTime:
-        if not extras.get("holidays") or week or dates:
-            mistakes.append(f"{dotted(path)}: has no open time.")
-    except (ScheduleError, ValueError) as error:
-        mistakes.append(f"{dotted(path)}: {_end(error)}")
-    return None
-
-
-def _end(error: Exception) -> str:
-    """The text of an error as the end of a sentence."""
-    return f"{str(error).rstrip('.')}."
 
 
 def _conditions(data: Mapping[str, Any], mistakes: list[str]) -> dict[tuple[str, int], Condition]:
@@ -157,29 +93,21 @@ def _conditions(data: Mapping[str, Any], mistakes: list[str]) -> dict[tuple[str,
             found: list[str] = []
             if when not in (None, {}):
                 compiled[cast("tuple[str, int]", path)] = Condition.compile(when, dotted((*path, "when")), found)
-            mistakes += [line if line.endswith(".") else f"{line}." for line in found]
+            mistakes += [ended(line) for line in found]
     return compiled
 
 
-def _deadlines(
-    parsed: Parsed, conditions: Mapping[tuple[str, int], Condition], mistakes: list[str]
-) -> tuple[DeadlinePolicy, ...]:
+def _deadlines(parsed: Parsed, conditions: Mapping[tuple[str, int], Condition]) -> tuple[DeadlinePolicy, ...]:
     policies = []
     for index, given in enumerate(parsed.arrays["deadlines"]):
         if given is None:
             continue
-        targets = {}
-        for metric in _METRICS:
-            length: Span | None = getattr(given, metric)
-            path = dotted(("deadlines", index, metric))
-            if length is None:
-                continue
-            if not length.seconds and not length.workdays:
-                mistakes.append(f"{path}: must be above zero; leave the key out to promise nothing.")
-            elif length.workdays and not given.schedule:
-                mistakes.append(f"{path}: working days need a schedule; name one in this policy.")
-            else:
-                targets[metric] = Target(seconds=length.seconds, workdays=length.workdays, hours=given.hours)
+        lengths: dict[str, Span | None] = {metric: getattr(given, metric) for metric in _METRICS}
+        targets = {
+            metric: Target(seconds=length.seconds, workdays=length.workdays, hours=given.hours)
+            for metric, length in lengths.items()
+            if length is not None
+        }
         policies.append(
             DeadlinePolicy(
                 name=given.name,

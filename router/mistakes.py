@@ -16,9 +16,9 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar, Union, get_args, g
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from router.wording import did_you_mean, dotted, quoted
+from router.wording import cut, did_you_mean, dotted, ended, quoted
 
-__all__ = ["Path", "keys_of", "unknown", "validate"]
+__all__ = ["Path", "keys_of", "mistake", "unknown", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 Path: TypeAlias = tuple[str | int, ...]
@@ -44,18 +44,24 @@ def validate(
         return model.model_validate(table, context={"folder": folder})
     except ValidationError as error:
         found = error.errors(include_url=False)
-    for detail in found:
-        place = _place(table, detail["loc"])
-        sentence = _sentence(detail, model)
-        line = f"{dotted(path + place)}: {sentence}."
-        if line not in mistakes:
-            mistakes.append(line)
+    mistakes += [mistake(path + _place(table, d["loc"]), _sentence(d, model)) for d in found if not _follows(d)]
     return None
+
+
+def mistake(path: Path, sentence: str) -> str:
+    """One line of a ConfigurationError: the path as written, and what would be right."""
+    return ended(f"{dotted(path)}: {sentence}")
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
     """The keys of a table, as the file writes them."""
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _follows(detail: ErrorDetails) -> bool:
+    """Is this list only too short because an entry of it is wrong, which is said already?"""
+    least, given = detail.get("ctx", {}).get("min_length"), detail["input"]
+    return detail["type"] == "too_short" and isinstance(given, list) and isinstance(least, int) and len(given) >= least
 
 
 def _place(table: object, loc: Sequence[str | int]) -> Path:
@@ -142,4 +148,4 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def unknown(what: str, word: object, known: Iterable[str]) -> str:
     """The end of a sentence about a name that is not there."""
-    return f'there is no {what} "{word}"{did_you_mean(word, known)}'
+    return f'there is no {what} "{cut(str(word))}"{did_you_mean(word, known)}'

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-__all__ = ["cut", "did_you_mean", "dotted", "listed", "quoted"]
+__all__ = ["cut", "did_you_mean", "dotted", "ended", "listed", "quoted"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -45,6 +45,11 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     if near:
         return f'; did you mean "{near[0]}"?'
     return f"; known: {listed(names)}" if names else ""
+
+
+def ended(sentence: str) -> str:
+    """The sentence with its full stop, unless it has an end of its own."""
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 def listed(names: Iterable[str], most: int = 24) -> str:

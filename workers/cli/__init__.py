@@ -2,8 +2,8 @@
 
 In: the words of the command line. Out: the command's function is loaded (only its own module, only when it is asked
 for), called, and its end turned into an exit code: 0 done, 1 something in the data is wrong, 2 wrong usage or
-configuration, 3 a server could not be reached. Errors are sentences on stderr, never tracebacks. `COMMANDS` is the whole
-list; a command is a plain function with typer annotations, and whatever it returns as an int is its exit code.
+configuration, 3 a server could not be reached. Errors are sentences on stderr, never tracebacks. `COMMANDS` is the
+whole list; a command is a plain function with typer annotations, and the int that it returns is its exit code.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _command(words: list[str]) -> int:
 
 def _unknown(words: list[str], known: list[str]) -> int:
     """A group alone, or a word that is no command."""
-    from router.wording import cut, did_you_mean
+    from router.wording import cut, did_you_mean, ended
     from workers.cli.ending import Misused
 
     group = [name.partition(" ")[2] for name in known if name.startswith(f"{words[0]} ")]
@@ -182,8 +182,8 @@ def _unknown(words: list[str], known: list[str]) -> int:
         raise Misused(f"After `omnirouter {words[0]}` there is {what}; it takes one of: {', '.join(group)}.")
     names = dict.fromkeys(name.partition(" ")[0] for name in known)
     hint = did_you_mean(words[0], names)
-    near = hint if hint.startswith("; did") else "; see `omnirouter --help`."
-    raise Misused(f'There is no command "{cut(words[0])}"{near}')
+    near = hint if hint.startswith("; did") else "; see `omnirouter --help`"
+    raise Misused(ended(f'There is no command "{cut(words[0])}"{near}'))
 
 
 def _loaded(name: str) -> Callable[..., Any]:
@@ -201,13 +201,11 @@ def _loaded(name: str) -> Callable[..., Any]:
 
 def _print_help(group: str = "") -> int:
     """The list of commands, or of one group's."""
-    from shutil import get_terminal_size
-
     names = [name for name in listed() if not group or name.startswith(f"{group} ")]
-    width, column = max(60, get_terminal_size().columns), max(map(len, names), default=0) + 2
+    column = max(map(len, names), default=0) + 2
     lines = [f"Usage: omnirouter {f'{group} ' if group else '[-c FILE] '}COMMAND …", ""]
     if not group:
         lines += [_ABOUT, ""]
-    lines += [f"  {name:<{column}}{COMMANDS[name][1]}"[:width] for name in names]
+    lines += [f"  {name:<{column}}{COMMANDS[name][1]}" for name in names]
     print("\n".join(lines))
     return 0

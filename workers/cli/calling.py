@@ -47,7 +47,7 @@ def _with_configuration(function: Callable[..., Any]) -> Callable[..., Any]:
 
     parameters = [p.replace(annotation=hints.get(p.name, p.annotation)) for p in signature.parameters.values()]
     extra = inspect.Parameter(_PARAMETER, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-    del command.__wrapped__  # type: ignore[attr-defined]  # so that typer reads the signature below, not the old one
+    del command.__wrapped__  # so that typer reads the signature below, not the old one
     command.__signature__ = signature.replace(parameters=[*parameters, extra])  # type: ignore[attr-defined]
     command.__annotations__ = {**hints, _PARAMETER: kind}
     return command

@@ -1,8 +1,8 @@
 """`init` and `check`: is there a configuration, is it right, and does everything that it names answer?
 
 In: a file. Out: `init` writes a commented preset and a key beside it and never overwrites. `check` lists all mistakes
-at once (exit 2) and the secrets that are not set yet; with `--connect` it logs in to every channel, the database and the
-log, one line each (exit 3 when something does not answer).
+at once (exit 2) and the secrets that are not set yet; with `--connect` it logs in to every channel, the database and
+the log, one line each (exit 3 when something does not answer).
 """
 
 from __future__ import annotations
