@@ -14,10 +14,12 @@ __all__ = ["CHINESE", "PLAIN", "multiplied", "of_chinese", "plain"]
 
 #: A number in digits: with or without thousands' commas and decimals.
 PLAIN = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]{1,8})?")
-#: A number in Chinese characters, from ten up; `of_chinese` reads it.
-CHINESE = re.compile(r"[一二两兩三四五六七八九十壹贰叁肆伍陆柒捌玖几][一二两兩三四五六七八九十百千万萬零〇拾佰仟壹贰叁肆伍陆柒捌玖亿]{0,15}")
+_ONES = "一二两兩三四五六七八九壹贰叁肆伍陆柒捌玖"
+#: A number in Chinese characters; `of_chinese` reads it.
+CHINESE = re.compile(f"[{_ONES}十几][{_ONES}十百千万萬零〇拾佰仟亿]{{0,15}}")
 
-_DIGITS = {c: value for value, cs in enumerate(("零〇", "一壹", "二两兩贰", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")) for c in cs}
+_WORDS = ("零〇", "一壹", "二两兩贰", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
+_DIGITS = {character: value for value, characters in enumerate(_WORDS) for character in characters}
 _UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 _GROUPS = {"万": 10_000, "萬": 10_000, "亿": 100_000_000}
 
@@ -30,7 +32,7 @@ def plain(number: str) -> str:
 
 
 def multiplied(number: str, word: str, next_digit: str = "") -> str:
-    """A number times a multiple: ("1.2", "万") is 12000; a single digit behind is the next place: ("1", "万", "2") too."""
+    """A number times a multiple: ("1.2", "万") is 12000; a digit behind is the next place: ("1", "万", "2") too."""
     factor = cues().multiples[word]
     whole, _, decimals = plain(number).partition(".")
     shifted = decimals.ljust(len(str(factor)) - 1, "0")

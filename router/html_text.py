@@ -22,16 +22,22 @@ SIGNATURE = "\ue000"
 
 _QUOTE = "> "
 _BLOCKS = frozenset(
-    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 "
-    "h6 header hr legend li main nav ol option p pre section summary table tbody tfoot thead tr ul".split()
+    re.findall(
+        r"\w+",
+        "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5"
+        " h6 header hr legend li main nav ol p pre section summary table tbody tfoot thead tr ul",
+    )
 )
-_UNSEEN = frozenset("script style head title template noscript object embed iframe svg math select textarea".split())
+_UNSEEN = frozenset(
+    re.findall(r"\w+", "script style head title template noscript object embed iframe svg math select textarea")
+)
 _CELLS = frozenset(("td", "th"))
 _TEXT, _COMMENT = "-text", "-comment"
-_HIDDEN_SELECTOR = '[hidden], [style*="none" i], [style*="hid" i], [style*="size" i], [style*="opacity" i], [style*="height" i]'
+_HIDDEN_BY = ("none", "hid", "size", "opacity", "height")
+_HIDDEN_SELECTOR = "[hidden]" + "".join(f', [style*="{word}" i]' for word in _HIDDEN_BY)
 _HIDING = re.compile(
-    r"(?:^|;)(?:display:none|visibility:hidden|mso-hide:all|font-size:0(?:px|pt|em|rem|%)?|opacity:0(?:\.0+)?|max-height:0(?:px)?)"
-    r"(?:!important)?(?:;|$)"
+    r"(?:^|;)(?:display:none|visibility:hidden|mso-hide:all|font-size:0(?:px|pt|em|rem|%)?|opacity:0(?:\.0+)?"
+    r"|max-height:0(?:px)?)(?:!important)?(?:;|$)"
 )
 _SPACES = re.compile(r"[ \t\r\n\f\u00a0]+")
 _STYLE_SPACES = re.compile(r"\s+")

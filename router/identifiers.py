@@ -26,8 +26,8 @@ MOST = 32
 _LETTERS_BEFORE = 64
 _LONGEST_ORDER = 64
 _UNUSUAL = re.compile(
-    "[\uff03-\uff05\uff0b\uff0d-\uff0f\uff10-\uff19\uff20-\uff3a\uff3f\uff41-\uff5a\uffe1\uffe5\u200b-\u200f\u2060\ufeff\u00ad\u00a0\u3000"
-    "\u2000-\u200a\u2010-\u2015\U0001d7ce-\U0001d7ff]"
+    "[\uff03-\uff05\uff0b\uff0d-\uff0f\uff10-\uff19\uff20-\uff3a\uff3f\uff41-\uff5a\uffe1\uffe5\u200b-\u200f\u2060\ufeff"
+    "\u00ad\u00a0\u3000\u2000-\u200a\u2010-\u2015\U0001d7ce-\U0001d7ff]"
 )
 _ZERO_WIDTH = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad")
 _HYPHENS = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015")
@@ -37,10 +37,13 @@ _LETTERS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*\Z")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){1,6}[A-Za-z]{2,24}")
 _HASH = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{64}")
 _BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]+")
-_ADDRESS = re.compile(r"0[xX][0-9A-Fa-f]{40}|(?:bc1|tb1)[0-9a-z]{25,87}|T[1-9A-HJ-NP-Za-km-z]{33}|[13][1-9A-HJ-NP-Za-km-z]{25,34}")
+_ADDRESS = re.compile(
+    r"0[xX][0-9A-Fa-f]{40}|(?:bc1|tb1)[0-9a-z]{25,87}|T[1-9A-HJ-NP-Za-km-z]{33}|[13][1-9A-HJ-NP-Za-km-z]{25,34}"
+)
 _WALLET = re.compile(r"[A-Za-z][0-9]{6,9}")
 _MOMENT = re.compile(
-    r"[0-9]{4}[-/.][0-9]{1,2}(?:[-/.][0-9]{1,2})?(?:[T ]?[0-9:.]+(?:Z|[+-][0-9:]+)?)?|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}"
+    r"[0-9]{4}[-/.][0-9]{1,2}(?:[-/.][0-9]{1,2}(?:[T ]?[0-9]{1,2}:[0-9:.]+(?:Z|[+-][0-9:]+)?)?)?"
+    r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}"
     r"|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:[ap]m|AM|PM)?|[0-9]{1,2}[-/][0-9]{1,2}"
 )
 _DAY = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
@@ -153,9 +156,7 @@ class _Runs:
                 self._digits(run, start, end)
             else:
                 self._mixed(self.text[begin:end], begin, end, start)
-        elif _MOMENT.fullmatch(run):
-            return
-        elif run.count(".") > 1:
+        elif _MOMENT.fullmatch(run) or run.count(".") > 1:
             return
         elif amounts.PLAIN.fullmatch(run) and self._letters(start) == start:
             self._decimal(run, start, end)
@@ -179,7 +180,8 @@ class _Runs:
 
     def _letters(self, start: int) -> int:
         """Where the letters and hyphens begin that this digit run ends ("TP-" of "TP-2026")."""
-        if start == 0 or not (self.text[start - 1].isascii() and (self.text[start - 1].isalnum() or self.text[start - 1] in "-_")):
+        before = self.text[start - 1 : start]
+        if not before.isascii() or not (before.isalnum() or before in ("-", "_")):
             return start
         match = _LETTERS.search(self.text, max(0, start - _LETTERS_BEFORE), start)
         return match.start() if match else start
@@ -193,7 +195,7 @@ class _Runs:
         kind = cues.before(self.text, start)
         if kind in ("order", "order_number", "account") and len(digits) >= 8:
             (self.found.accounts if kind == "account" else self.found.orders)[digits] = None
-        elif _MOBILE.fullmatch(digits) or (kind == "phone" and 7 <= len(digits) <= 15):
+        elif _MOBILE.fullmatch(digits) or (len(digits) <= 15 and self._is_phone(digits, start, kind)):
             self._phone(digits, start)
         elif is_card(digits):
             self.found.cards[digits[-4:]] = None
@@ -281,11 +283,11 @@ class _Runs:
         elif kind == "tail" or unit == "card":
             if size >= 4:
                 found.cards[digits[-4:]] = None
-        elif kind == "order_number" and size >= 4 or kind == "order" and 6 <= size:
+        elif (kind == "order_number" and size >= 4) or (kind == "order" and size >= 6):
             found.orders[digits[:_LONGEST_ORDER]] = None
         elif kind == "account" and size >= 5:
             found.accounts[digits[:_LONGEST_ORDER]] = None
-        elif kind == "none" or (size == 18 and is_resident_id(digits + "")):
+        elif kind == "none" or (size == 18 and is_resident_id(digits)):
             return
         elif self._is_phone(digits, start, kind):
             self._phone(digits, start)
@@ -312,7 +314,8 @@ class _Runs:
         word = self.text[end : end + 1]
         if word and word in "万萬千仟百亿億":
             behind = self.text[end + 1 : end + 2]
-            digit = behind if behind.isascii() and behind.isdigit() and not self.text[end + 2 : end + 3].isdigit() else ""
+            single = behind.isascii() and behind.isdigit() and not self.text[end + 2 : end + 3].isdigit()
+            digit = behind if single else ""
             unit, _ = cues.after(self.text, end + 1 + len(digit))
             if unit != "count":
                 self._amount(amounts.multiplied(number, word, digit), unit if unit.startswith("money:") else kind)
@@ -326,7 +329,7 @@ class _Runs:
             self._bare(number, start, end, kind)
 
     def _bare(self, number: str, start: int, end: int, kind: str) -> None:
-        """A number without unit: four digits that stand alone answer "which card?", others are a sum."""
+        """A number without unit: four digits that stand alone name a card, others are a sum."""
         before, behind = self.text[:start].rstrip()[-1:], self.text[end:].strip()[:1]
         alone = not before or before in ",，:：.。;；!！\n、-"
         if len(number) == 4 and alone and (not behind or behind in ".。,，!！?？\n") and kind != "sum":

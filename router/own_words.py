@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from router.html_text import SIGNATURE, has_structure, marked, plain
 from router.model import Value
-from router.quote_marks import Mark, cites, closes, contacts, label, mark, marks, opens
+from router.quote_marks import LIMIT, Cited, Mark, cites, closes, contacts, label, mark, marks, opens
 
 __all__ = ["OwnWords", "cut", "plain"]
 
 _BREAKS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _SIGNATURE_LINES = 12
 _HEADER_LINES = 8
+_ATTRIBUTION = 300
 _SHINGLE = 16
 _CHAT_QUOTE_LINES = 60
 
 
-class OwnWords(Value):
+class OwnWords(Value, frozen=True, kw_only=True):
     """A message's text in three parts; `own` is empty only when the message has no text at all."""
 
     own: str
@@ -46,7 +48,7 @@ def cut(text: str, html: str = "", *, known_outbound: Sequence[str] = ()) -> Own
         source = plain(html)
     source = source.strip("\r\n \t\ufeff")
     if "\n" not in source and "\r" not in source and not source.startswith(SIGNATURE):
-        return OwnWords(own=source)
+        return OwnWords(own=source.removeprefix("> "))
     parts = _Scan(_BREAKS.sub("\n", source).split("\n")).parts()
     return _without_known(parts, known_outbound) if known_outbound else parts
 
@@ -59,6 +61,7 @@ class _Scan:
         self.at = 0
         self.own: list[str] = []
         self.quoted: list[str] = []
+        self.headers: list[str] = []
         self.body: list[str] = []
         self.signature: list[str] = []
 
@@ -72,8 +75,7 @@ class _Scan:
             return OwnWords(own=own, quoted=_joined(self.quoted), signature=_joined(self.signature))
         body = _joined(line.lstrip(">＞ \t") for line in self.body)
         if body:
-            headers = _joined(self.quoted[: len(self.quoted) - len(self.body)])
-            return OwnWords(own=body, quoted=headers, signature=_joined(self.signature))
+            return OwnWords(own=body, quoted=_joined(self.headers), signature=_joined(self.signature))
         return OwnWords(own=_joined(self.signature) or _joined(self.lines))
 
     def _step(self) -> None:
@@ -83,7 +85,7 @@ class _Scan:
             self.at += 1
             return
         kind = mark(line)
-        if kind is Mark.QUOTED:
+        if kind is Mark.QUOTED and (self.quoted or not line.lstrip()[1:2].isdigit()):
             self._quote(self.at + 1)
         elif kind in (Mark.ORIGINAL, Mark.FORWARD):
             self._quoted_mail(self._after_headers(self.at + 1))
@@ -110,6 +112,7 @@ class _Scan:
 
     def _quoted_mail(self, content: int) -> None:
         """A mark up to `content`; below it `>` lines (own words may stand between them), else all the rest is quote."""
+        self.headers.extend(self.lines[self.at : content])
         self.quoted.extend(self.lines[self.at : content])
         self.at = content
         while content < len(self.lines) and not self.lines[content].strip():
@@ -120,18 +123,19 @@ class _Scan:
     def _attribution(self) -> int:
         """How many lines from here are an attribution (0: none); mail programs break it over two or three."""
         line = self.lines[self.at]
-        if cites(line):
-            return 1
-        if not opens(line) and "@" not in line[:400]:
+        cited = cites(line)
+        if cited is not Cited.NO:
+            return int(cited is Cited.SURELY or mark(self._next_words(self.at + 1)) is Mark.QUOTED)
+        if not opens(line) and not ("@" in line[:LIMIT] and "<" in line[:LIMIT]):
             return 0
         joined = line.strip()
         for size in (2, 3):
             following = self.lines[self.at + size - 1 : self.at + size]
-            if not following or not following[0].strip() or len(joined) > 300:
+            if not following or not following[0].strip() or len(joined) > _ATTRIBUTION:
                 return 0
             joined += " " + following[0].strip()
             if closes(following[0]):
-                return size if cites(joined) else 0
+                return size if cites(joined) is Cited.SURELY else 0
         return 0
 
     def _is_header_block(self) -> bool:
@@ -139,11 +143,10 @@ class _Scan:
             return False
         window = self.lines[self.at : self.at + _HEADER_LINES]
         kinds = [label(line) for line in window if line.strip()]
-        if not any(kinds[:1]):
-            return False
-        kinds = kinds[: next((i for i, pair in enumerate(zip(kinds, kinds[1:], strict=False)) if pair == ("", "")), len(kinds))]
-        found = set(kinds) - {""}
-        return "from" in found and (len(found) >= 3 or (len(found) == 2 and any("@" in line[:400] for line in window[:3])))
+        apart = next((at for at, pair in enumerate(pairwise(kinds)) if pair == ("", "")), len(kinds))
+        found = set(kinds[:apart]) - {""}
+        addressed = any("@" in line[:LIMIT] for line in window[:3])
+        return "from" in found and (len(found) >= 3 or (len(found) == 2 and addressed))
 
     def _after_headers(self, start: int) -> int:
         """The first line below the header lines that begin at or just below `start`."""
@@ -178,7 +181,7 @@ class _Scan:
         if not self.lines[0].lstrip().startswith(("「", "『")):
             return
         for at in range(1, min(len(self.lines), _CHAT_QUOTE_LINES)):
-            rule = self.lines[at].strip()[:400]
+            rule = self.lines[at].strip()[:LIMIT]
             if len(rule) >= 5 and not rule.strip("- —–─"):
                 if self.lines[at - 1].rstrip().endswith(("」", "』")):
                     self._quote(at + 1)
@@ -212,7 +215,8 @@ def _without_known(parts: OwnWords, outbound: Sequence[str]) -> OwnWords:
     for words in outbound:
         squeezed = "".join(words.split())
         known.update(squeezed[i : i + _SHINGLE] for i in range(len(squeezed) - _SHINGLE + 1))
-    own, quoted = [], []
+    own: list[str] = []
+    quoted: list[str] = []
     for line in parts.own.split("\n"):
         squeezed = "".join(line.split())
         pieces = (squeezed[i : i + _SHINGLE] for i in range(len(squeezed) - _SHINGLE + 1))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from router.model import Value
 
-__all__ = ["LIMIT", "Mark", "Marks", "cites", "closes", "contacts", "is_device", "label", "mark", "marks", "opens"]
+__all__ = ["LIMIT", "Cited", "Mark", "Marks", "cites", "closes", "contacts", "is_device", "label", "mark", "marks", "opens"]
 
 #: Characters of a line that are looked at.
 LIMIT = 400
@@ -25,6 +25,7 @@ _RULES = "-_—–=─━*~· \t\u00a0"
 _DASHES = "-_—–=─━"
 _COLONS = ":：﹕"
 _DATE = re.compile(r"[0-9]{4}|[0-9]{1,2}[:.：][0-9]{2}|[0-9]{1,2}月|[0-9]{1,2}[./-][0-9]{1,2}")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _LABEL = re.compile(r"[|*\s>]{0,4}([^:：﹕|*\s][^:：﹕|*]{0,15}?)\*?\s{0,3}[:：﹕|]")
 
 
@@ -41,7 +42,15 @@ class Mark(Enum):
     DEVICE = "device"
 
 
-class Marks(Value):
+class Cited(Enum):
+    """How sure it is that words are an attribution."""
+
+    NO = "no"
+    MAYBE = "maybe"
+    SURELY = "surely"
+
+
+class Marks(Value, frozen=True, kw_only=True):
     """The phrases of `quotes.toml`, ready for comparison (lower case, sets and tuples)."""
 
     openers: tuple[str, ...]
@@ -113,11 +122,11 @@ def is_device(words: str) -> bool:
     """Is this the line that a phone or mail program adds ("发自我的iPhone")?"""
     if len(words) > 60:
         return False
-    low = words.lower().strip(" .。!！*_<>()（）")
+    low = words.lower().partition("<http")[0].partition("(http")[0].strip(" .。!！*_<>()（）")
     known = marks()
     if low.startswith(known.device_prefixes):
         prefix = max((p for p in known.device_prefixes if low.startswith(p)), key=len)
-        tail = low[len(prefix) :].removeprefix("我的").removeprefix(" 我的")
+        tail = low[len(prefix) :].lstrip().removeprefix("我的")
     elif low.endswith(known.device_suffixes):
         tail = low
     else:
@@ -125,7 +134,7 @@ def is_device(words: str) -> bool:
     if any(sign in tail for sign in ",，。;；?？!！的") or " to " in tail:
         return False
     short = len(tail.split()) <= 7 and (tail.isascii() or len(tail) <= 24)
-    return short and any(name in tail for name in known.device_names)
+    return short and any(name in low for name in known.device_names)
 
 
 def label(line: str) -> str:
@@ -146,19 +155,24 @@ def closes(line: str) -> bool:
         return False
     words = words.rstrip(_COLONS + " \t")
     known = marks()
-    return words.endswith(known.closers) or any(verb in words for verb in known.verbs)
+    return words.endswith(known.closers) or words.endswith(">") or any(verb in words for verb in known.verbs)
 
 
-def cites(words: str) -> bool:
-    """Is this an attribution as a whole ("On 2 March 2026, Support wrote:")? It needs a date or an address."""
+def cites(words: str) -> Cited:
+    """Is this an attribution as a whole ("On 2 March 2026, Support wrote:")?
+
+    SURELY with an address or a year in it; MAYBE with another date: then only `>` lines below make it one.
+    """
     words = words[:LIMIT].strip(" \t*")
     if not closes(words):
-        return False
+        return Cited.NO
     low = words.lower()
-    address = "@" in low
-    if low.startswith(marks().openers):
-        return address or bool(_DATE.search(low))
-    return address or (low[:4].isdigit() and bool(_DATE.match(low)))
+    dated = bool(_DATE.search(low))
+    if "@" in low and (dated or low.startswith(marks().openers) or not low.endswith((">:", ">："))):
+        return Cited.SURELY
+    if not low.startswith(marks().openers) and not (low[:4].isdigit() and _DATE.match(low)):
+        return Cited.NO
+    return Cited.SURELY if _YEAR.search(low) else Cited.MAYBE if dated else Cited.NO
 
 
 def contacts(line: str) -> bool:

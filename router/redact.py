@@ -4,7 +4,8 @@ In: any text that will be stored (own words, full text, subject, file name), aft
 Out: `Redacted`: the text with each secret replaced by what it was ("[已隐去:银行卡 ****1111]"), and the kinds found.
 Seed phrases, private keys, card numbers, resident identity numbers, one-time codes, passwords, card checks, tokens.
 
-False alarms cost too: order numbers, hashes, phones and sums stay (rules: security, 3). Redacting twice changes nothing.
+False alarms cost too: order numbers, hashes, phones and sums stay (rules: security, 3). Redacting twice
+changes nothing.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ _LONG_DIGITS = re.compile(rf"[0-9](?:{_SEPARATOR}{{0,2}}[0-9]){{12}}")
 _DIGIT_RUN = re.compile(rf"[0-9](?:{_SEPARATOR}{{0,2}}[0-9])*[Xx]?")
 _GROUP = re.compile(r"[0-9]+[Xx]?")
 _INVISIBLE = re.compile("(?<=[0-9A-Za-z\uff10-\uff5a])[\u200b-\u200f\u2060\ufeff\u00ad]+(?=[0-9A-Za-z\uff10-\uff5a])")
-_MANY_WORDS = re.compile(r"(?:[A-Za-z]{3,}[^A-Za-z]{1,14}){7}[A-Za-z]{3}")
-_LONG_TOKEN = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{51}")
+_LATIN = re.compile(r"[0-9A-Za-z]")
+_LONG_TOKEN = re.compile(r"[0-9A-Za-z]{51}")
+_HAN_GATE = re.compile("[码碼密令歌位]")
+_LATIN_GATES = ("code", "pin", "pass", "otp", "pwd", "cvv", "cvc", "csc", "secret", "token", "key", "2fa", "bearer")
 _CODE = re.compile(r"[0-9](?:[ \-]?[0-9]){3,7}(?![0-9A-Za-z])(?![.,:/\-][0-9])")
 _PASSWORD_DIGITS = re.compile(r"[0-9]{4,16}(?![0-9A-Za-z])(?![.,:/\-][0-9])")
 _TOKEN = re.compile(r"[!-~]{4,128}")
@@ -47,7 +50,7 @@ _CVV = re.compile(r"[0-9]{3,4}(?![0-9])")
 _JWT = re.compile(r"eyJ[0-9A-Za-z_\-]{8,2000}\.[0-9A-Za-z_\-]{8,4000}(?:\.[0-9A-Za-z_\-]{0,2000})?")
 _AFTER_CARD = re.compile(r"[\s,，/|]{1,3}(?:0[1-9]|1[0-2])[/\-]?(?:20)?[0-9]{2}[\s,，/|]{1,3}([0-9]{3,4})(?![0-9])")
 _CODE_BEFORE = re.compile(
-    r"(?<![0-9])([0-9](?:[ \-]?[0-9]){3,7})\s?(?:就?是|is|was|as)\s?(?:我的|你们发的|收到的|這次的|这次的|my|your|the)?\s?\Z"
+    r"(?<![0-9])([0-9](?:[ \-]?[0-9]){3,7})\s?(?:就?是|is|was|as)\s?(?:我的|你们发的|收到的|这次的|my|your|the)?\s?\Z"
 )
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[ \-](?:0?[1-9]|1[0-2])[ \-][0-9]{1,2}")
 
@@ -80,15 +83,21 @@ def redact(text: str, mac: Callable[[str], str] | None = None) -> Redacted:
 
 def _secrets(plain: str, low: str) -> list[Span]:
     found: list[Span] = []
-    if len(plain) >= 24 and (_MANY_WORDS.search(plain) or any(word in low for word in ("助记", "助記", "私钥", "私鑰", "seed", "种子", "種子", "恢复", "恢復", "recovery", "注记词"))):
-        found.extend(seed_phrases.seeds(plain, low))
+    if len(plain) >= seed_phrases.SHORTEST:
+        found.extend(seed_phrases.seeds(low))
+    if not _LATIN.search(plain):
+        return found
     if len(plain) >= 51 and (_LONG_TOKEN.search(plain) or "PRIVATE KEY" in plain):
         found.extend(seed_phrases.keys(plain, low))
     if "eyJ" in plain:
         found.extend((match.start(), match.end(), "token") for match in _JWT.finditer(plain))
-    if _LONG_DIGITS.search(plain):
+    if len(plain) >= 13 and _LONG_DIGITS.search(plain):
         found.extend(_numbers(plain))
-    found.extend(_introduced(plain, low, any(kind == "card" for _, _, kind in found)))
+    has_card = any(kind == "card" for _, _, kind in found)
+    if not plain.isascii() and _HAN_GATE.search(low):
+        found.extend(_introduced(plain, low, _words(latin=False), has_card))
+    if any(gate in low for gate in _LATIN_GATES):
+        found.extend(_introduced(plain, low, _words(latin=True), has_card))
     return found
 
 
@@ -100,7 +109,8 @@ def _numbers(plain: str) -> Iterator[Span]:
         groups = [(group.start(), group.end()) for group in _GROUP.finditer(plain, run.start(), run.end())]
         first = 0
         while first < len(groups):
-            first += _number_at(plain, groups, first, found := [])
+            found: list[Span] = []
+            first += _number_at(plain, groups, first, found)
             for span in found:
                 yield span
                 if check := _AFTER_CARD.match(plain, span[1]):
@@ -137,9 +147,9 @@ def _is_latin(character: str) -> bool:
     return character.isascii() and character.isalpha()
 
 
-def _introduced(plain: str, low: str, has_card: bool) -> Iterator[Span]:
+def _introduced(plain: str, low: str, words: dict[str, str], has_card: bool) -> Iterator[Span]:
     """Codes, passwords, card checks and tokens: told by the word before them."""
-    for word, kind in _words().items():
+    for word, kind in words.items():
         at = low.find(word)
         while at >= 0:
             end = at + len(word)
@@ -166,7 +176,7 @@ def _behind(plain: str, low: str, start: int, kind: str) -> Iterator[Span]:
         if not match and (match := _TOKEN.match(plain, at)) and not _is_password(match[0], kind, explicit):
             return
     if match and at > start - 1:
-        shown = match[0].rstrip(".,;!?)\"'>]") if kind in ("password", "token") else match[0]
+        shown = match[0].rstrip(".,;)\"'>]") if kind in ("password", "token") else match[0]
         yield at, at + len(shown), kind
 
 
@@ -273,8 +283,9 @@ def _known() -> dict[str, dict[str, str]]:
 
 
 @cache
-def _words() -> dict[str, str]:
-    return {word: kind for kind in ("code", "password", "cvv", "token") for word in _known()[kind]}
+def _words(*, latin: bool) -> dict[str, str]:
+    kinds = ("code", "password", "cvv", "token")
+    return {word: kind for kind in kinds for word in _known()[kind] if latin == word.isascii()}
 
 
 @cache

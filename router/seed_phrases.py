@@ -17,7 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["Span", "has_valid_checksum", "keys", "seeds"]
+__all__ = ["SHORTEST", "Span", "has_valid_checksum", "keys", "seeds"]
+
+#: No seed phrase is shorter, in characters.
+SHORTEST = 21
 
 #: Start, end and kind of a secret in the text.
 Span: TypeAlias = tuple[int, int, str]
@@ -26,12 +29,13 @@ _LEXICONS = Path(__file__).parent / "lexicons"
 _SIZES = (24, 21, 18, 15, 12)
 _LIKELY = 11
 _INTRODUCED = 8
+_CHECKED = 48
 _NEAR = 30
 _WORD = re.compile(r"[a-z]+")
+_FEW_WORDS = re.compile(r"[a-z]{3,}[^a-z]{1,14}[a-z]{3,}")
+_HAN_GATE = re.compile("[助私注註密种種恢]")
 _GAP = re.compile(r"[\W\d_第个個词詞號号]{1,14}")
-_HAN = re.compile(
-    r"(?:[\u4e00-\u9fff][\s、,，.。;；/|_\-0-9()（）:：]{1,6}){10,}[\u4e00-\u9fff](?![\u4e00-\u9fff])"
-)
+_HAN = re.compile(r"(?:[\u4e00-\u9fff][\s、,，.。;；/|_\-0-9()（）:：]{1,6}){10,}[\u4e00-\u9fff](?![\u4e00-\u9fff])")
 _HAN_CHARACTER = re.compile(r"[\u4e00-\u9fff]")
 _HEX_KEY = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?[0-9A-Fa-f]{64}(?![0-9A-Za-z])")
 _BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -39,39 +43,34 @@ _LONG_BASE58 = re.compile(rf"(?<![0-9A-Za-z])[{_BASE58_ALPHABET}]{{51,112}}(?![0
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,8000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?")
 
 
-def seeds(plain: str, low: str) -> list[Span]:
+def seeds(low: str) -> list[Span]:
     """The seed phrases of a text: English word runs, and Chinese characters where a word introduces them."""
     found: list[Span] = []
-    words = list(_WORD.finditer(low))
-    introduced = None
-    if len(words) >= _INTRODUCED:
-        found = list(_runs(words, low, _LIKELY, 0))
-        if not found and (introduced := _introductions(low)):
-            found = [span for span in _runs(words, low, _INTRODUCED, 1) if _is_near(span, introduced)]
-    if "\u4e00" <= max(low, default="") and (han := _HAN.search(low)):
-        introduced = _introductions(low) if introduced is None else introduced
-        while han:
-            characters = _HAN_CHARACTER.findall(han[0])
+    if _FEW_WORDS.search(low) and _longest_run(low) >= _LIKELY // 2:
+        words = list(_WORD.finditer(low))
+        found.extend(_runs(words, low, _LIKELY, 0))
+        if not found:
+            found.extend(span for span in _runs(words, low, _INTRODUCED, 1) if _is_introduced(span, low))
+    if not low.isascii() and (_HAN_GATE.search(low) or "seed" in low or "recovery" in low or "mnemonic" in low):
+        for run in _HAN.finditer(low):
+            characters = _HAN_CHARACTER.findall(run[0])
             listed = sum(character in _chinese() for character in characters)
-            span = (han.start(), han.end(), "seed")
-            if listed * 10 >= len(characters) * 9 and _is_near(span, introduced):
+            span = (run.start(), run.end(), "seed")
+            if listed * 10 >= len(characters) * 9 and _is_introduced(span, low):
                 found.append(span)
-            han = _HAN.search(low, han.end())
     return found
 
 
 def keys(plain: str, low: str) -> list[Span]:
     """The private keys of a text."""
     found: list[Span] = []
-    introduced: list[tuple[int, int]] | None = None
     for match in _HEX_KEY.finditer(plain):
-        introduced = _introductions(low) if introduced is None else introduced
         span = (match.start(), match.end(), "key")
-        if _is_near(span, introduced) and not _says_hash(low, match.start()):
+        if _is_introduced(span, low) and not _says_hash(low, match.start()):
             found.append(span)
     for match in _LONG_BASE58.finditer(plain):
         span = (match.start(), match.end(), "key")
-        if _is_wallet_key(match[0]) or (len(match[0]) in (87, 88) and _is_near(span, _introductions(low))):
+        if _is_wallet_key(match[0]) or (len(match[0]) in (87, 88) and _is_introduced(span, low)):
             found.append(span)
     if "PRIVATE KEY-----" in plain:
         found.extend((match.start(), match.end(), "key") for match in _PEM.finditer(plain))
@@ -80,7 +79,7 @@ def keys(plain: str, low: str) -> list[Span]:
 
 def has_valid_checksum(words: Sequence[str]) -> bool:
     """Does some stretch of 12 to 24 of these words carry the checksum of BIP-39?"""
-    places = [_english().get(word, -1) for word in words]
+    places = [_english().get(word, -1) for word in words[:_CHECKED]]
     for size in _SIZES:
         for start in range(len(places) - size + 1):
             if min(places[start : start + size]) >= 0 and _checks(places[start : start + size]):
@@ -112,19 +111,20 @@ def _runs(words: Sequence[re.Match[str]], low: str, least: int, misses: int) -> 
         run = [(word, True)] if word is not None and listed else []
 
 
-def _introductions(low: str) -> list[tuple[int, int]]:
-    """Where words stand that announce a seed phrase or key."""
-    places = []
-    for word in _recovery():
-        at = low.find(word)
-        while at >= 0:
-            places.append((at, at + len(word)))
-            at = low.find(word, at + len(word))
-    return places
+def _longest_run(low: str) -> int:
+    """How many listed words follow each other at most, whatever stands between them (a look before the scan)."""
+    known, longest, run = _english(), 0, 0
+    for word in _WORD.findall(low):
+        run = run + 1 if word in known or (len(word) == 4 and word in _stems()) else 0
+        if run > longest:
+            longest = run
+    return longest
 
 
-def _is_near(span: Span, places: Sequence[tuple[int, int]]) -> bool:
-    return any(start - _NEAR <= span[1] and span[0] <= end + _NEAR for start, end in places)
+def _is_introduced(span: Span, low: str) -> bool:
+    """Does a word within 30 characters announce a seed phrase or key?"""
+    before, behind = low[max(0, span[0] - _NEAR) : span[0]], low[span[1] : span[1] + _NEAR]
+    return any(word in before or word in behind for word in _recovery())
 
 
 def _says_hash(low: str, start: int) -> bool:
