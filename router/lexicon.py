@@ -9,7 +9,6 @@ alternatives and `…` a short gap within the clause. Files add up, so a desk ex
 
 from __future__ import annotations
 
-import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,8 @@ __all__ = ["Hit", "Lexicon", "Rule", "files"]
 _CHOICE: Final = re.compile(r"\(([^()]*)\)")
 _KEY: Final = re.compile(r"^[a-z_0-9]+(?: [+-] [a-z_0-9]+)*$")
 _BREAKS: Final = frozenset(",.!?;:\n")
+#: Words after which a negation no longer holds.
+_TURNS: Final = frozenset((*_BREAKS, "and", "but", "becaus", "though", "although", "但", "却", "所"))
 _GAP: Final = "…"
 _END: Final = ""
 #: How far, in symbols (characters of zh, words of en), a gap may reach, and a negation.
@@ -62,10 +63,13 @@ def files(folders: Iterable[Path] = ()) -> list[Path]:
 
 
 def spread(form: str) -> Iterator[str]:
-    """The plain forms of one with alternatives: `(a|b|)c` gives ac, bc, c."""
-    pieces = _CHOICE.split(form)
-    for chosen in itertools.product(*(piece.split("|") if i % 2 else [piece] for i, piece in enumerate(pieces))):
-        yield "".join(chosen)
+    """The plain forms of one with alternatives: `(a|b|)c` gives ac, bc, c; alternatives may be nested."""
+    choice = _CHOICE.search(form)
+    if choice is None:
+        yield form
+        return
+    for chosen in choice.group(1).split("|"):
+        yield from spread(form[: choice.start()] + chosen + form[choice.end() :])
 
 
 class Lexicon:
@@ -128,7 +132,7 @@ class Lexicon:
 
     def _add_form(self, language: str, concept: str, form: str) -> None:
         self.concepts.add(concept)
-        for plain in spread(form):
+        for plain in dict.fromkeys(spread(form)):
             path = _symbols(language, plain)
             if not path or path[0] == _GAP:
                 continue
@@ -220,4 +224,4 @@ def _polarised(
 
 
 def _near(after: int, first: int, symbols: list[_Symbol], reach: int) -> bool:
-    return 0 <= first - after <= reach and not any(symbols[i][0] in _BREAKS for i in range(after, first))
+    return 0 <= first - after <= reach and not any(symbols[i][0] in _TURNS for i in range(after, first))

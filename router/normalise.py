@@ -18,7 +18,7 @@ __all__ = ["fold", "frequent_words", "is_han", "language"]
 
 _FOLDER: Final = Path(__file__).parent / "lexicons"
 #: Invisible or decorative characters that people and apps leave in texts.
-_DROPPED: Final = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff\ufe0e\ufe0f\u00ad嗯呃"
+_DROPPED: Final = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff\ufe0e\ufe0f\u00ad嗯"
 _ONE_FORM: Final = {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "。": ".", "、": ",", "—": "-", "–": "-"}
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff"
 _GAPS: Final = re.compile(rf"(?<=[{_HAN}])[ \t\u3000]+(?=[{_HAN}])")

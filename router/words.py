@@ -27,14 +27,16 @@ def stem(word: str) -> str:
         return word
     if word.endswith(("ies", "ied")) and len(word) > 4:
         return word[:-3] + "y"
-    for suffix, least in (("ing", 6), ("ed", 5), ("es", 5)):
+    for suffix, least in (("ing", 6), ("ed", 5)):
         if word.endswith(suffix) and len(word) >= least:
             word = word[: -len(suffix)]
             break
     else:
-        if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        if word.endswith(("ches", "shes", "sses", "xes")):
+            word = word[:-2]
+        elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
             word = word[:-1]
-    word = word.removesuffix("e") if len(word) > 3 else word
+    word = word.removesuffix("e") if len(word) > 4 else word
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
