@@ -6,8 +6,10 @@ The one concrete store of the ledger: open it on an address, decide batches, act
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -16,14 +18,14 @@ import msgspec
 from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.exc import DBAPIError
 
-from router import schema, thread
+from router import reply_address, schema, thread
 from router import tables as t
-from router.errors import LostOwnership
-from router.identity import handles_of
+from router.errors import ConfigurationError, LostOwnership
 from router.known import Known
 from router.model import Decision, DeskEvent, Key, Message, Redelivery
 from router.pipeline import Prepared, decide_prepared, prepare
 from router.policy import Policy
+from router.seal import Sealer, create_key, load_key
 from router.store import recorded
 from router.store.bell import Bell
 from router.store.database import Database
@@ -51,8 +53,7 @@ _advance = Statement(
 )
 _put_aside = insert(t.set_aside, unless_there=True)
 _erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest == bindparam("key_digest")))
-_any_put_aside = insert(t.set_aside, unless_there=True)
-_erased = Statement(select(t.tombstones.c.digest).limit(1))
+_any_erased = Statement(select(t.tombstones.c.digest).limit(1))
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,9 +96,11 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True):
 class Store:
     """The ledger. `receivers` maps an event type to the addresses that are told of it (from the policy)."""
 
-    def __init__(self, database: Database, policy: Policy) -> None:
+    def __init__(self, database: Database, policy: Policy, sealer: Sealer) -> None:
         self.database = database
         self.policy = policy
+        self.sealer = sealer
+        self.reply_keys = {1: sealer.derive("reply address")}
         self.bell = Bell(database)
         self._numbers = (0, 0)
         self._numbers_lock = threading.Lock()
@@ -109,7 +112,7 @@ class Store:
         if database.path is not None:
             _folder_of(database.path)
         schema.ensure(database, partitions=policy.partitions, create=create)
-        return cls(database, policy)
+        return cls(database, policy, _sealer(policy, database))
 
     def decide(
         self,
@@ -156,7 +159,7 @@ class Store:
         self, tx: Tx, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, history: bool
     ) -> list[Decision]:
         number = self.reserve_numbers(tx, len(arrivals))
-        wants = _wants(arrivals, now) | recorded.wants(tx, [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)])
+        wants = _wants(arrivals, now, self.reply_keys) | recorded.wants(tx, [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)])
         known = load(tx, wants, number)
         effects = Effects(known, history=history)
         erased = self._erased_keys(tx, wants)
@@ -181,7 +184,8 @@ class Store:
         if what.key in erased:
             return Redelivery(key=what.key, number=0, conversation=0, channel=what.channel)
         assert prepared is not None  # noqa: S101  (every message was prepared)
-        return decide_prepared(prepared, known, self.policy, clock)
+        claim = reply_address.verify(what.reply_token, self.reply_keys, clock) if what.reply_token else None
+        return decide_prepared(prepared, known, self.policy, clock, claim=claim)
 
     def _take(self, arrival: Arrival, decision: Decision, known: Known, effects: Effects) -> None:
         if isinstance(decision, Redelivery):
@@ -299,19 +303,44 @@ def _aside_row(aside: Aside, now: datetime) -> dict[str, object]:
     }
 
 
-def _wants(arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime) -> Wants:
+def _wants(
+    arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, reply_keys: Mapping[int, bytes]
+) -> Wants:
     messages: list[Prepared] = [p for _, p in arrivals if p is not None]
     return Wants(
         keys=frozenset(k for p in messages for k in (p.message.key, *thread.parents(p.message), *_edited(p.message))),
         threads=frozenset(k for p in messages for k in thread.keys(p.message)),
-        handles=frozenset(h for p in messages for h in handles_of(p.message)),
+        handles=frozenset(h for p in messages for h in p.handles),
         markers=frozenset(k for p in messages for k in p.markers),
+        conversations=frozenset(
+            claim.conversation
+            for p in messages
+            if p.message.reply_token and (claim := reply_address.verify(p.message.reply_token, reply_keys, now))
+        ),
         since=min((p.message.sent_at for p in messages), default=now),
     )
 
 
 def _edited(message: Message) -> Sequence[tuple[str, str]]:
     return (message.key_of(message.edits),) if message.edits else ()
+
+
+def _sealer(policy: Policy, database: Database) -> Sealer:
+    """The sealer of the deployment's key. An SQLite desk without a configured key makes one beside its database."""
+    if policy.privacy.key is not None:
+        return Sealer(load_key(policy.privacy.key))
+    if database.dialect != "sqlite":
+        raise ConfigurationError(
+            'privacy.key: PostgreSQL needs a key that all nodes share; write key = "file:omnirouter.key" under [privacy] '
+            "and make the file with: omnirouter init"
+        )
+    if database.path is None:
+        return Sealer(os.urandom(32))
+    path = database.path.absolute().parent / "omnirouter.key"
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            create_key(path)
+    return Sealer(load_key(path))
 
 
 def _folder_of(path: Path) -> None:

@@ -51,6 +51,7 @@ class Wants(Value):
     threads: frozenset[Key] = frozenset()
     handles: frozenset[Handle] = frozenset()
     markers: frozenset[str] = frozenset()
+    conversations: frozenset[int] = frozenset()
     since: datetime | None = None
 
     def __or__(self, other: Wants) -> Wants:
@@ -59,6 +60,7 @@ class Wants(Value):
             threads=self.threads | other.threads,
             handles=self.handles | other.handles,
             markers=self.markers | other.markers,
+            conversations=self.conversations | other.conversations,
             since=self.since or other.since,
         )
 
@@ -99,6 +101,9 @@ _contacts_locked = Statement(
     .with_for_update(key_share=True)
 )
 _conversations = Statement(select(*CONVERSATION_COLUMNS).where(member(t.conversations.c.number, "numbers")))
+_contacts_by_conversation = Statement(
+    select(t.conversations.c.contact).where(member(t.conversations.c.number, "numbers"))
+)
 _recent = (
     select(
         t.conversations.c.number,
@@ -153,13 +158,20 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
     _load_handles(tx, wants.handles, known)
     named = {m.contact for m in known.messages.values()} | set(known.handles.values())
     named |= {m.contact for key, group in known.markers.items() if key.startswith(_JOINING) for m in group}
+    named |= _contacts_of(tx, wants.conversations)
     _load_contacts(tx, named, known, locked=True)
     if tx.dialect == "postgresql":
         _load_handles(tx, wants.handles, known)
         if not set(known.handles.values()) <= set(known.contacts) | set(known.joined):
             raise MissedLock
-    _load_conversations(tx, wants, known, {m.conversation for m in known.messages.values()} | marked)
+    _load_conversations(tx, wants, known, {m.conversation for m in known.messages.values()} | marked | wants.conversations)
     return known
+
+
+def _contacts_of(tx: Tx, conversations: Collection[int]) -> set[int]:
+    if not conversations:
+        return set()
+    return {row[0] for row in tx.rows(_contacts_by_conversation, numbers=sorted(conversations))}
 
 
 def _lock_keys(wants: Wants) -> list[int]:

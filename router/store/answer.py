@@ -1,0 +1,245 @@
+"""How does the desk's answer leave? As a message of the desk and an outbox row, both in one transaction, all ids fixed.
+
+In: the conversation, the words, who says them. The answer goes by the channel of the customer's last message (or a named one) to
+the handle that it came from, never to anybody else. Out: the number of the reply; the daemon sends what the outbox holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import and_, bindparam, select
+
+from router import reply_address
+from router import tables as t
+from router.acts import reply_given
+from router.errors import Refused
+from router.model import Attachment, Conversation, Direction, Handle
+from router.ref import ref_of
+from router.store import desk, queries
+from router.store.effects import Effects, Event, Outgoing
+from router.store.ledger import Store
+from router.store.statement import Statement, Tx, as_json, member, upsert
+
+__all__ = ["KEY_ID", "queue_reply", "reply"]
+
+_TOKEN_LIFE = timedelta(days=180)
+_MAX_REFERENCES = 20
+_M = t.messages.c
+
+_heard = Statement(
+    select(
+        _M.channel, _M.handle, _M.realm, _M.external_id, _M.sent_at, _M.subject, _M.sender_name, t.thread_keys.c.thread,
+        _M.automatic, _M.flags, _M.kind,
+    )
+    .outerjoin(t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id))
+    .where(member(_M.conversation, "numbers"), _M.direction == "in")
+    .order_by(_M.automatic, _M.sent_at.desc(), _M.number.desc())
+    .limit(40)
+)  # fmt: skip
+_mail_ids = Statement(
+    select(_M.external_id)
+    .where(member(_M.conversation, "numbers"), _M.realm == "mail", _M.direction != "note")
+    .order_by(_M.sent_at, _M.number)
+)
+_answered_since = Statement(
+    select(t.events.c.seq).where(
+        t.events.c.conversation == bindparam("number"),
+        t.events.c.seq > bindparam("seen"),
+        t.events.c.type.in_(("reply.queued", "message.sent")),
+    )
+)
+_closed_handle = Statement(
+    select(t.handles.c.closed).where(t.handles.c.scope == bindparam("scope"), t.handles.c.address == bindparam("address"))
+)
+_put_thread_key = upsert(t.thread_keys)
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A message of the customer that an answer can go back to."""
+
+    channel: str
+    handle: str
+    realm: str
+    external_id: str
+    sent_at: int
+    subject: str
+    name: str
+    thread: int | None
+    automatic: bool
+    flags: str
+    kind: str
+
+
+def reply(
+    store: Store,
+    number: int,
+    text: str,
+    *,
+    agent: str,
+    now: datetime,
+    channel: str = "",
+    attachments: Sequence[Attachment] = (),
+    seen: int | None = None,
+    force: bool = False,
+) -> int:
+    """Answer the customer. Returns the number of the reply.
+
+    Raises `Refused` when it has no words, when another agent holds the conversation, when somebody answered since the
+    event `seen`, or when there is no open address of the customer on the channel; `force` overrides the first two.
+    """
+    if not text.strip() and not attachments:
+        raise Refused("A reply needs words.")
+
+    def change(tx: Tx, c: Conversation, effects: Effects) -> int:
+        if not force:
+            _refuse_twice(tx, c, agent, seen)
+        return queue_reply(tx, store, c, effects, text, agent=agent, now=now, channel=channel, attachments=attachments)
+
+    return desk.act(store, number, now, change)
+
+
+def _refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None) -> None:
+    if c.holder and c.holder != agent:
+        raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
+    if seen is not None:
+        newer = tx.rows(_answered_since, number=c.number, seen=seen)
+        if newer:
+            raise Refused(f"Somebody answered {ref_of(c.number)} since {seen} (event {newer[-1][0]}); read it, or use --force.")
+
+
+def queue_reply(
+    tx: Tx,
+    store: Store,
+    c: Conversation,
+    effects: Effects,
+    text: str,
+    *,
+    agent: str,
+    now: datetime,
+    channel: str = "",
+    attachments: Sequence[Attachment] = (),
+    automatic: bool = False,
+) -> int:
+    """Queue an answer within a transaction that holds the conversation's lock; changes it as a reply does."""
+    heard = _last_heard(tx, c, channel)
+    own = store.reserve_numbers(tx, 1)
+    handle: Handle = ("email" if heard.realm == "mail" else heard.channel, heard.handle)
+    external_id = _external_id(store, c, heard, handle, own, now)
+    after = reply_given(c, now, text, store.policy, automatic=automatic, event_id=f"m{own}")
+    effects.change(replace(after, messages=after.messages + 1))
+    files = [{"name": a.name, "type": a.type, "size": a.size, "sha256": a.sha256, "url": a.url} for a in attachments]
+    scope = heard.external_id.rpartition(":")[0] if not heard.realm == "mail" else ""
+    key = external_id if heard.realm == "mail" else f"{scope}:{external_id}"
+    effects.say(
+        desk.desk_row(
+            own, c, text, agent, now, Direction.OUT, channel=heard.channel, external_id=key, realm=heard.realm,
+            handle=heard.handle, thread=heard.thread or 0, subject=_subject(heard), automatic=automatic,
+            attachments=as_json(files) if files else "[]",
+        )
+    )  # fmt: skip
+    if heard.thread:
+        tx.run(_put_thread_key, realm=heard.realm, key=key, thread=heard.thread)
+    body = _body(tx, c, heard, external_id, scope, text, agent, attachments, automatic)
+    effects.send(
+        Outgoing(
+            kind="reply", channel=heard.channel, key=key, body=body, conversation=c.number, message=own, due_at=now
+        )
+    )
+    kind = "reply.automatic" if automatic else "reply.queued"
+    effects.tell(
+        Event(at=now, type=kind, conversation=c.number, message=own, body={"agent": agent, "channel": heard.channel})
+    )
+    return own
+
+
+def _last_heard(tx: Tx, c: Conversation, channel: str) -> Heard:
+    found = [Heard(*row) for row in tx.rows(_heard, numbers=queries.family(tx, c.number))]
+    there = [h for h in found if not channel or h.channel == channel]
+    if not there:
+        heard = ", ".join(dict.fromkeys(h.channel for h in found)) or "no channel"
+        raise Refused(
+            f"There is no address of the customer on {channel or 'any channel'}; he wrote on: {heard}."
+        )
+    heard = there[0]
+    scope = "email" if heard.realm == "mail" else heard.channel
+    row = tx.one(_closed_handle, scope=scope, address=heard.handle)
+    if row is not None and row[0]:
+        raise Refused(f"The customer has blocked the desk on {heard.channel}; answer by another of his channels.")
+    return heard
+
+
+#: The key that signs reply addresses now; older ones stay valid in `Store.reply_keys`.
+KEY_ID = 1
+
+
+def _external_id(store: Store, c: Conversation, heard: Heard, handle: Handle, own: int, now: datetime) -> str:
+    """Our own id of the reply, fixed before the first try: for mail a Message-ID that carries the signed token."""
+    if heard.realm != "mail":
+        return f"out-{own}"
+    settings = store.policy.channel(heard.channel).settings
+    domain = str(getattr(settings, "address", "")).rpartition("@")[2] or "omnirouter.invalid"
+    key = store.reply_keys.get(KEY_ID)
+    if key is None:
+        return f"{own}.{micros_text(now)}@{domain}"
+    token = reply_address.sign(c.number, handle, KEY_ID, key, now + _TOKEN_LIFE)
+    return f"{token}.{own}@{domain}"
+
+
+def micros_text(at: datetime) -> str:
+    """An instant as digits."""
+    return at.strftime("%Y%m%d%H%M%S%f")
+
+
+def _subject(heard: Heard) -> str:
+    if heard.realm != "mail":
+        return ""
+    subject = " ".join(heard.subject.split())
+    return subject if subject[:3].lower() == "re:" else f"Re: {subject}".strip()
+
+
+def _body(
+    tx: Tx,
+    c: Conversation,
+    heard: Heard,
+    external_id: str,
+    scope: str,
+    text: str,
+    agent: str,
+    attachments: Sequence[Attachment],
+    automatic: bool,
+) -> dict[str, Any]:
+    """What the outbox keeps of a reply: all of `router.ports.Reply` but the text that the message row has."""
+    mail = heard.realm == "mail"
+    references: list[str] = []
+    if mail:
+        references = [row[0] for row in tx.rows(_mail_ids, numbers=queries.family(tx, c.number))]
+        references = [r for r in references if not r.startswith("sha256:") and r != heard.external_id]
+        if not heard.external_id.startswith("sha256:"):
+            references.append(heard.external_id)
+        references = references[-_MAX_REFERENCES:]
+    return {
+        "to": heard.handle,
+        "to_name": heard.name,
+        "external_id": external_id,
+        "thread": scope if scope and scope != heard.handle else "",
+        "subject": _subject(heard),
+        "in_reply_to": _parent_id(heard),
+        "references": references,
+        "automatic": automatic,
+        "agent": agent,
+        "ref": ref_of(c.number),
+        "text": text,
+        "last_in_at": heard.sent_at,
+        "attachments": msgspec.to_builtins(list(attachments)) if attachments else [],
+    }
+
+
+def _parent_id(heard: Heard) -> str:
+    if heard.realm == "mail":
+        return "" if heard.external_id.startswith("sha256:") else heard.external_id
+    return heard.external_id.rpartition(":")[2]

@@ -1,0 +1,287 @@
+"""What can a person of the desk do to a conversation? Each act is one transaction with its event; undoable where it makes sense.
+
+In: the store, the conversation's number, who acts, the present instant. Out: the state after it. A reply is refused when another
+agent holds the conversation or somebody answered since the given event, so no customer is answered twice.
+Blocking functions; relations between conversations (merge, split, link) are in `router.store.relations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+from sqlalchemy import bindparam, select, update
+
+from router import tables as t
+from router.acts import note_taken, status_set
+from router.errors import NotFound, Refused
+from router.known import Known
+from router.model import Conversation, Direction, Status
+from router.rerouting import retagged
+from router.redact import redact
+from router.ref import ref_of
+from router.store import queries
+from router.store.answer import reply
+from router.store.effects import Effects, Event
+from router.store.ledger import Store
+from router.store.rows import contact_of
+from router.store.snapshot import MissedLock
+from router.store.statement import Statement, Tx, as_json, upsert
+from router.tables import micros
+
+__all__ = [
+    "block",
+    "act",
+    "locked",
+    "move",
+    "note",
+    "release",
+    "reply",
+    "retag",
+    "set_contact",
+    "spam",
+    "status",
+    "take",
+]
+
+_T = TypeVar("_T")
+
+_lock_contact = Statement(
+    select(t.contacts.c.number).where(t.contacts.c.number == bindparam("number")).with_for_update(key_share=True)
+)
+_contact = Statement(
+    select(
+        t.contacts.c.number, t.contacts.c.name, t.contacts.c.verified, t.contacts.c.attributes, t.contacts.c.language,
+        t.contacts.c.blocked, t.contacts.c.joined_into,
+    ).where(t.contacts.c.number == bindparam("number"))
+)  # fmt: skip
+_first_words = Statement(
+    select(t.messages.c.number)
+    .where(t.messages.c.conversation == bindparam("number"), t.messages.c.direction == "in")
+    .order_by((t.messages.c["class"] == "chaser").asc(), t.messages.c.number)
+    .limit(1)
+)
+_put_label = upsert(t.labels)
+_set_attributes = Statement(
+    update(t.contacts).where(t.contacts.c.number == bindparam("who")).values(attributes=bindparam("facts"))
+)
+_set_blocked = Statement(
+    update(t.contacts).where(t.contacts.c.number == bindparam("who")).values(blocked=bindparam("yes"))
+)
+_handle = Statement(
+    select(t.handles.c.contact, t.handles.c.scope).where(t.handles.c.address == bindparam("written"))
+)
+
+
+def locked(tx: Tx, number: int) -> Conversation:
+    """The conversation, its contact locked as the decision locks it. Raises `NotFound`."""
+    found = queries.conversation(tx, number)
+    if tx.dialect == "postgresql":
+        tx.rows(_lock_contact, number=found.contact)
+        again = queries.conversation(tx, number)
+        if again.contact != found.contact:
+            raise MissedLock
+        return again
+    return found
+
+
+def act(
+    store: Store, number: int, now: datetime, change: Callable[[Tx, Conversation, Effects], _T]
+) -> _T:
+    """One act on one conversation, in one transaction with its effects."""
+
+    def work(tx: Tx) -> _T:
+        effects = Effects(Known())
+        done = change(tx, locked(tx, number), effects)
+        effects.write(tx, now, store.receivers)
+        store.bell.ring_in(tx, "outbox")
+        return done
+
+    return store.again(work)
+
+
+def note(store: Store, number: int, text: str, *, agent: str, now: datetime) -> int:
+    """Note something for the desk; the customer never sees it and no clock moves. Returns the note's number."""
+    if not text.strip():
+        raise Refused("A note needs words.")
+
+    def change(tx: Tx, c: Conversation, effects: Effects) -> int:
+        own = store.reserve_numbers(tx, 1)
+        after = note_taken(c, now, store.policy)
+        effects.change(replace(after, messages=after.messages + 1))
+        effects.say(desk_row(own, c, text, agent, now, Direction.NOTE, channel="desk", external_id=f"note:{own}"))
+        effects.tell(Event(at=now, type="note.taken", conversation=c.number, message=own, body={"agent": agent}))
+        return own
+
+    return act(store, number, now, change)
+
+
+def desk_row(
+    own: int,
+    c: Conversation,
+    text: str,
+    agent: str,
+    now: datetime,
+    direction: Direction,
+    *,
+    channel: str,
+    external_id: str,
+    realm: str = "",
+    handle: str = "",
+    thread: int = 0,
+    subject: str = "",
+    automatic: bool = False,
+    attachments: str = "[]",
+) -> dict[str, Any]:
+    """The row of a message that the desk itself says. What it says is redacted as what it hears."""
+    return {
+        "number": own, "realm": realm or channel, "external_id": external_id, "provider_id": None,
+        "conversation": c.number, "contact": c.contact, "thread": thread or own, "direction": direction.value,
+        "automatic": automatic, "class": "", "kind": "text", "channel": channel, "handle": handle, "sender_name": agent,
+        "agent": agent, "sent_at": micros(now), "received_at": micros(now), "subject": redact(subject).text,
+        "text": redact(text).text, "own_text": None, "digest": external_id, "edits": "", "issue_type": "", "confidence": 0.0,
+        "unsure": False, "language": c.language, "flags": "[]", "attachments": attachments, "raw_partition": None,
+        "raw_position": None, "history": False,
+    }  # fmt: skip
+
+
+def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> Conversation:
+    """Set a status. Raises `Refused` for a word that is none."""
+    try:
+        wanted = Status(to)
+    except ValueError:
+        known = ", ".join(Status)
+        raise Refused(f"{to!r} is no status; right would be one of: {known}.") from None
+
+    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+        after = status_set(c, wanted, now, store.policy)
+        if after.status in (Status.SOLVED, Status.CLOSED):
+            after = replace(after, holder="")
+        if after != c:
+            effects.change(after)
+            body = {"from": c.status.value, "to": wanted.value, "agent": agent}
+            effects.tell(Event(at=now, type="conversation.status", conversation=c.number, body=body))
+        return after
+
+    return act(store, number, now, change)
+
+
+def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
+    """Hold a conversation, so that nobody else answers it. Raises `Refused` when another agent holds it."""
+    if not agent:
+        raise Refused("Who takes it? Name the agent with --agent NAME.")
+
+    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+        if c.holder and c.holder != agent and not force:
+            raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
+        after = replace(c, holder=agent)
+        effects.change(after)
+        effects.tell(Event(at=now, type="conversation.taken", conversation=c.number, body={"agent": agent}))
+        return after
+
+    return act(store, number, now, change)
+
+
+def release(store: Store, number: int, *, agent: str, now: datetime) -> Conversation:
+    """Let a conversation go."""
+
+    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+        after = replace(c, holder="")
+        if c.holder:
+            effects.change(after)
+            body = {"agent": agent, "held_by": c.holder}
+            effects.tell(Event(at=now, type="conversation.released", conversation=c.number, body=body))
+        return after
+
+    return act(store, number, now, change)
+
+
+def move(store: Store, number: int, queue: str, *, agent: str, now: datetime) -> Conversation:
+    """Transfer to a queue: it stays there until solved, whatever the rules say. Raises `Refused` for an unknown queue."""
+    if queue not in store.policy.queues:
+        raise Refused(f"There is no queue {queue!r}; the configuration has: {', '.join(store.policy.queues)}.")
+
+    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+        after = replace(c, queue=queue, pinned=True, holder="")
+        effects.change(after)
+        body = {"from": c.queue, "to": queue, "agent": agent}
+        effects.tell(Event(at=now, type="conversation.moved", conversation=c.number, body=body))
+        return after
+
+    return act(store, number, now, change)
+
+
+def retag(store: Store, number: int, issue_type: str, *, agent: str, now: datetime) -> Conversation:
+    """Say what it is about; no machine overrules it. Stored as a label, routed and timed anew."""
+    known = store.policy.tagger.issue_types
+    if issue_type not in known:
+        raise Refused(f"There is no issue type {issue_type!r}; the configuration has: {', '.join(known)}.")
+
+    def change(tx: Tx, c: Conversation, effects: Effects) -> Conversation:
+        after = retagged(c, issue_type, contact_of_number(tx, c.contact).attributes, store.policy, now)
+        effects.change(after)
+        row = tx.one(_first_words, number=c.number)
+        if row is not None:
+            tx.run(_put_label, message=row[0], issue_type=issue_type, by=agent, at=micros(now))
+        body = {"from": c.issue_type, "to": issue_type, "queue": after.queue, "agent": agent}
+        effects.tell(Event(at=now, type="conversation.retagged", conversation=c.number, body=body))
+        return after
+
+    return act(store, number, now, change)
+
+
+def contact_of_number(tx: Tx, number: int) -> Any:
+    """The contact of this number, or the one it was joined into. Raises `NotFound`."""
+    row = tx.one(_contact, number=number)
+    if row is None:
+        raise NotFound(f"There is no contact {number}.")
+    return contact_of_number(tx, row[6]) if row[6] else contact_of(row)
+
+
+def spam(store: Store, number: int, *, agent: str, now: datetime) -> Conversation:
+    """Mark as spam: closed, no promise, nobody told."""
+
+    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+        flags = tuple(dict.fromkeys((*c.flags, "spam")))
+        after = replace(status_set(c, Status.CLOSED, now, store.policy), flags=flags, holder="", next_wake_at=None)
+        effects.change(after)
+        effects.tell(Event(at=now, type="conversation.spam", conversation=c.number, body={"agent": agent}))
+        return after
+
+    return act(store, number, now, change)
+
+
+def block(store: Store, address: str, *, agent: str, now: datetime, undo: bool = False) -> int:
+    """Block the contact behind a handle: what he writes is stored and promises nothing. Returns the contact's number."""
+
+    def work(tx: Tx) -> int:
+        row = tx.one(_handle, written=address)
+        if row is None:
+            raise NotFound("No contact has this handle; right would be an address as `omnirouter show` prints it.")
+        effects = Effects(Known())
+        tx.run(_set_blocked, who=row[0], yes=not undo)
+        kind = "contact.unblocked" if undo else "contact.blocked"
+        effects.tell(Event(at=now, type=kind, conversation=0, body={"contact": row[0], "agent": agent}))
+        effects.write(tx, now, store.receivers)
+        return int(row[0])
+
+    return store.again(work)
+
+
+def set_contact(store: Store, number: int, values: Mapping[str, str], *, agent: str, now: datetime) -> dict[str, str]:
+    """Set attributes of a contact (an empty value removes one). Returns all of them."""
+
+    def work(tx: Tx) -> dict[str, str]:
+        found = contact_of_number(tx, number)
+        attributes = {**found.attributes, **values}
+        attributes = {key: value for key, value in attributes.items() if value}
+        tx.run(_set_attributes, who=found.number, facts=as_json(attributes))
+        effects = Effects(Known())
+        body = {"contact": found.number, "keys": sorted(values), "agent": agent}
+        effects.tell(Event(at=now, type="contact.changed", conversation=0, body=body))
+        effects.write(tx, now, store.receivers)
+        return attributes
+
+    return store.again(work)

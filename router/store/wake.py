@@ -1,0 +1,183 @@
+"""Which deadlines are due now, and what do they set off? The timekeeper's transaction.
+
+Conversations are found by the index on `next_wake_at`, never by scanning. Each warning, breach and ladder step fires once: what fired
+is remembered in the conversation's clocks, in the transaction of its event and outbox rows (rules: deadlines, 16 and 17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import bindparam, select
+
+from router import deadline
+from router import tables as t
+from router.deadline import Firing
+from router.known import Known
+from router.model import Conversation
+from router.ref import ref_of
+from router.rerouting import retargeted
+from router.store.desk import contact_of_number
+from router.store.effects import Effects, Event, Outgoing
+from router.store.ledger import Store
+from router.store.rows import CONVERSATION_COLUMNS, conversation_of
+from router.store.statement import Statement, Tx, member
+from router.tables import instant, micros
+
+__all__ = ["Woken", "next_wake_at", "settle_history", "wake"]
+
+_C = t.conversations.c
+_due = Statement(
+    select(_C.number, _C.contact)
+    .where(_C.next_wake_at.is_not(None), _C.next_wake_at <= bindparam("present", type_=t.Instant.impl()))
+    .order_by(_C.next_wake_at)
+    .limit(bindparam("rows"))
+)
+_next = Statement(select(_C.next_wake_at).where(_C.next_wake_at.is_not(None)).order_by(_C.next_wake_at).limit(1))
+_lock_contacts = Statement(
+    select(t.contacts.c.number)
+    .where(member(t.contacts.c.number, "numbers"))
+    .order_by(t.contacts.c.number)
+    .with_for_update(key_share=True)
+)
+_states = Statement(select(*CONVERSATION_COLUMNS).where(member(_C.number, "numbers")).order_by(_C.number))
+
+
+class Woken(msgspec.Struct, frozen=True):
+    """What one round came to: conversations looked at, firings by kind."""
+
+    conversations: int = 0
+    fired: tuple[str, ...] = ()
+
+
+def next_wake_at(store: Store) -> datetime | None:
+    """When the next clock wants to be looked at."""
+    with store.database.read() as tx:
+        row = tx.one(_next)
+    return None if row is None else instant(row[0])
+
+
+def wake(store: Store, now: datetime, limit: int = 200) -> Woken:
+    """Fire what is due at `now` in at most `limit` conversations, in one transaction."""
+
+    def work(tx: Tx) -> Woken:
+        due = tx.rows(_due, present=micros(now), rows=limit)
+        return _fire(tx, store, [row[0] for row in due], [row[1] for row in due], now, history=False)
+
+    with store.database.read() as tx:
+        if not tx.rows(_due, present=micros(now), rows=1):
+            return Woken()
+    return store.again(work)
+
+
+def settle_history(store: Store, numbers: Collection[int], now: datetime, page: int = 500) -> Woken:
+    """Look at the clocks of recorded conversations up to their newest message: breaches are recorded, nothing goes out."""
+    fired: list[str] = []
+    ordered = sorted(numbers)
+    for start in range(0, len(ordered), page):
+        part = ordered[start : start + page]
+        woken = store.again(lambda tx, part=part: _fire(tx, store, part, [], now, history=True))
+        fired.extend(woken.fired)
+    return Woken(len(ordered), tuple(fired))
+
+
+def _fire(
+    tx: Tx, store: Store, numbers: Collection[int], contacts: Collection[int], now: datetime, *, history: bool
+) -> Woken:
+    if not numbers:
+        return Woken()
+    if tx.dialect == "postgresql" and contacts:
+        tx.rows(_lock_contacts, numbers=sorted(set(contacts)))
+    effects = Effects(Known(), history=history)
+    fired: list[str] = []
+    for c in map(conversation_of, tx.rows(_states, numbers=list(numbers))):
+        fired += _fire_one(tx, store, c, effects, now, history=history)
+    effects.write(tx, now, store.receivers)
+    store.bell.ring_in(tx, "outbox")
+    return Woken(len(numbers), tuple(fired))
+
+
+def _fire_one(
+    tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime, *, history: bool
+) -> list[str]:
+    promises = store.policy.promises
+    firings, clocks = deadline.firings(deadline.from_json(c.clocks), promises, now)
+    after = replace(c, clocks=deadline.to_json(clocks), breached=c.breached or any(f.kind == "breach" for f in firings))
+    for firing in firings:
+        after = _follow(tx, store, after, firing, effects, now, history=history)
+    state = deadline.from_json(after.clocks)
+    after = replace(
+        after,
+        next_due=deadline.next_due(state),
+        next_wake_at=None if history else deadline.next_wake(state, promises, now),
+    )
+    effects.change(after)
+    return [firing.kind for firing in firings]
+
+
+def _follow(
+    tx: Tx, store: Store, c: Conversation, firing: Firing, effects: Effects, now: datetime, *, history: bool
+) -> Conversation:
+    """What a firing sets off: an event always; a step also notifies, requeues or moves."""
+    body: dict[str, Any] = {
+        "metric": firing.metric,
+        "cycle": firing.cycle,
+        "due_at": firing.due_at,
+        "policy": firing.policy,
+        "policy_version": firing.policy_version,
+        "late": firing.late,
+        "wall_seconds": firing.wall_seconds,
+        "business_seconds": firing.business_seconds,
+    }
+    step = firing.step
+    if step is not None:
+        body |= {"ladder": firing.ladder, "step": firing.index, "do": step.do}
+    effects.tell(Event(at=firing.at, type=f"deadline.{firing.kind}", conversation=c.number, body=body))
+    if history:
+        return c
+    if firing.kind == "warning":
+        _notify(store, c, f"lead:{c.queue}", firing, effects, now)
+        return c
+    if step is None:
+        return c
+    if step.do == "notify":
+        _notify(store, c, step.to, firing, effects, now)
+        return c
+    if step.do == "requeue":
+        return replace(c, priority=_raised(c.priority, step.priority), holder="")
+    tags = (step.tag,) if step.tag else ()
+    moved = replace(
+        c, queue=step.queue or c.queue, holder="", tags=tuple(dict.fromkeys((*c.tags, *tags))),
+        priority=_raised(c.priority, step.priority),
+    )  # fmt: skip
+    effects.tell(
+        Event(at=now, type="conversation.escalated", conversation=c.number, body={"from": c.queue, "to": moved.queue})
+    )
+    return retargeted(moved, contact_of_number(tx, c.contact).attributes, store.policy, now)
+
+
+def _raised(priority: int, change: str) -> int:
+    """`+20` adds, `80` sets, empty leaves."""
+    if not change:
+        return priority
+    return priority + int(change) if change[0] in "+-" else int(change)
+
+
+def _notify(store: Store, c: Conversation, to: str, firing: Firing, effects: Effects, now: datetime) -> None:
+    """Queue a notice to a recipient; `lead:{queue}` is the lead of the conversation's queue, if it has one."""
+    name = to.replace("{queue}", c.queue)
+    if name.startswith("lead:"):
+        queue = store.policy.queues.get(name.removeprefix("lead:"))
+        name = queue.lead if queue is not None else ""
+    if not name or name not in store.policy.notify:
+        return
+    body = {
+        "ref": ref_of(c.number), "conversation": c.number, "queue": c.queue, "issue_type": c.issue_type,
+        "kind": firing.kind, "metric": firing.metric, "due_at": firing.due_at, "late": firing.late,
+    }  # fmt: skip
+    key = f"{c.number}:{firing.key}:{name}"
+    effects.send(Outgoing(kind="notify", channel=name, key=key, body=body, conversation=c.number, due_at=now))

@@ -1,0 +1,158 @@
+"""What does the front door do? Channel routes, `/health`, `/ready`, `/metrics`.
+
+A request's body is capped and read, its channel's adapter verifies it (pure), its raws are made durable in the log, and only
+then it is answered 2xx. A log that cannot take more gives 503 with Retry-After. Nothing of a request is logged but its status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as HttpRoute
+
+from router import schema
+from router.errors import ConfigurationError, OmnirouterError
+from router.ports import Accepted, Answer, Log, Refused, Request, Route
+from router.store import Store
+from router.store.aside import keep_invalid
+from workers.channels import Channels
+from workers.metrics import Metrics
+
+__all__ = ["front_door"]
+
+_log = structlog.get_logger()
+_BUSY = Response(status_code=503, headers={"retry-after": "5"})
+
+
+class _TooLarge(Exception):
+    """The body is larger than the route takes."""
+
+
+def front_door(
+    store: Store,
+    channels: Channels,
+    log: Log,
+    metrics: Metrics,
+    now: Callable[[], datetime],
+    *,
+    extra: list[HttpRoute] | None = None,
+) -> Starlette:
+    """The HTTP application of the daemon."""
+
+    async def channel(request: HttpRequest) -> Response:
+        began = time.perf_counter()
+        name = request.path_params["name"]
+        answer = await _receive(request, name, store, channels, log, metrics, now)
+        metrics.requests.labels(name if answer.status_code != 404 else "unknown", str(answer.status_code)).observe(
+            time.perf_counter() - began
+        )
+        return answer
+
+    async def health(_: HttpRequest) -> Response:
+        return JSONResponse({"status": "up"})
+
+    async def ready(_: HttpRequest) -> Response:
+        try:
+            found = await asyncio.to_thread(schema.status, store.database)
+        except OmnirouterError as failure:
+            return JSONResponse({"status": "not ready", "reason": str(failure)}, 503)
+        return JSONResponse({"status": "ready" if found == "current" else found}, 200 if found == "current" else 503)
+
+    async def told(_: HttpRequest) -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    methods = ["GET", "POST"]
+    return Starlette(
+        routes=[
+            HttpRoute("/health", health),
+            HttpRoute("/ready", ready),
+            HttpRoute("/metrics", told),
+            HttpRoute("/channels/{name}", channel, methods=methods),
+            HttpRoute("/channels/{name}/{path:path}", channel, methods=methods),
+            *(extra or []),
+        ]
+    )
+
+
+async def _receive(
+    request: HttpRequest,
+    name: str,
+    store: Store,
+    channels: Channels,
+    log: Log,
+    metrics: Metrics,
+    now: Callable[[], datetime],
+) -> Response:
+    try:
+        routes = channels.get(name).routes
+    except ConfigurationError:
+        return Response(status_code=404)
+    path = request.path_params.get("path", "")
+    named = [r for r in routes if r.path.strip("/") == path.strip("/")]
+    route = next((r for r in named if request.method in r.methods), None)
+    if route is None:
+        return Response(status_code=405 if named else 404)
+    try:
+        asked = await _request(request, route)
+    except _TooLarge:
+        return Response(status_code=413)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    verdict = route.receive(asked, now())
+    if isinstance(verdict, Answer):
+        return _answer(verdict)
+    try:
+        return await _take(verdict, name, store, log, metrics, now)
+    except OmnirouterError as failure:
+        _log.warning("front_door.busy", channel=name, reason=str(failure))
+        return _BUSY
+    except Exception as failure:
+        _log.error("front_door.failed", channel=name, error=type(failure).__name__)
+        return _BUSY
+
+
+async def _take(
+    verdict: Accepted | Refused, name: str, store: Store, log: Log, metrics: Metrics, now: Callable[[], datetime]
+) -> Response:
+    if isinstance(verdict, Refused):
+        if verdict.invalid is not None:
+            await asyncio.to_thread(keep_invalid, store, verdict.invalid, verdict.reason, now())
+            metrics.messages.labels("invalid").inc()
+        return _answer(verdict.answer)
+    if verdict.raws:
+        await log.append(verdict.raws)
+        metrics.raws.labels(name).inc(len(verdict.raws))
+    metrics.channel_up(name)
+    return _answer(verdict.answer)
+
+
+async def _request(request: HttpRequest, route: Route) -> Request:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > route.max_body:
+            raise _TooLarge
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    headers: dict[str, str] = {}
+    for key, value in request.headers.raw:
+        name = key.decode("latin-1").lower()
+        headers[name] = f"{headers[name]}, {value.decode('latin-1')}" if name in headers else value.decode("latin-1")
+    return Request(
+        method=request.method, url=target, headers=headers, query=dict(request.query_params), body=bytes(body)
+    )
+
+
+def _answer(answer: Answer) -> Response:
+    return Response(
+        answer.body,
+        answer.status,
+        headers={"content-type": answer.content_type, "x-content-type-options": "nosniff"} if answer.body else None,
+    )
