@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters import _signature
+from adapters._parts import send_parts
 from adapters._split import split
 from adapters._telegram_update import KIND, envelope, message_of
 from router.errors import BadSettings, ConfigurationError, InvalidPayload, SendRejected, Unreachable
@@ -152,26 +153,19 @@ class Telegram:
         What an earlier attempt already sent is remembered and not sent again. The receipt names the first message.
         """
         chat = _chat_of(reply)
-        parts: list[str | Attachment] = [*split(reply.text, LONGEST), *reply.attachments]
         for file in reply.attachments:
             if not file.content and not file.url.startswith(("https://", "http://")):
                 raise SendRejected(f"The attachment {file.name} has no content to send.")
-        if not parts:
-            raise SendRejected("The reply has no text and no attachment.")
-        api = self._open()
-        memory = f"sent:{reply.idempotency_key}"
-        known = await self._channel.recall(memory) if len(parts) > 1 else None
-        sent = known.split(",") if known else []
         topic, answered = _topic(reply), _number(reply.in_reply_to)
-        for index, part in enumerate(parts[len(sent) :], start=len(sent)):
-            reply_to = answered if index == 0 else None
+        parts: list[str | Attachment] = [*split(reply.text, LONGEST), *reply.attachments]
+
+        async def send_one(index: int, part: str | Attachment) -> str:
+            reply_to = None if index else answered
             if isinstance(part, str):
-                sent.append(str(await api.text(chat, part, topic, reply_to)))
-            else:
-                sent.append(str(await api.file(chat, part, topic, reply_to)))
-            if len(parts) > 1:
-                await self._channel.remember(memory, ",".join(sent))
-        return Receipt(external_id=sent[0], detail=f"{len(sent)} messages: {', '.join(sent)}" if len(sent) > 1 else "")
+                return str(await self._open().text(chat, part, topic, reply_to))
+            return str(await self._open().file(chat, part, topic, reply_to))
+
+        return await send_parts(self._channel, reply, parts, send_one)
 
     async def connect(self) -> str:
         """Ask Telegram who the bot is and whether its webhook fits the mode."""

@@ -70,3 +70,18 @@ def open_channel() -> Callable[..., Channel]:
         )
 
     return build
+
+
+@pytest.fixture
+async def hanging_up() -> AsyncIterator[str]:
+    """The address of a server that reads a request to its end and closes without an answer."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+        await reader.readexactly(int(length.partition(b":")[2]))
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
