@@ -84,7 +84,7 @@ def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known
         return _apart(reading, evidence, weighed, candidates)
     best = _chosen(reading, weighed, policy)
     if best is not None:
-        class_ = _class(reading, best, evidence)
+        class_ = _class(reading, best)
         return Verdict(
             conversation=best.conversation, class_=class_, method=_method(best, evidence), score=candidates_score(best),
             candidates=candidates, reasons=tuple(best.reasons), related=True,
@@ -96,7 +96,7 @@ def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known
         shared.same_id = True
         _compare(shared, reading, features_of(reading), set(reading.strong))
         return Verdict(
-            conversation=stranger, class_=_class(reading, shared, evidence), method="identifier", score=1.0,
+            conversation=stranger, class_=_class(reading, shared), method="identifier", score=1.0,
             candidates=(shared.candidate(), *candidates), reasons=tuple(shared.reasons), shared=True, related=True,
         )  # fmt: skip
     return _new(reading, evidence, weighed, candidates, policy)
@@ -204,11 +204,11 @@ def _compare_type(weighed: _Weighed, reading: Reading) -> None:
     elif tagging.runner_up in theirs:
         weighed.add(-0.1, "perhaps another issue type")
     elif _chases(reading):
-        weighed.add(-0.3, "names another issue type")
-    elif reading.said.has(_STATING):
+        weighed.add(-0.2, "names another issue type")
+    elif _states(reading):
         weighed.add(-0.6, "states another issue type")
     else:
-        weighed.add(-0.2, "another issue type")
+        weighed.add(-0.15, "another issue type")
 
 
 def _compare_amounts(weighed: _Weighed, reading: Reading) -> None:
@@ -234,11 +234,13 @@ def _favour_the_latest(reading: Reading, own: Sequence[_Weighed]) -> None:
         if conversation.status is Status.CLOSED:
             weighed.add(-_CLOSED, "closed")
         if reading.poor or _chases(reading):
-            weighed.add(0.4, "asks for what is open")
+            weighed.add(0.55, "asks for what is open")
         elif reading.said.has(Word.ATTEMPT) and weighed is latest:
             weighed.add(0.4, "tells how a try ended")
-        elif not reading.said.has(_STATING) and weighed is latest:
+        elif not _states(reading):
             weighed.add(0.4, "states no problem of its own")
+            if reading.said.serves & (set(weighed.memory.types) or {conversation.issue_type}):
+                weighed.add(0.25, "a detail that this issue type asks for")
         elif weighed is latest and not reading.topical:
             weighed.add(0.2, "no issue type of its own")
         out, into = conversation.last_out_at, conversation.last_in_at
@@ -246,14 +248,23 @@ def _favour_the_latest(reading: Reading, own: Sequence[_Weighed]) -> None:
             weighed.add(0.15, "the desk spoke last")
 
 
+def _states(reading: Reading) -> bool:
+    """Does it state a problem or a wish, or ask about a topic of its own?"""
+    return reading.said.has(_STATING) or (reading.topical and reading.said.asks)
+
+
 def _chases(reading: Reading) -> bool:
-    """Does it ask how far something is, naming it perhaps, without new numbers?"""
+    """Does it ask how far something is, or press, naming it perhaps, without new numbers?"""
     said = reading.said
-    if said.numbers or reading.amounts or said.has(Word.ATTEMPT | Word.AGAIN) or said.long:
+    if reading.amounts or said.has(Word.ATTEMPT | Word.AGAIN) or said.long:
         return False
-    if said.has(Word.CHASE):
-        return said.weight <= 4.0
-    return said.asks and said.has(_CHASING) and said.weight <= 4.0
+    if "complaint" in reading.tagging.flags and not reading.topical and said.weight <= 4.0:
+        return True
+    if said.numbers or said.weight > 4.0:
+        return False
+    if said.has(Word.PROBLEM) and said.weight > 1.5 and not said.asks:
+        return False
+    return said.has(Word.CHASE) or (said.asks and said.has(_CHASING))
 
 
 def _chosen(reading: Reading, weighed: list[_Weighed], policy: FollowUps) -> _Weighed | None:
@@ -272,23 +283,41 @@ def _thanks(reading: Reading) -> bool:
     return said.thanks and said.empty and not said.asks and not said.has(Word.CHASE)
 
 
-def _class(reading: Reading, best: _Weighed, evidence: Evidence) -> MessageClass:
+def _class(reading: Reading, best: _Weighed) -> MessageClass:
     """What a message is to the conversation that it joins."""
     said, conversation = reading.said, best.conversation
-    if _thanks(reading) or (said.thanks and said.empty and not said.asks and _spoken_to(conversation)):
+    answered = _spoken_to(conversation)
+    if _thanks(reading) or (said.thanks and said.empty and not said.asks and not said.presses and answered):
         return MessageClass.ACK
     if said.has(Word.ATTEMPT) and not best.same_text:
         return MessageClass.ADDITION
     if reading.poor:
-        return MessageClass.CHASER
+        tells = answered and said.kinds and not said.asks and not said.presses and not said.has(Word.GREETING)
+        return MessageClass.ADDITION if tells else MessageClass.CHASER
     if best.memory.poor:
         return MessageClass.ADDITION
-    if _chases(reading) and not best.same_text:
+    if not best.same_text and (_chases(reading) or _only_names(reading, best)):
         return MessageClass.CHASER
     if best.same_text or _restates(reading, best):
         seen = reading.message.channel_kind in best.memory.kinds
         return MessageClass.RESEND if seen else MessageClass.CROSS_CHANNEL
     return MessageClass.ADDITION
+
+
+def _only_names(reading: Reading, best: _Weighed) -> bool:
+    """Does it only name the matter, by its number or as a question, and say nothing new of it?"""
+    said = reading.said
+    if best.same_id and said.weight <= 1.0 and not said.has(_STATING) and not said.numbers:
+        return True
+    known = best.same_type or best.overlap >= 0.5
+    return said.asks and known and not said.has(_STATING) and not _news(reading, best) and said.weight <= 4.0
+
+
+def _news(reading: Reading, best: _Weighed) -> bool:
+    """Does it hold a number or name that the conversation has not?"""
+    memory = best.memory
+    numbers = set(reading.said.numbers) - set(memory.numbers) - set(memory.amounts)
+    return bool(numbers or set(reading.said.entities) - set(memory.names) or set(reading.strong) - set(memory.ids))
 
 
 def _spoken_to(conversation: Conversation) -> bool:
@@ -299,12 +328,9 @@ def _spoken_to(conversation: Conversation) -> bool:
 
 def _restates(reading: Reading, best: _Weighed) -> bool:
     """Does it state the matter once more, with nothing new in it?"""
-    memory = best.memory
-    new_numbers = set(reading.said.numbers) - set(memory.numbers) - set(memory.amounts)
-    new_names = set(reading.said.entities) - set(memory.names)
-    if new_numbers or new_names or set(reading.strong) - set(memory.ids):
+    if _news(reading, best):
         return False
-    shared_amount = bool(set(reading.amounts) & set(memory.amounts))
+    shared_amount = bool(set(reading.amounts) & set(best.memory.amounts))
     return best.same_type or best.overlap >= 0.6 or shared_amount
 
 
@@ -347,7 +373,7 @@ def _apart(
                      and w.score >= 0.5), None)  # fmt: skip
         if mine is not None and not reading.failed:
             return Verdict(
-                conversation=mine.conversation, class_=_class(reading, mine, evidence), method="matter", rejected=True,
+                conversation=mine.conversation, class_=_class(reading, mine), method="matter", rejected=True,
                 score=mine.candidate().score, candidates=candidates, links=tuple(links), reasons=tuple(mine.reasons),
                 related=True,
             )  # fmt: skip

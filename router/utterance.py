@@ -28,7 +28,7 @@ _UNIT: Final = re.compile(
     r"\s*(?:个)?(?:天|日|周|星期|月|年|小时|钟头|分钟|分|秒|次|遍|点|刻|st|nd|rd|th|days?|weeks?|hours?|hrs?|h|d|min|mins|minutes?|months?|times?)"
 )
 _ASKS: Final = re.compile(
-    r"[?]|(?:吗|么|没|没有|呢|了没|不|好没|如何|怎样|怎么样)[\s.!~,]*$|^(?:is|are|was|were|did|does|do|have|has|when|what|where|why|how|who|can|could|will|would|any)\b"
+    r"[?]|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|没|没有|呢|了没|不|好没|如何|怎样)[\s.!~,]*$|^(?:so |and |but |then |hi |hello )?(?:is|are|was|were|did|does|do|have|has|when|what|where|why|how|who|can|could|will|would|any)\b"
 )
 
 
@@ -50,16 +50,21 @@ class Word(IntFlag):
     PAYER = 2048
     COMMON = 4096
     ENTITY = 8192
+    THAT = 16384
 
 
 #: Words that carry no topic of their own.
-_EMPTY: Final = int(Word.GREETING | Word.CHASE | Word.OUTCOME | Word.FILLER | Word.ACK | Word.NEWS | Word.ATTEMPT)
-_NO_THANKS: Final = int(Word.CHASE | Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN)
+_EMPTY: Final = int(
+    Word.GREETING | Word.CHASE | Word.OUTCOME | Word.FILLER | Word.ACK | Word.NEWS | Word.ATTEMPT | Word.THAT
+)
+#: A word with so many digits is an identifier, which is weighed elsewhere.
+_IDENTIFIER: Final = re.compile(r"(?:\D*\d){5}")
 
 
 class Utterance(Value, frozen=True, kw_only=True):
     """What was found. `kinds` are all kinds of words, `weight` counts words that no list explains (two Chinese
-    characters are one), `numbers` leave out counts of time, `features` are what similarity compares."""
+    characters are one), `numbers` leave out counts of time, `features` are what similarity compares. `asks`: it is a question,
+    `presses`: it holds a word that only who waits says, `serves`: issue types that ask for details such as it holds."""
 
     kinds: int = 0
     weight: float = 0.0
@@ -70,6 +75,8 @@ class Utterance(Value, frozen=True, kw_only=True):
     asks: bool = False
     thanks: bool = False
     long: bool = False
+    presses: bool = False
+    serves: frozenset[str] = frozenset()
 
     def has(self, kind: Word) -> bool:
         """Does it hold a word of this kind (or of one of these)?"""
@@ -85,23 +92,69 @@ class Utterance(Value, frozen=True, kw_only=True):
         """Next to nothing in it carries a topic."""
         if self.numbers or self.entities or self.long:
             return False
-        return self.weight <= 0.0 or (self.weight <= 1.0 and bool(self.kinds & (Word.GREETING | Word.CHASE)))
+        marked = self.asks or bool(self.kinds & (Word.GREETING | Word.CHASE))
+        return self.weight <= 0.0 or (self.weight <= 1.0 and marked)
+
+
+class _Entry(Value, frozen=True, kw_only=True):
+    """What the lists say of one word or phrase; `types` ask for the detail that it is."""
+
+    kind: int = 0
+    name: str = ""
+    types: frozenset[str] = frozenset()
+
+    def joined(self, other: _Entry) -> _Entry:
+        return _Entry(kind=self.kind | other.kind, name=self.name or other.name, types=self.types | other.types)
+
+
+_NOTHING: Final = _Entry()
+
+
+class _Found:
+    """What a reading has come upon so far."""
+
+    __slots__ = ("features", "kinds", "names", "numbers", "presses", "rare", "types", "weight")
+
+    def __init__(self) -> None:
+        self.kinds, self.weight, self.presses = 0, 0.0, False
+        self.features: set[str] = set()
+        self.types: frozenset[str] = frozenset()
+        self.names: list[str] = []
+        self.numbers: list[str] = []
+        self.rare: list[str] = []
+
+    def take(self, word: str, entry: _Entry, weight: float) -> None:
+        """A word or phrase; `weight` counts where no list explains it."""
+        kind = entry.kind
+        self.kinds |= kind
+        if kind & Word.CHASE and not kind & (Word.NEWS | Word.OUTCOME):
+            self.presses = True
+        if entry.types:
+            self.types |= entry.types
+        if entry.name:
+            self.names.append(entry.name)
+            self.features.add(entry.name)
+        elif not kind & _EMPTY:
+            self.features.add(word)
+            if not kind & ~Word.COMMON:
+                self.weight += weight
 
 
 class Vocabulary:
     """The word lists, compiled once. Chinese words are found longest first, others as whole words and phrases."""
 
     def __init__(self, tables: Sequence[Mapping[str, Any]]) -> None:
-        self._han: dict[str, list[tuple[str, int, str]]] = {}
-        self._latin: dict[str, int] = {}
-        self._phrases: dict[str, list[tuple[tuple[str, ...], int, str]]] = {}
-        self._names: dict[str, str] = {}
+        self._han: dict[str, list[tuple[str, _Entry]]] = {}
+        self._latin: dict[str, _Entry] = {}
+        self._phrases: dict[str, list[tuple[tuple[str, ...], _Entry]]] = {}
         for table in tables:
             for kind, words in table.items():
-                if kind != "entities":
-                    self._learn(words, int(Word[kind.upper()]), "")
+                if isinstance(words, str):
+                    self._learn(words, _Entry(kind=int(Word[kind.upper()])))
             for name, forms in table.get("entities", {}).items():
-                self._learn(forms, int(Word.ENTITY), name)
+                self._learn(forms, _Entry(kind=int(Word.ENTITY), name=name))
+            for detail in table.get("details", {}).values():
+                self._learn(detail["words"], _Entry(types=frozenset(detail["types"].split())))
         for entries in self._han.values():
             entries.sort(key=lambda entry: -len(entry[0]))
         for phrases in self._phrases.values():
@@ -110,99 +163,79 @@ class Vocabulary:
     def read(self, folded: str) -> Utterance:
         """Tell what kind of utterance a folded text is. Total."""
         text = folded[:MOST]
-        kinds, weight, features = 0, 0.0, set[str]()
-        numbers: list[str] = []
-        names: list[str] = []
-        rare: list[str] = []
+        found = _Found()
         pieces = [(m.group(), m.end()) for m in _PIECE.finditer(text)]
         place = 0
         while place < len(pieces):
             piece, end = pieces[place]
-            place += 1
             first = piece[0]
             if "a" <= first <= "z":
-                kind, name, used = self._latin_word(pieces, place - 1)
-                place += used - 1
-                kinds |= kind
-                if name:
-                    names.append(name)
-                    features.add(name)
-                elif not kind & _EMPTY:
-                    features.add(piece.removesuffix("s") if len(piece) > 3 else piece)
-                    if not kind or kind == Word.COMMON:
-                        weight += 1.0
-                    if not kind and len(piece) > 2:
-                        rare.append(piece)
-            elif first.isdigit():
+                place += self._latin_word(pieces, place, found)
+                continue
+            place += 1
+            if first.isdigit():
                 if not _UNIT.match(text, end):
-                    numbers.append(piece.replace(",", ""))
-            elif first >= "\u3400" and first not in "👍🙏👌❤😊😄🙂":
-                kind, left = self._han_run(piece, features, names)
-                kinds |= kind
-                weight += left / 2
+                    found.numbers.append(piece.replace(",", ""))
+            elif "\u3400" <= first <= "\u9fff":
+                self._han_run(piece, found)
             else:
-                kinds |= self._latin.get(piece, 0)
-        if names:
-            kinds |= Word.ENTITY
-        thanks = bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN)
+                found.kinds |= self._latin.get(piece, _NOTHING).kind
+        thanks = bool(found.kinds & Word.ACK) and not found.kinds & (
+            Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN
+        )
         return Utterance(
-            kinds=kinds, weight=weight, numbers=tuple(dict.fromkeys(numbers)), entities=tuple(dict.fromkeys(names)),
-            features=frozenset(features), rare=tuple(dict.fromkeys(rare)), asks=bool(_ASKS.search(text)),
-            thanks=thanks, long=len(text) >= MOST,
+            kinds=found.kinds, weight=found.weight, numbers=tuple(dict.fromkeys(found.numbers)),
+            entities=tuple(dict.fromkeys(found.names)), features=frozenset(found.features),
+            rare=tuple(dict.fromkeys(found.rare)), asks=bool(_ASKS.search(text)), thanks=thanks,
+            long=len(text) >= MOST, presses=found.presses, serves=found.types,
         )  # fmt: skip
 
-    def _latin_word(self, pieces: list[tuple[str, int]], place: int) -> tuple[int, str, int]:
-        """The kind of the word at `place`, the entity it names, and how many words it takes."""
+    def _latin_word(self, pieces: list[tuple[str, int]], place: int, found: _Found) -> int:
+        """Take the word or phrase at `place`; returns how many words it is."""
         word = pieces[place][0]
-        for phrase, kind, name in self._phrases.get(word, ()):
+        for phrase, entry in self._phrases.get(word, ()):
             if len(phrase) <= len(pieces) - place and all(p == pieces[place + i][0] for i, p in enumerate(phrase)):
-                return kind, name, len(phrase)
-        return self._latin.get(word, 0), self._names.get(word, ""), 1
+                found.take(" ".join(phrase), entry, 1.0)
+                return len(phrase)
+        if _IDENTIFIER.match(word):
+            return 1
+        entry = self._latin.get(word, _NOTHING)
+        found.take(word.removesuffix("s") if len(word) > 3 else word, entry, 1.0)
+        if not entry.kind and len(word) > 2 and not entry.types:
+            found.rare.append(word)
+        return 1
 
-    def _han_run(self, run: str, features: set[str], names: list[str]) -> tuple[int, int]:
-        """The kinds of words in a run of Chinese characters, and how many of its characters none explains."""
-        kinds = left = place = 0
-        before = ""
+    def _han_run(self, run: str, found: _Found) -> None:
+        """Take the words of a run of Chinese characters; what no list has is compared by pairs of characters."""
+        place, before = 0, ""
         while place < len(run):
             character = run[place]
-            for word, kind, name in self._han.get(character, ()):
+            for word, entry in self._han.get(character, ()):
                 if run.startswith(word, place):
-                    kinds |= kind
+                    found.take(word, entry, len(word) / 2)
                     place += len(word)
-                    if name:
-                        names.append(name)
-                        features.add(name)
-                        before = ""
-                    elif kind & _EMPTY:
-                        before = ""
-                    else:
-                        features.add(word)
-                        before = ""
+                    before = ""
                     break
             else:
-                left += 1
-                features.add(before + character)
+                found.take(before + character, _NOTHING, 0.5)
                 before = character
                 place += 1
-        return kinds, left
 
-    def _learn(self, words: str, kind: int, name: str) -> None:
+    def _learn(self, words: str, entry: _Entry) -> None:
         for groups in _ENTRY.findall(words):
             word = "".join(groups)
             if "\u3400" <= word[0] <= "\u9fff":
                 entries = self._han.setdefault(word[0], [])
-                known = next((i for i, entry in enumerate(entries) if entry[0] == word), None)
+                known = next((i for i, (held, _) in enumerate(entries) if held == word), None)
                 if known is None:
-                    entries.append((word, kind, name))
+                    entries.append((word, entry))
                 else:
-                    entries[known] = (word, entries[known][1] | kind, name or entries[known][2])
+                    entries[known] = (word, entries[known][1].joined(entry))
             elif " " in word:
                 phrase = tuple(_PIECE.findall(word))
-                self._phrases.setdefault(phrase[0], []).append((phrase, kind, name))
+                self._phrases.setdefault(phrase[0], []).append((phrase, entry))
             else:
-                self._latin[word] = self._latin.get(word, 0) | kind
-                if name:
-                    self._names[word] = name
+                self._latin[word] = self._latin.get(word, _NOTHING).joined(entry)
 
 
 @lru_cache(maxsize=8)
@@ -224,7 +257,13 @@ def _checked(table: dict[str, Any]) -> dict[str, Any]:
     for key, words in table.items():
         if key == "entities":
             if not isinstance(words, dict) or not all(isinstance(v, str) for v in words.values()):
-                raise ValueError("[entities] holds lines of NAME = \"form form …\"")
+                raise ValueError('[entities] holds lines of NAME = "form form …"')
+        elif key == "details":
+            whole = isinstance(words, dict) and all(
+                isinstance(d, dict) and {type(d.get("words")), type(d.get("types"))} == {str} for d in words.values()
+            )
+            if not whole:
+                raise ValueError('[details.NAME] holds words = "…" and types = "…"')
         elif key not in kinds or not isinstance(words, str):
-            raise ValueError(f'"{key}" is no word list; the lists are {", ".join(sorted(kinds))} and [entities]')
+            raise ValueError(f'"{key}" is no word list; the lists are {", ".join(sorted(kinds))}, entities and details')
     return table
