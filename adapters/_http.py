@@ -11,19 +11,19 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
-from router.errors import BadSettings, ConfigurationError, OutcomeUnknown, SendUnreachable, Throttled
+from router.errors import BadSettings, ConfigurationError, InvalidPayload, OutcomeUnknown, SendUnreachable, Throttled
 from router.model import Value
-from router.ports import Delivery
+from router.ports import Answer, Delivery
 from router.secret import Secret
 
-__all__ = ["Caller", "Response", "credential", "no_deliveries", "not_now", "throttled"]
+__all__ = ["Caller", "Response", "credential", "json_bytes", "mistakes_told", "no_deliveries", "not_now", "throttled"]
 
 #: Seconds to connect, and seconds for a whole call.
 CONNECT, WHOLE = 10.0, 30.0
@@ -149,3 +149,14 @@ def credential(secret: Secret, channel: str) -> str:
         return secret.reveal()
     except ConfigurationError as error:
         raise BadSettings(f"channel {channel}: {error}") from error
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON in UTF-8, without spaces; Chinese as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def mistakes_told(mistakes: Sequence[InvalidPayload]) -> Answer:
+    """The 400 that tells every mistake of a body: index, path, sentence."""
+    told = [{"index": m.index, "path": m.path, "mistake": m.reason} for m in mistakes]
+    return Answer(status=400, body=json_bytes({"accepted": 0, "mistakes": told}), content_type="application/json")

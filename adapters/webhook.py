@@ -8,7 +8,6 @@ or not at all: with a mistake in it, it is answered with every mistake and kept 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -17,13 +16,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from adapters import _signature
-from adapters._http import Caller, Response, no_deliveries, not_now, throttled
+from adapters._http import Caller, Response, json_bytes, mistakes_told, no_deliveries, not_now, throttled
 from router.errors import BadSettings, ConfigurationError, SendError, SendRejected
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret
-from router.wire import messages_from_body, read_body
+from router.wire import all_of, messages_from_body, read_body
 
 #: Bytes of one request.
 LARGEST: Final = 8 << 20
@@ -82,11 +81,12 @@ class Webhook:
         raw = self._raw(request, now)
         reading = read_body(request.body, channel=self._channel.name, channel_kind=self.kind)
         if reading.mistakes:
-            told = [{"index": m.index, "path": m.path, "mistake": m.reason} for m in reading.mistakes]
-            answer = Answer(status=400, body=_json({"accepted": 0, "mistakes": told}), content_type=_JSON)
-            return Refused(answer=answer, reason="\n".join(m.reason for m in reading.mistakes), invalid=raw)
+            reason = all_of(reading.mistakes).reason
+            return Refused(answer=mistakes_told(reading.mistakes), reason=reason, invalid=raw)
         count = len(reading.messages)
-        return Accepted(raws=(raw,), answer=Answer(status=202, body=_json({"accepted": count}), content_type=_JSON))
+        return Accepted(
+            raws=(raw,), answer=Answer(status=202, body=json_bytes({"accepted": count}), content_type=_JSON)
+        )
 
     def _raw(self, request: Request, now: datetime) -> Raw:
         headers = request.headers
@@ -119,7 +119,7 @@ class Webhook:
             if self._settings.page:
                 return Receipt(external_id=reply.external_id, detail="shown on the live-chat page")
             raise BadSettings(f"channel {self._channel.name} has no reply_url, so no reply can be sent.")
-        body = _json({"type": "reply", "timestamp": _stamp(reply.created_at), "data": _wire(reply)})
+        body = json_bytes({"type": "reply", "timestamp": _stamp(reply.created_at), "data": _wire(reply)})
         headers = {"content-type": _JSON, **self._signed(reply.idempotency_key.replace(".", "-"), body)}
         response = await self._caller.call("POST", self._settings.reply_url, content=body, headers=headers)
         if 200 <= response.status < 300:
@@ -154,10 +154,6 @@ class Webhook:
     async def close(self) -> None:
         """Close the connection to `reply_url`."""
         await self._caller.close()
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _stamp(at: datetime) -> str:

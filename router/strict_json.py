@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 from router.errors import InvalidPayload
 from router.model import Value
 
-__all__ = ["DEEPEST", "Loaded", "load", "oddity"]
+__all__ = ["DEEPEST", "MOST", "Loaded", "each", "load", "oddity"]
+
+_T = TypeVar("_T")
+#: Items of one array.
+MOST = 1000
 
 #: How many brackets may be open at once.
 DEEPEST = 32
@@ -68,6 +73,32 @@ def load(body: bytes, deepest: int = DEEPEST) -> Loaded:
     except ValueError:  # int() refuses more than 4,300 digits
         raise InvalidPayload("The body holds a number of thousands of digits; text would be right.") from None
     return Loaded(value=value, odd=bool(odd))
+
+
+def each(body: bytes, read: Callable[[Any, int], _T]) -> tuple[list[_T], list[InvalidPayload]]:
+    """Read every item of an array of at most 1,000 (or the one object there is) by `read(item, index)`.
+
+    Gives what was read and every mistake, at most one an item. Raises nothing that `read` does not raise besides
+    InvalidPayload.
+    """
+    try:
+        loaded = load(body)
+    except InvalidPayload as mistake:
+        return [], [mistake]
+    items = loaded.value if isinstance(loaded.value, list) else [loaded.value]
+    if len(items) > MOST:
+        return [], [InvalidPayload(f"The array has {len(items)} messages; at most {MOST} would be right.")]
+    values: list[_T] = []
+    mistakes: list[InvalidPayload] = []
+    for index, item in enumerate(items):
+        odd = oddity(item) if loaded.odd else None
+        try:
+            if odd:
+                raise InvalidPayload(f"Message {index}: {odd[0]} {odd[1]}.", index=index, path=odd[0])
+            values.append(read(item, index))
+        except InvalidPayload as mistake:
+            mistakes.append(mistake)
+    return values, mistakes
 
 
 def _depth(body: bytes) -> int:

@@ -20,11 +20,10 @@ from router.errors import InvalidPayload
 from router.fields import Place
 from router.model import Attachment, Authenticity, DeskEvent, Direction, Message, Sender, Status, Value
 
-__all__ = ["MOST", "Reading", "message_from_wire", "message_to_wire", "messages_from_body", "read_body"]
+__all__ = ["Reading", "all_of", "message_from_wire", "message_to_wire", "messages_from_body", "read_body"]
 
-#: Messages of one array.
-MOST: Final = 1000
-#: References of a mail that are kept: the first, and as many of the last.
+#: References of a mail that are read, and of more the first and as many of the last that are kept.
+MOST_REFERENCES: Final = 1000
 KEPT_REFERENCES: Final = 20
 
 
@@ -89,24 +88,11 @@ class Reading(Value, frozen=True, kw_only=True):
 
 def read_body(body: bytes, *, channel: str, channel_kind: str) -> Reading:
     """Read an object or an array of at most 1,000, and collect every mistake, one a message. Never raises."""
-    try:
-        loaded = strict_json.load(body)
-    except InvalidPayload as mistake:
-        return Reading(mistakes=(mistake,))
-    items = loaded.value if isinstance(loaded.value, list) else [loaded.value]
-    if len(items) > MOST:
-        too_many = InvalidPayload(f"The array has {len(items)} messages; at most {MOST} would be right.")
-        return Reading(mistakes=(too_many,))
-    messages: list[Message | DeskEvent] = []
-    mistakes: list[InvalidPayload] = []
-    for index, item in enumerate(items):
-        try:
-            odd = strict_json.oddity(item) if loaded.odd else None
-            if odd:
-                Place(index).mistake(*odd)
-            messages.append(message_from_wire(item, channel=channel, channel_kind=channel_kind, index=index))
-        except InvalidPayload as mistake:
-            mistakes.append(mistake)
+
+    def read(item: Any, index: int) -> Message | DeskEvent:
+        return message_from_wire(item, channel=channel, channel_kind=channel_kind, index=index)
+
+    messages, mistakes = strict_json.each(body, read)
     return Reading(messages=() if mistakes else tuple(messages), mistakes=tuple(mistakes))
 
 
@@ -114,10 +100,14 @@ def messages_from_body(body: bytes, *, channel: str, channel_kind: str) -> list[
     """The messages of a body; raises InvalidPayload whose sentences, one a line, tell every mistake of it."""
     reading = read_body(body, channel=channel, channel_kind=channel_kind)
     if reading.mistakes:
-        first = reading.mistakes[0]
-        reason = "\n".join(mistake.reason for mistake in reading.mistakes)
-        raise InvalidPayload(reason, index=first.index, path=first.path)
+        raise all_of(reading.mistakes)
     return list(reading.messages)
+
+
+def all_of(mistakes: Sequence[InvalidPayload]) -> InvalidPayload:
+    """One error that tells every mistake, one sentence a line; its index and path are the first one's."""
+    first = mistakes[0]
+    return InvalidPayload("\n".join(mistake.reason for mistake in mistakes), index=first.index, path=first.path)
 
 
 def message_from_wire(
@@ -159,7 +149,7 @@ def message_from_wire(
 
 def _references(ids: Sequence[str], place: Place) -> tuple[str, ...]:
     read = tuple(place.identity(one, f"references[{n}]") for n, one in enumerate(ids) if one)
-    return read if len(read) <= MOST else read[:KEPT_REFERENCES] + read[-KEPT_REFERENCES:]
+    return read if len(read) <= MOST_REFERENCES else read[:KEPT_REFERENCES] + read[-KEPT_REFERENCES:]
 
 
 def _direction(text: str | None, place: Place) -> Direction:
