@@ -25,6 +25,8 @@ __all__ = ["Verdict", "place"]
 #: Classes of an utterance by its form alone.
 _CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
 _STATING = Word.PROBLEM | Word.WISH
+#: Flags of a customer who presses, whatever his matter is.
+_THREATS = frozenset(("complaint", "legal"))
 #: What may still be said of a closed conversation is weighed a little less than of an open one.
 _CLOSED = 0.05
 #: A scored conversation this far below the margin is worth suggesting.
@@ -198,7 +200,7 @@ def _compare_type(weighed: _Weighed, reading: Reading) -> None:
         return
     if tagging.issue_type in theirs:
         weighed.same_type = True
-        weighed.add(0.4, "the same issue type")
+        weighed.add(0.5, "the same issue type")
     elif not theirs - {"", "other"}:
         return
     elif tagging.runner_up in theirs:
@@ -236,11 +238,13 @@ def _favour_the_latest(reading: Reading, own: Sequence[_Weighed]) -> None:
         if reading.poor or _chases(reading):
             weighed.add(0.55, "asks for what is open")
         elif reading.said.has(Word.ATTEMPT) and weighed is latest:
-            weighed.add(0.4, "tells how a try ended")
+            weighed.add(0.5, "tells how a try ended, or adds to what was said")
         elif not _states(reading):
             weighed.add(0.4, "states no problem of its own")
-            if reading.said.serves & (set(weighed.memory.types) or {conversation.issue_type}):
-                weighed.add(0.25, "a detail that this issue type asks for")
+            serves = reading.said.serves
+            asked = max((serves.get(kind, 0) for kind in weighed.memory.types or (conversation.issue_type,)), default=0)
+            if asked:
+                weighed.add(min(0.3, 0.1 + 0.07 * asked), "details that this issue type asks for")
         elif weighed is latest and not reading.topical:
             weighed.add(0.2, "no issue type of its own")
         out, into = conversation.last_out_at, conversation.last_in_at
@@ -258,7 +262,7 @@ def _chases(reading: Reading) -> bool:
     said = reading.said
     if reading.amounts or said.has(Word.ATTEMPT | Word.AGAIN) or said.long:
         return False
-    if "complaint" in reading.tagging.flags and not reading.topical and said.weight <= 4.0:
+    if not _THREATS.isdisjoint(reading.tagging.flags) and not reading.topical and said.weight <= 4.0:
         return True
     if said.numbers or said.weight > 4.0:
         return False

@@ -64,7 +64,7 @@ _IDENTIFIER: Final = re.compile(r"(?:\D*\d){5}")
 class Utterance(Value, frozen=True, kw_only=True):
     """What was found. `kinds` are all kinds of words, `weight` counts words that no list explains (two Chinese
     characters are one), `numbers` leave out counts of time, `features` are what similarity compares. `asks`: it is a question,
-    `presses`: it holds a word that only who waits says, `serves`: issue types that ask for details such as it holds."""
+    `presses`: it holds a word that only who waits says, `serves`: issue types to how many details it holds for them."""
 
     kinds: int = 0
     weight: float = 0.0
@@ -76,7 +76,7 @@ class Utterance(Value, frozen=True, kw_only=True):
     thanks: bool = False
     long: bool = False
     presses: bool = False
-    serves: frozenset[str] = frozenset()
+    serves: Mapping[str, int] = {}
 
     def has(self, kind: Word) -> bool:
         """Does it hold a word of this kind (or of one of these)?"""
@@ -113,12 +113,12 @@ _NOTHING: Final = _Entry()
 class _Found:
     """What a reading has come upon so far."""
 
-    __slots__ = ("features", "kinds", "names", "numbers", "presses", "rare", "types", "weight")
+    __slots__ = ("features", "kinds", "names", "numbers", "presses", "rare", "serves", "weight")
 
     def __init__(self) -> None:
         self.kinds, self.weight, self.presses = 0, 0.0, False
         self.features: set[str] = set()
-        self.types: frozenset[str] = frozenset()
+        self.serves: dict[str, int] = {}
         self.names: list[str] = []
         self.numbers: list[str] = []
         self.rare: list[str] = []
@@ -129,8 +129,8 @@ class _Found:
         self.kinds |= kind
         if kind & Word.CHASE and not kind & (Word.NEWS | Word.OUTCOME):
             self.presses = True
-        if entry.types:
-            self.types |= entry.types
+        for type_ in entry.types:
+            self.serves[type_] = self.serves.get(type_, 0) + 1
         if entry.name:
             self.names.append(entry.name)
             self.features.add(entry.name)
@@ -187,7 +187,7 @@ class Vocabulary:
             kinds=found.kinds, weight=found.weight, numbers=tuple(dict.fromkeys(found.numbers)),
             entities=tuple(dict.fromkeys(found.names)), features=frozenset(found.features),
             rare=tuple(dict.fromkeys(found.rare)), asks=bool(_ASKS.search(text)), thanks=thanks,
-            long=len(text) >= MOST, presses=found.presses, serves=found.types,
+            long=len(text) >= MOST, presses=found.presses, serves=found.serves,
         )  # fmt: skip
 
     def _latin_word(self, pieces: list[tuple[str, int]], place: int, found: _Found) -> int:
