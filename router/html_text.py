@@ -24,8 +24,8 @@ _QUOTE = "> "
 _BLOCKS = frozenset(
     re.findall(
         r"\w+",
-        "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5"
-        " h6 header hr legend li main nav ol p pre section summary table tbody tfoot thead tr ul",
+        "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form h1 h2"
+        " h3 h4 h5 h6 header hr legend li main nav ol p pre section summary table tbody tfoot thead tr ul",
     )
 )
 _UNSEEN = frozenset(
@@ -45,18 +45,22 @@ _STYLE_SPACES = re.compile(r"\s+")
 
 def plain(html: str) -> str:
     """The visible words of an HTML source, one line a block, spaces collapsed, cells of a row side by side."""
-    return _render(LexborHTMLParser(html), structure=False) if html.strip() else ""
+    return _render(_tree(html), structure=False) if html.strip() else ""
 
 
 def marked(html: str) -> str:
     """Like `plain`, with the lines of quotes begun by `> ` and those of signatures by `SIGNATURE`."""
-    return _render(LexborHTMLParser(html), structure=True) if html.strip() else ""
+    return _render(_tree(html), structure=True) if html.strip() else ""
 
 
 def has_structure(html: str) -> bool:
     """Can this source hold a quote or signature that is told by its structure? (A cheap look, no parsing.)"""
     low = html.lower()
     return any(hint in low for hint in marks().hints)
+
+
+def _tree(html: str) -> LexborHTMLParser:
+    return LexborHTMLParser(html.replace(SIGNATURE, "").encode("utf-8", "replace"))
 
 
 class _Sheet:
@@ -71,9 +75,11 @@ class _Sheet:
         self._prefix = self.prefix = ""
         self.rest_is_quote = False
 
-    def write(self, words: str) -> None:
-        """Add words to the present line."""
-        if self._fresh and not (words := words.lstrip(" ")):
+    def write(self, words: str, *, as_is: bool = False) -> None:
+        """Add words to the present line; spaces at its beginning are dropped, unless they stand `as_is`."""
+        if self._fresh and not as_is:
+            words = words.lstrip(" ")
+        if not words:
             return
         if self._fresh:
             self._prefix, self._fresh = self.prefix, False
@@ -146,10 +152,10 @@ def _write_text(sheet: _Sheet, words: str, preformatted: bool) -> None:
         sheet.write(_SPACES.sub(" ", words))
         return
     first, *others = words.replace("\r\n", "\n").split("\n")
-    sheet.write(first)
+    sheet.write(first, as_is=True)
     for line in others:
         sheet.end_line(always=True)
-        sheet.write(line)
+        sheet.write(line, as_is=True)
 
 
 def _open(sheet: _Sheet, tag: str) -> None:

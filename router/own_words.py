@@ -41,11 +41,12 @@ def cut(text: str, html: str = "", *, known_outbound: Sequence[str] = ()) -> Own
     `html`: the same message's HTML part, used when it tells quotes by structure or when there is no text.
     `known_outbound`: what the desk wrote before in this conversation; lines of it are quotes however they are set.
     """
-    source = text
     if html and has_structure(html):
         source = marked(html) or text
     elif html and not text.strip():
         source = plain(html)
+    else:
+        source = text.replace(SIGNATURE, "")
     source = source.strip("\r\n \t\ufeff")
     if "\n" not in source and "\r" not in source and not source.startswith(SIGNATURE):
         return OwnWords(own=source.removeprefix("> "))

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from router.model import Value
 
-__all__ = ["LIMIT", "Cited", "Mark", "Marks", "cites", "closes", "contacts", "is_device", "label", "mark", "marks", "opens"]
+__all__ = [
+    "LIMIT", "Cited", "Mark", "Marks", "cites", "closes", "contacts", "is_device", "label", "mark", "marks", "opens",
+]  # fmt: skip
 
 #: Characters of a line that are looked at.
 LIMIT = 400
@@ -155,7 +157,7 @@ def closes(line: str) -> bool:
         return False
     words = words.rstrip(_COLONS + " \t")
     known = marks()
-    return words.endswith(known.closers) or words.endswith(">") or any(verb in words for verb in known.verbs)
+    return words.endswith((*known.closers, ">")) or any(verb in words for verb in known.verbs)
 
 
 def cites(words: str) -> Cited:
