@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from router.errors import InvalidDays, NaiveDatetime, NegativeDuration, NoOpenTime, UnknownTimezone
 from router.opening import DAY, Opening
-from router.zone import SECOND, Stretch, stretches
+from router.zone import SECOND, Stretch, offset_at, stretches
 
 __all__ = ["SEARCH_DAYS", "Schedule", "instant", "microseconds"]
 
@@ -27,7 +27,7 @@ _BLOCK = 512 * DAY * SECOND
 _SEARCH = SEARCH_DAYS * DAY * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
-_FIRST, _LAST = -62_135_596_800 * SECOND, 253_402_300_799 * SECOND
+_LAST = 253_402_300_799 * SECOND
 _STEP = timedelta(microseconds=1)
 
 
@@ -183,7 +183,7 @@ class Schedule:
     def provisional_at(self, at: int) -> bool:
         """`provisional` in microseconds."""
         known = self._opening.last_known_year
-        return known is not None and instant(at).astimezone(self._zone).year > known
+        return known is not None and self._local_day(at) > date(known, 12, 31).toordinal()
 
     # -- building --
 
@@ -214,7 +214,7 @@ class Schedule:
         return NoOpenTime(f"the schedule has not enough open time within {SEARCH_DAYS} days; give it hours")
 
     def _local_day(self, at: int) -> int:
-        return instant(at).astimezone(self._zone).toordinal()
+        return (at // SECOND + offset_at(self._zone, at // SECOND)) // DAY + _EPOCH_DAY
 
     def _block(self, number: int) -> _Block:
         block = self._blocks.get(number)

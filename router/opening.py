@@ -21,7 +21,8 @@ __all__ = ["DAY", "WEEKDAYS", "Opening", "Row", "row_of"]
 Row: TypeAlias = tuple[tuple[int, int], ...]
 DAY = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_LAST_DAY = date.max.toordinal()
+#: The dates that a schedule can have; every instant of theirs can be shown in any zone.
+_FIRST_DAY, _LAST_DAY = date(1, 1, 3).toordinal(), date(9999, 12, 28).toordinal()
 _GROUPS = {"weekdays": range(5), "weekend": range(5, 7), "daily": range(7)}
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 
@@ -51,7 +52,7 @@ class Opening:
         if own is not None:
             return own
         weekday = (ordinal - 1) % 7
-        if self._holidays is not None and self._touched[weekday] and 0 < ordinal <= _LAST_DAY:
+        if self._holidays is not None and self._touched[weekday]:
             year = date.fromordinal(ordinal).year
             special = self._years.get(year)
             if special is None:
@@ -65,9 +66,9 @@ class Opening:
         `peek` asks only whether there is one.
         """
         if self.weekly:
-            return range(first, last + 1)
+            return range(max(first, _FIRST_DAY), min(last, _LAST_DAY) + 1)
         if peek:
-            return [day for day in self._days if first <= day <= last and self._days[day]][:1]
+            return [day for day, row in self._days.items() if row and first <= day <= last][:1]
         return sorted(day for day, row in self._days.items() if row and first <= day <= last)
 
     @property

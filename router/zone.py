@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-__all__ = ["SECOND", "Stretch", "stretches"]
+__all__ = ["SECOND", "Stretch", "offset_at", "stretches"]
 
 #: Microseconds in a second: instants are whole microseconds since 1970-01-01 UTC.
 SECOND = 1_000_000
@@ -31,12 +31,12 @@ class Stretch(NamedTuple):
 def stretches(zone: ZoneInfo, start: int, end: int) -> list[Stretch]:
     """The stretches of one offset that cover [start, end), in order."""
     place, last = start // SECOND, -(-end // SECOND)
-    offset = _offset(zone, place)
+    offset = offset_at(zone, place)
     begun = start
     found = []
     while place < last:
         following = min(place + _DAY, last)
-        new = _offset(zone, following)
+        new = offset_at(zone, following)
         if new != offset:
             change = _change(zone, place, following, offset) * SECOND
             if change < end:
@@ -47,7 +47,8 @@ def stretches(zone: ZoneInfo, start: int, end: int) -> list[Stretch]:
     return found
 
 
-def _offset(zone: ZoneInfo, second: int) -> int:
+def offset_at(zone: ZoneInfo, second: int) -> int:
+    """The offset from UTC, in seconds, that the zone has at this second since 1970."""
     shown = datetime.fromtimestamp(min(max(second, _LOWEST), _HIGHEST), zone).utcoffset()
     return 0 if shown is None else shown.days * _DAY + shown.seconds
 
@@ -56,7 +57,7 @@ def _change(zone: ZoneInfo, low: int, high: int, offset: int) -> int:
     """The first second in (low, high] that no longer has this offset."""
     while high - low > 1:
         middle = (low + high) // 2
-        if _offset(zone, middle) == offset:
+        if offset_at(zone, middle) == offset:
             low = middle
         else:
             high = middle
