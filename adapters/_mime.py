@@ -170,10 +170,10 @@ def _references(fields: Fields) -> tuple[str, ...]:
 
 
 def _reply_token(addressed: list[str], parent: list[str], references: tuple[str, ...]) -> str:
-    """A token of ours, unverified: from a plus address, else from the nearest of our Message-IDs."""
+    """A token of ours, unverified: from an address (`help+TOKEN@`, `TOKEN@`), else from the nearest Message-ID."""
     for address in addressed:
         local, _, _ = address.partition("@")
-        found = _TOKEN.search(local.partition("+")[2]) if len(local) > 48 else None
+        found = _TOKEN.search(local) if len(local) >= 48 else None
         if found:
             return found[1].lower()
     for answered in (*parent, *reversed(references)):

@@ -13,7 +13,7 @@ import re
 
 from router.errors import InvalidPayload
 
-__all__ = ["MAX_BYTES", "MAX_PARTS", "Fields", "Part", "parameters", "parse"]
+__all__ = ["MAX_BYTES", "MAX_PARTS", "Fields", "Part", "head", "parameters", "parse"]
 
 MAX_BYTES = 25 * 1024 * 1024
 MAX_DEPTH = 50
@@ -104,6 +104,11 @@ def parse(raw: bytes) -> Part:
     if not raw.strip(b"\r\n\t \x00"):
         raise InvalidPayload("the mail is empty; a mail has header fields, an empty line and a text")
     return _part(raw, 0, len(raw), 1, "text/plain", _Budget())
+
+
+def head(raw: bytes) -> Fields:
+    """The header fields alone, for who needs no more. Raises `InvalidPayload` beyond a limit."""
+    return _fields(raw, 0, min(len(raw), MAX_BYTES), _Budget())[0]
 
 
 def _part(raw: bytes, start: int, end: int, depth: int, default: str, budget: _Budget) -> Part:

@@ -1,0 +1,130 @@
+"""How does a reply of the desk look as a mail? A `Reply` in, envelope and bytes out, the same at every attempt.
+
+Header fields are built from checked single-line values only. The compat32 policy writes them, because the newer one
+turns Message-IDs longer than a line into encoded words, and then no answer finds its thread. No history is quoted.
+"""
+
+from __future__ import annotations
+
+from email.header import Header
+from email.message import Message as Mail
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
+from email.utils import format_datetime
+
+from adapters._addresses import mailboxes
+from adapters._automatic import LOOP_FIELD
+from router.attachment import file_name, media_type
+from router.errors import SendRejected
+from router.model import Attachment, Value
+from router.ports import Reply
+
+__all__ = ["Envelope", "compose", "reply_address"]
+
+MAX_REFERENCES = 40
+_POLICY = compat32.clone(linesep="\r\n", max_line_length=78)
+#: Length of a signed token, with which the external id of a reply begins (`router.reply_address`).
+_TOKEN = 48
+
+
+class Envelope(Value, frozen=True, kw_only=True):
+    """What goes to the server: the path back (empty for automatic mail), the recipient, the mail's bytes."""
+
+    sender: str
+    recipient: str
+    content: bytes
+    international: bool = False
+
+
+def compose(reply: Reply, address: str, *, answer_to: str = "") -> Envelope:
+    """Write the mail of a reply. Raises SendRejected for what can never be sent."""
+    recipient = _recipient(reply.to)
+    body: Mail = MIMEText(reply.text, "plain", "utf-8")
+    if reply.attachments:
+        text, body = body, MIMEMultipart("mixed")
+        body.attach(text)
+        for attachment in reply.attachments:
+            body.attach(_file(attachment))
+    for name, value in _fields(reply, address, recipient, answer_to).items():
+        if any(c in value for c in "\r\n\0"):
+            raise SendRejected(f"The reply's {name} holds a line break; nothing was sent.")
+        encoded = value if value.isascii() else Header(value, "utf-8", header_name=name).encode()
+        body[name] = encoded
+    content = body.as_bytes(policy=_POLICY)
+    sender = "" if reply.automatic else address
+    return Envelope(sender=sender, recipient=recipient, content=content, international=not recipient.isascii())
+
+
+def _recipient(to: str) -> str:
+    """The one address that the reply goes to."""
+    found = mailboxes(to.encode("utf-8", "replace"), limit=2)
+    if len(found) != 1 or found[0].doubtful or found[0].address.endswith(".invalid") or any(c in to for c in "\r\n\0"):
+        raise SendRejected("The reply's address is no mail address; the customer's mail named none that takes answers.")
+    return found[0].address
+
+
+def _fields(reply: Reply, address: str, recipient: str, answer_to: str) -> dict[str, str]:
+    """The header fields, as text of one line each."""
+    fields = {
+        "From": address,
+        "To": _named(reply.to_name, recipient),
+        "Subject": reply.subject or "Re:",
+        "Date": format_datetime(reply.created_at),
+        "Message-ID": f"<{reply.external_id}>",
+    }
+    if answer_to or reply.reply_to:
+        fields["Reply-To"] = reply.reply_to or answer_to
+    parents = dict.fromkeys((*reply.references, reply.in_reply_to))
+    chain = [f"<{parent}>" for parent in parents if parent and " " not in parent and parent.isascii()]
+    if reply.in_reply_to and f"<{reply.in_reply_to}>" in chain:
+        fields["In-Reply-To"] = f"<{reply.in_reply_to}>"
+    if chain:
+        fields["References"] = " ".join(chain[-MAX_REFERENCES:])
+    if reply.automatic:
+        fields["Auto-Submitted"] = "auto-replied"
+        fields["X-Auto-Response-Suppress"] = "All"
+        fields[LOOP_FIELD] = address
+    return fields
+
+
+def _named(name: str, address: str) -> str:
+    """`"Name" <address>`, the name quoted or encoded by us and never able to add a recipient."""
+    words = " ".join(name.split())[:100]
+    if not words or not words.isprintable():
+        return address
+    if not words.isascii():
+        return f"{Header(words, 'utf-8').encode()} <{address}>".replace("\n", "")
+    escaped = words.replace("\\", "").replace('"', "'")
+    return f'"{escaped}" <{address}>'
+
+
+def _file(attachment: Attachment) -> MIMEBase:
+    """An attachment as a part. Raises SendRejected for one whose content is not here."""
+    if not attachment.content:
+        raise SendRejected(f"The attachment {file_name(attachment.name)} has no content to send.")
+    main, _, sub = media_type(attachment.type).partition("/")
+    if main in ("multipart", "message"):
+        main, sub = "application", "octet-stream"
+    part = MIMEBase(main, sub)
+    part.set_payload(attachment.content)
+    _encode(part)
+    name = file_name(attachment.name)
+    part.add_header("Content-Disposition", "attachment", filename=name if name.isascii() else ("utf-8", "", name))
+    return part
+
+
+def _encode(part: MIMEBase) -> None:
+    from email.encoders import encode_base64
+
+    encode_base64(part)
+
+
+def reply_address(reply: Reply, address: str, way: str) -> str:
+    """Where answers to this reply go so that they carry its token: `help+TOKEN@` or, at a catch-all, `TOKEN@`."""
+    token = reply.external_id.partition("@")[0].partition(".")[0]
+    if way == "message-id" or len(token) != _TOKEN:
+        return ""
+    local, _, domain = address.rpartition("@")
+    return f"{local}+{token}@{domain}" if way == "plus" else f"{token}@{domain}"
