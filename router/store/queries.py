@@ -322,11 +322,16 @@ def waiting(database: Database) -> list[Conversation]:
 
 def conversation(tx: Tx, number: int) -> Conversation:
     """The conversation of this number, or the one it was merged into. Raises `NotFound`."""
+    found = conversation_itself(tx, number)
+    return conversation(tx, found.merged_into) if found.merged_into else found
+
+
+def conversation_itself(tx: Tx, number: int) -> Conversation:
+    """The conversation of this number, merged or not. Raises `NotFound`."""
     row = tx.one(_conversation, number=number)
     if row is None:
         raise NotFound(f"There is no conversation {number} ({ref_of(number)}).")
-    found = conversation_of(row)
-    return conversation(tx, found.merged_into) if found.merged_into else found
+    return conversation_of(row)
 
 
 def family(tx: Tx, number: int) -> list[int]:

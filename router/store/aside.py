@@ -1,0 +1,173 @@
+"""What was set aside, and how does it come back? Invalid raws (could not be translated) and dead ones (not be decided).
+
+Each keeps its raw and its reason; `replay` decides it again from the stored bytes, as it came. Nothing is lost by being set aside.
+Blocking functions over the store; translating is the caller's (`translate`), since the router knows no channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select, update
+
+from router import tables as t
+from router.errors import InvalidPayload, NotFound, Refused
+from router.model import Decision, DeskEvent, Message
+from router.ports import Raw
+from router.schema import ASIDE
+from router.seal import Sealed
+from router.store.ledger import Arrival, Store, Undecidable
+from router.store.queries import utc
+from router.store.statement import Statement, insert
+from router.tables import instant, micros
+
+__all__ = ["drop", "keep_invalid", "listed", "raw_at", "raws_between", "replay", "replay_raw"]
+
+Translate = Callable[[Raw], Sequence[Message | DeskEvent]]
+_decode_meta = msgspec.json.Decoder(dict[str, str]).decode
+_A, _R = t.set_aside.c, t.raws.c
+
+_next_position = Statement(
+    update(t.log_partitions)
+    .where(t.log_partitions.c.partition == ASIDE)
+    .values(position=t.log_partitions.c.position + 1)
+    .returning(t.log_partitions.c.position)
+)
+_put_raw = insert(t.raws)
+_put_aside = insert(t.set_aside, unless_there=True)
+_page = Statement(
+    select(_A.id, _A.partition, _A.position, _A.item, _A.channel, _A.kind, _A.reason, _A.state, _A.attempts, _A.at)
+    .where(_A.id > bindparam("after"))
+    .order_by(_A.id)
+    .limit(bindparam("rows"))
+)
+_one = Statement(
+    select(
+        _A.id, _A.partition, _A.position, _A.item, _A.channel, _A.kind, _A.reason, _A.state, _A.attempts, _A.at
+    ).where(_A.id == bindparam("number"))
+)
+_raw = Statement(
+    select(_R.channel, _R.transport_id, _R.received_at, _R.meta, _R.history, _R.wrapped_key, _R.body).where(
+        _R.partition == bindparam("part"), _R.position == bindparam("place")
+    )
+)
+_raws_between = Statement(
+    select(_R.partition, _R.position)
+    .where(
+        _R.channel == bindparam("name"),
+        _R.received_at >= bindparam("since", type_=t.Instant.impl()),
+        _R.received_at < bindparam("until", type_=t.Instant.impl()),
+        _R.wrapped_key.is_not(None),
+    )
+    .order_by(_R.received_at, _R.partition, _R.position)
+)
+_set_state = Statement(
+    update(t.set_aside)
+    .where(_A.id == bindparam("number"))
+    .values(state=bindparam("what"), reason=bindparam("why"), attempts=_A.attempts + bindparam("more"))
+)
+
+
+def keep_invalid(store: Store, raw: Raw, reason: str, now: datetime) -> None:
+    """Keep a raw whose sender was genuine and whose content is refused: it is listed, and never decided by itself."""
+    sealed = store.sealer.seal(raw.body)
+
+    def work(tx: Any) -> None:
+        row = tx.one(_next_position)
+        position = int(row[0])
+        tx.run(
+            _put_raw, partition=ASIDE, position=position, channel=raw.channel, transport_id=raw.transport_id,
+            received_at=micros(raw.received_at), meta=msgspec.json.encode(raw.meta).decode(), history=raw.history,
+            wrapped_key=sealed.wrapped_key, body=sealed.body,
+        )  # fmt: skip
+        tx.run(
+            _put_aside, partition=ASIDE, position=position, item=0, channel=raw.channel, kind="invalid", reason=reason,
+            state="open", attempts=1, at=micros(now),
+        )  # fmt: skip
+
+    store.again(work)
+
+
+def listed(store: Store, *, closed: bool = False) -> Iterator[dict[str, Any]]:
+    """What is set aside, oldest first; `closed` adds what was replayed or dropped."""
+    after = 0
+    while True:
+        with store.database.read() as tx:
+            rows = tx.rows(_page, after=after, rows=500)
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield from (_shown(row) for row in rows if closed or row[7] == "open")
+
+
+def _shown(row: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "id": row[0],
+        "raw": f"{row[1]}:{row[2]}",
+        "item": row[3],
+        "channel": row[4],
+        "kind": row[5],
+        "reason": row[6],
+        "state": row[7],
+        "attempts": row[8],
+        "at": utc(instant(row[9])),
+    }
+
+
+def one(store: Store, number: int) -> dict[str, Any]:
+    """One entry. Raises `NotFound`."""
+    with store.database.read() as tx:
+        row = tx.one(_one, number=number)
+    if row is None:
+        raise NotFound(f"Nothing is set aside as {number}; `omnirouter dead list` shows what is.")
+    return _shown(row)
+
+
+def raw_at(store: Store, partition: int, position: int) -> Raw:
+    """The stored raw, opened. Raises `NotFound` when it was erased or expired."""
+    with store.database.read() as tx:
+        row = tx.one(_raw, part=partition, place=position)
+    if row is None or row[5] is None:
+        raise NotFound(f"The raw {partition}:{position} is no longer kept (erased, or older than privacy.retain_raw).")
+    body = store.sealer.open(Sealed(wrapped_key=bytes(row[5]), body=bytes(row[6])))
+    return Raw(
+        channel=row[0], body=body, received_at=instant(row[2]), transport_id=row[1], meta=_decode_meta(row[3]),
+        history=bool(row[4]),
+    )  # fmt: skip
+
+
+def raws_between(store: Store, channel: str, since: datetime, until: datetime) -> list[tuple[int, int]]:
+    """The raws of a channel received from `since` to before `until`, in order."""
+    with store.database.read() as tx:
+        rows = tx.rows(_raws_between, name=channel, since=micros(since), until=micros(until))
+    return [(row[0], row[1]) for row in rows]
+
+
+def replay_raw(store: Store, place: tuple[int, int], translate: Translate, now: datetime) -> list[Decision]:
+    """Decide a stored raw again: what is known already is a redelivery. Raises InvalidPayload or Undecidable."""
+    raw = raw_at(store, *place)
+    arrivals = [Arrival(what=what, received_at=raw.received_at, raw=place) for what in translate(raw)]
+    return store.decide(arrivals, now, history=raw.history)
+
+
+def replay(store: Store, number: int, translate: Translate, now: datetime) -> list[Decision]:
+    """Decide what was set aside again; it is closed when that works, else keeps the new reason and raises `Refused`."""
+    entry = one(store, number)
+    partition, _, position = str(entry["raw"]).rpartition(":")
+    try:
+        decisions = replay_raw(store, (int(partition), int(position)), translate, now)
+    except (InvalidPayload, Undecidable) as failure:
+        reason = failure.reason if isinstance(failure, InvalidPayload) else f"it cannot be decided: {failure}"
+        store.again(lambda tx: tx.run(_set_state, number=number, what="open", why=reason, more=1))
+        raise Refused(f"{number} stays set aside: {reason}") from failure
+    store.again(lambda tx: tx.run(_set_state, number=number, what="replayed", why=str(entry["reason"]), more=1))
+    return decisions
+
+
+def drop(store: Store, number: int) -> None:
+    """Say that this one needs no decision; its raw stays until it expires. Raises `NotFound`."""
+    entry = one(store, number)
+    store.again(lambda tx: tx.run(_set_state, number=number, what="dropped", why=str(entry["reason"]), more=0))

@@ -1,0 +1,161 @@
+"""How is a person erased, or given his own? By all his handles, with a dry run, leaving digests so that nothing comes back.
+
+Erasing deletes the wrapped keys of his raws (the bytes are then noise, in backups too), his messages, conversations, handles and
+contact; digests of message ids stay, so a redelivered webhook does not bring them back. A raw shared with others loses its key once
+it is decided; their messages stay. The record of it holds numbers only (rules: security, 3). Blocking functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, Table, bindparam, delete, or_, select, update
+
+from router import tables as t
+from router.errors import NotFound
+from router.known import Known
+from router.store import queries
+from router.store.desk import contact_of_number
+from router.store.effects import Effects, Event
+from router.store.ledger import Store
+from router.store.recorded import tombstone
+from router.store.statement import Statement, Tx, insert, member
+from router.tables import micros
+
+__all__ = ["erase", "export", "forget_raws"]
+
+_M, _C = t.messages.c, t.conversations.c
+
+
+def _of(table: Table, column: Column[Any]) -> Statement:
+    return Statement(delete(table).where(member(column, "numbers")))
+
+
+_joined = Statement(select(t.contacts.c.number).where(t.contacts.c.joined_into == bindparam("number")))
+_conversations = Statement(select(_C.number).where(member(_C.contact, "numbers")))
+_messages = Statement(
+    select(_M.number, _M.realm, _M.external_id, _M.raw_partition, _M.raw_position).where(
+        or_(member(_M.conversation, "numbers"), member(_M.contact, "contacts"))
+    )
+)
+_forget_key = Statement(
+    update(t.raws)
+    .where(t.raws.c.partition == bindparam("part"), t.raws.c.position == bindparam("place"))
+    .values(wrapped_key=None)
+)
+_expire = Statement(
+    update(t.raws)
+    .where(t.raws.c.received_at < bindparam("before", type_=t.Instant.impl()), t.raws.c.wrapped_key.is_not(None))
+    .values(wrapped_key=None, body=b"", meta="{}")
+)
+_put_tombstone = insert(t.tombstones, unless_there=True)
+_delete_attempts = Statement(
+    delete(t.attempts).where(
+        t.attempts.c.outbox.in_(select(t.outbox.c.id).where(member(t.outbox.c.conversation, "numbers")))
+    )
+)
+_by_conversation = (
+    _of(t.outbox, t.outbox.c.conversation),
+    _of(t.markers, t.markers.c.conversation),
+    _of(t.links, t.links.c.conversation),
+    _of(t.links, t.links.c.other),
+    _of(t.events, t.events.c.conversation),
+    _of(t.incident_conversations, t.incident_conversations.c.conversation),
+    _of(t.merges, t.merges.c.absorbed),
+    _of(t.merges, t.merges.c.into),
+    _of(t.conversations, _C.number),
+)
+_by_message = (
+    _of(t.decisions, t.decisions.c.message),
+    _of(t.labels, t.labels.c.message),
+    _of(t.messages, _M.number),
+)
+_delete_handles = _of(t.handles, t.handles.c.contact)
+_delete_contacts = _of(t.contacts, t.contacts.c.number)
+
+
+def erase(store: Store, contact: int, now: datetime, *, dry_run: bool = True) -> dict[str, Any]:
+    """Erase a contact over all his handles; a dry run only counts. Raises `NotFound`."""
+
+    def work(tx: Tx) -> dict[str, Any]:
+        root = contact_of_number(tx, contact).number
+        people = _family(tx, root)
+        conversations = [row[0] for row in tx.rows(_conversations, numbers=people)]
+        messages = tx.rows(_messages, numbers=conversations, contacts=people)
+        raws = {(row[3], row[4]) for row in messages if row[4] is not None}
+        report = {
+            "contact": root,
+            "contacts": len(people),
+            "conversations": len(conversations),
+            "messages": len(messages),
+            "raws": len(raws),
+            "dry_run": dry_run,
+        }
+        if not dry_run:
+            _erase(tx, people, conversations, messages, raws, now)
+            effects = Effects(Known())
+            effects.tell(Event(at=now, type="contact.erased", conversation=0, body={k: report[k] for k in _KEPT}))
+            effects.write(tx, now, store.receivers)
+        return report
+
+    return store.again(work)
+
+
+_KEPT = ("conversations", "messages", "raws")
+
+
+def _family(tx: Tx, root: int) -> list[int]:
+    people, todo = [root], [root]
+    while todo:
+        further = [row[0] for row in tx.rows(_joined, number=todo.pop())]
+        people += further
+        todo += further
+    return people
+
+
+def _erase(
+    tx: Tx,
+    people: Sequence[int],
+    conversations: Sequence[int],
+    messages: Sequence[Sequence[Any]],
+    raws: Iterable[tuple[int, int]],
+    now: datetime,
+) -> None:
+    tx.many(_put_tombstone, [{"digest": tombstone((row[1], row[2])), "at": micros(now)} for row in messages])
+    tx.many(_forget_key, [{"part": partition, "place": position} for partition, position in sorted(raws)])
+    numbers = [row[0] for row in messages]
+    for statement in _by_message:
+        tx.run(statement, numbers=numbers)
+    tx.run(_delete_attempts, numbers=conversations)
+    for statement in _by_conversation:
+        tx.run(statement, numbers=conversations)
+    tx.run(_delete_handles, numbers=people)
+    tx.run(_delete_contacts, numbers=people)
+
+
+def export(store: Store, contact: int) -> dict[str, Any]:
+    """Everything kept of a contact, as one JSON value. Raises `NotFound`."""
+    with store.database.read() as tx:
+        found = contact_of_number(tx, contact)
+        people = _family(tx, found.number)
+        numbers = [row[0] for row in tx.rows(_conversations, numbers=people)]
+    if not numbers and found is None:
+        raise NotFound(f"There is no contact {contact}.")
+    handles = next((c["handles"] for c in queries.contacts(store.database) if c["id"] == found.number), [])
+    return {
+        "contact": msgspec.to_builtins(found),
+        "handles": handles,
+        "conversations": [
+            {"id": number, "messages": queries.messages_of(store.database, number),
+             "events": queries.events_of(store.database, number)}
+            for number in numbers
+        ],
+    }  # fmt: skip
+
+
+def forget_raws(store: Store, before: datetime) -> int:
+    """Forget the raws received before an instant (`privacy.retain_raw`): keys and bytes. How many there were."""
+    return store.again(lambda tx: tx.run(_expire, before=micros(before)))
