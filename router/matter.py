@@ -25,6 +25,8 @@ __all__ = ["Verdict", "place"]
 #: Classes of an utterance by its form alone.
 _CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
 _STATING = Word.PROBLEM | Word.WISH
+#: A type this sure is another matter even where no problem is stated.
+_CLEAR = 0.85
 #: Flags of a customer who presses, whatever his matter is.
 _THREATS = frozenset(("complaint", "legal"))
 #: What may still be said of a closed conversation is weighed a little less than of an open one.
@@ -209,6 +211,8 @@ def _compare_type(weighed: _Weighed, reading: Reading) -> None:
         weighed.add(-0.2, "names another issue type")
     elif _states(reading):
         weighed.add(-0.6, "states another issue type")
+    elif tagging.confidence >= _CLEAR and reading.said.weight >= 2.0:
+        weighed.add(-0.4, "clearly another issue type")
     else:
         weighed.add(-0.15, "another issue type")
 
@@ -222,6 +226,8 @@ def _compare_amounts(weighed: _Weighed, reading: Reading) -> None:
     elif weighed.same_type or weighed.overlap >= 0.5:
         weighed.conflict = True
         weighed.add(-0.8, "another amount")
+    elif reading.topical:
+        weighed.add(-0.15, "another amount")
 
 
 def _favour_the_latest(reading: Reading, own: Sequence[_Weighed]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from enum import IntFlag
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -32,29 +31,29 @@ _ASKS: Final = re.compile(
 )
 
 
-class Word(IntFlag):
-    """What a word of the lists says."""
+class Word:
+    """What a word of the lists says: bits, as plain numbers, since they are tested for every message many times."""
 
-    NONE = 0
-    GREETING = 1
-    CHASE = 2
-    OUTCOME = 4
-    FILLER = 8
-    ACK = 16
-    NEWS = 32
-    ATTEMPT = 64
-    PROBLEM = 128
-    WISH = 256
-    AGAIN = 512
-    PAYEE = 1024
-    PAYER = 2048
-    COMMON = 4096
-    ENTITY = 8192
-    THAT = 16384
+    GREETING: Final = 1
+    CHASE: Final = 1 << 1
+    OUTCOME: Final = 1 << 2
+    FILLER: Final = 1 << 3
+    ACK: Final = 1 << 4
+    NEWS: Final = 1 << 5
+    ATTEMPT: Final = 1 << 6
+    PROBLEM: Final = 1 << 7
+    WISH: Final = 1 << 8
+    AGAIN: Final = 1 << 9
+    PAYEE: Final = 1 << 10
+    PAYER: Final = 1 << 11
+    COMMON: Final = 1 << 12
+    ENTITY: Final = 1 << 13
+    THAT: Final = 1 << 14
 
 
+_KINDS: Final = {name.lower(): bit for name, bit in vars(Word).items() if name.isupper()}
 #: Words that carry no topic of their own.
-_EMPTY: Final = int(
+_EMPTY: Final = (
     Word.GREETING | Word.CHASE | Word.OUTCOME | Word.FILLER | Word.ACK | Word.NEWS | Word.ATTEMPT | Word.THAT
 )
 #: A word with so many digits is an identifier, which is weighed elsewhere.
@@ -78,9 +77,9 @@ class Utterance(Value, frozen=True, kw_only=True):
     presses: bool = False
     serves: Mapping[str, int] = {}
 
-    def has(self, kind: Word) -> bool:
+    def has(self, kind: int) -> bool:
         """Does it hold a word of this kind (or of one of these)?"""
-        return bool(self.kinds & int(kind))
+        return bool(self.kinds & kind)
 
     @property
     def empty(self) -> bool:
@@ -150,9 +149,9 @@ class Vocabulary:
         for table in tables:
             for kind, words in table.items():
                 if isinstance(words, str):
-                    self._learn(words, _Entry(kind=int(Word[kind.upper()])))
+                    self._learn(words, _Entry(kind=_KINDS[kind]))
             for name, forms in table.get("entities", {}).items():
-                self._learn(forms, _Entry(kind=int(Word.ENTITY), name=name))
+                self._learn(forms, _Entry(kind=Word.ENTITY, name=name))
             for detail in table.get("details", {}).values():
                 self._learn(detail["words"], _Entry(types=frozenset(detail["types"].split())))
         for entries in self._han.values():
@@ -253,7 +252,7 @@ def vocabulary(folders: tuple[Path, ...] = ()) -> Vocabulary:
 
 
 def _checked(table: dict[str, Any]) -> dict[str, Any]:
-    kinds = {kind.name.lower() for kind in Word if kind.name} - {"none", "entity"}
+    kinds = _KINDS.keys() - {"entity"}
     for key, words in table.items():
         if key == "entities":
             if not isinstance(words, dict) or not all(isinstance(v, str) for v in words.values()):
