@@ -40,8 +40,6 @@ def load(name: str) -> type[Adapter]:
         module, attribute = _imported(private["module"], name), private["name"]
     elif _OURS.fullmatch(name) and name in available():
         module, attribute = _imported(f"{__name__}.{name}", name), "adapter"
-    elif name in ("email", "telegram", "x", "messenger", "wechat", "webhook", "phone"):
-        raise ConfigurationError(f'the adapter "{name}" is not there yet.') from ModuleNotFoundError(name)
     else:
         hint = ended(f'there is no adapter "{cut(name)}"{did_you_mean(name, available())}')
         raise ConfigurationError(f'{hint} A private one is written "module:Class".')

@@ -47,11 +47,7 @@ def _schedule(given: Mapping[str, Any], path: Path, desk_zone: str, mistakes: li
         zone = desk_zone
     week = {day: rows for day, rows in _table(given.get("week")).items() if day in _DAYS and _are_rows(rows)}
     dates = {day: rows for day, rows in _table(given.get("dates")).items() if _is_date(day) and _are_rows(rows)}
-    extras: dict[str, Any] = {}
-    if isinstance(given.get("holidays"), str):
-        extras["holidays"] = given["holidays"]
-    if _are_rows(given.get("makeup")):
-        extras["makeup"] = given["makeup"]
+    extras = _extras(given)
     before = len(mistakes)
     for day, rows in week.items():
         _tried(zone, {day: rows}, {}, {}, (*path, "week", day), mistakes)
@@ -59,11 +55,15 @@ def _schedule(given: Mapping[str, Any], path: Path, desk_zone: str, mistakes: li
         _tried(zone, {}, {day: rows}, {}, (*path, "dates", day), mistakes)
     for key, value in extras.items():
         _tried(zone, _WORKDAYS, {}, {key: value}, (*path, key), mistakes)
-    if (not _table(given.get("week")) and not any(dates.values())) or (
-        week and not any((*week.values(), *dates.values()))
-    ):
+    if not any((*_table(given.get("week")).values(), *_table(given.get("dates")).values())):
         mistakes.append(mistake((*path, "week"), 'has no open hour; give one, as daily = [["08:00", "22:00"]]'))
     return None if len(mistakes) > before else _tried(zone, week, dates, extras, path, mistakes)
+
+
+def _extras(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`holidays` and `makeup`, as far as they have the form that a schedule takes."""
+    extras = {"holidays": given["holidays"]} if isinstance(given.get("holidays"), str) else {}
+    return extras | ({"makeup": given["makeup"]} if _are_rows(given.get("makeup")) else {})
 
 
 def _tried(
