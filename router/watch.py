@@ -37,9 +37,7 @@ def clocks_at(clocks: Clocks, promises: Promises, now: datetime, *, steps: bool 
     """
     moment = microseconds(now)
     return tuple(
-        _row(run, lead, clocks.log, promises, moment, steps)
-        for run in clocks.runs
-        if (lead := run.lead) is not None
+        _row(run, lead, clocks.log, promises, moment, steps) for run in clocks.runs if (lead := run.lead) is not None
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -387,8 +389,12 @@ def test_any_year_has_an_answer(year: int) -> None:
     """Instants at the ends of what a date can be give an answer or a refusal, never a crash."""
     schedule = Schedule.build("Asia/Shanghai", OFFICE, holidays="CN")
     for moment in (datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, 23, tzinfo=UTC)):
-        for ask in (lambda m=moment: schedule.due(m, 60), lambda m=moment: schedule.next_open(m),
-                    lambda m=moment: schedule.due_workdays(m, 2)):  # fmt: skip
+        asks: list[Callable[[], datetime]] = [
+            partial(schedule.due, moment, 60),
+            partial(schedule.next_open, moment),
+            partial(schedule.due_workdays, moment, 2),
+        ]
+        for ask in asks:
             try:
                 assert ask() >= moment
             except NoOpenTime:
