@@ -204,7 +204,7 @@ def _message(update: _Update, raw: Raw) -> Message:
         return _of_reaction(update.message_reaction, update.update_id, raw)
     change = update.my_chat_member
     return Message(
-        external_id=f"update:{update.update_id}",
+        external_id=f"update-{update.update_id}",
         channel=raw.channel,
         channel_kind=KIND,
         sent_at=raw.received_at if change is None else _instant(change.date),
@@ -241,7 +241,7 @@ def _of_post(post: _Post, raw: Raw, edit_of: int) -> Message:
 def _of_reaction(reaction: _Reaction, update_id: int, raw: Raw) -> Message:
     """A reaction as its emoji; taking it back says nothing, so that is automatic."""
     return Message(
-        external_id=f"reaction:{update_id}",
+        external_id=f"reaction-{update_id}",
         channel=raw.channel,
         channel_kind=KIND,
         sent_at=_instant(reaction.date),
@@ -295,7 +295,7 @@ def _attachment(kind: str, file: _File) -> Attachment:
     return Attachment(
         name=file_name(file.file_name or f"{kind}-{file.file_unique_id or file.file_id}"),
         type=media_type(file.mime_type or _TYPES.get(kind, "")),
-        url=f"telegram:{file.file_id}",
+        url=f"telegram:{_clean(file.file_id)}",
         size=file.file_size,
     )
 
@@ -314,7 +314,7 @@ def _sender(author: _User | None, as_chat: _Chat | None, chat: _Chat, contact: _
         handle=str(author.id),
         name=_clean(f"{author.first_name} {author.last_name}".strip() or author.username),
         verified={"phone": _e164(contact.phone_number)} if own and contact is not None else {},
-        attributes={key: value for key, value in attributes.items() if value},
+        attributes={key: _clean(value) for key, value in attributes.items() if value},
     )
 
 
@@ -327,7 +327,7 @@ def _answered(post: _Post) -> str:
 
 
 def _references(post: _Post) -> tuple[str, ...]:
-    album = (f"album:{post.media_group_id}",) if post.media_group_id else ()
+    album = (f"album:{_clean(post.media_group_id)}",) if post.media_group_id else ()
     topic = (f"topic:{post.message_thread_id}",) if post.is_topic_message and post.message_thread_id else ()
     return album + topic
 

@@ -133,13 +133,20 @@ def messages_of(raw: Raw) -> list[Message]:
     except UnicodeDecodeError as error:
         raise InvalidPayload("This is no event of X: its text is not UTF-8.") from error
     except (RecursionError, OverflowError, OSError, ValueError) as error:
-        raise InvalidPayload("This is no event of X: nested too deep, without an id, or an impossible date.") from error
+        raise InvalidPayload("This is no event of X: nested too deep, or an impossible date.") from error
     return found
 
 
 def instant_of(event_id: int) -> datetime:
     """When an event was made, by its id."""
     return datetime.fromtimestamp(((event_id >> 22) + _EPOCH) / 1000, UTC)
+
+
+def _id(written: str) -> str:
+    """An event's id, which is a whole number. Raises InvalidPayload for anything else."""
+    if not (written.isascii() and written.isdigit() and len(written) <= 20):
+        raise InvalidPayload("An event of X has no id, or one that is no whole number.")
+    return written
 
 
 def _of_event(event: _Event, includes: _Includes, raw: Raw, index: int) -> Message:
@@ -150,7 +157,7 @@ def _of_event(event: _Event, includes: _Includes, raw: Raw, index: int) -> Messa
     known = event.event_type in ("MessageCreate", "")
     own = bool(event.sender_id) and event.sender_id == raw.meta.get("me")
     return Message(
-        external_id=event.id,
+        external_id=_id(event.id),
         channel=raw.channel,
         channel_kind=KIND,
         sent_at=event.created_at or raw.received_at,
@@ -175,7 +182,7 @@ def _of_activity(activity: _Activity, body: _Body, raw: Raw, index: int) -> Mess
     picture = created.message_data.attachment.media if created.message_data.attachment else None
     stamp = activity.created_timestamp
     return Message(
-        external_id=activity.id,
+        external_id=_id(activity.id),
         channel=raw.channel,
         channel_kind=KIND,
         sent_at=datetime.fromtimestamp(int(stamp) / 1000, UTC) if stamp else raw.received_at,
@@ -191,8 +198,9 @@ def _of_activity(activity: _Activity, body: _Body, raw: Raw, index: int) -> Mess
 
 
 def _sender(number: str, name: str, username: str) -> Sender:
+    username = username.replace("\0", "")
     return Sender(
-        handle=number or KIND,
+        handle=number.replace("\0", "").strip() or KIND,
         name=name.replace("\0", "") or username,
         attributes={"username": username} if username else {},
     )
@@ -207,6 +215,7 @@ def _file(number: str, kind: str, url: str) -> Attachment:
 
 def _ordered(conversation: str) -> str:
     """The id of a conversation; of two people, the smaller number first, as X's documentation has it."""
+    conversation = conversation.replace("\0", "").strip()
     one, dash, other = conversation.partition("-")
     if dash and one.isdecimal() and other.isdecimal() and int(one) > int(other):
         return f"{other}-{one}"

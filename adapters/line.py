@@ -218,19 +218,24 @@ def _message(event: _Event, raw: Raw, index: int) -> Message:
     source = event.source
     content = event.message
     return Message(
-        external_id=(content.id if content else event.webhook_event_id) or f"{event.type}:{event.timestamp}",
+        external_id=_clean(content.id if content else event.webhook_event_id) or f"{KIND}-{event.timestamp}",
         channel=raw.channel,
         channel_kind=KIND,
         sent_at=datetime.fromtimestamp(event.timestamp / 1000, UTC) if event.timestamp else raw.received_at,
-        sender=Sender(handle=source.user_id or source.group_id or source.room_id or KIND),
+        sender=Sender(handle=_clean(source.user_id or source.group_id or source.room_id) or KIND),
         text=text.replace("\0", ""),
-        thread=source.group_id or source.room_id or source.user_id,
-        in_reply_to=content.quoted_message_id if content else event.unsend.message_id if event.unsend else "",
+        thread=_clean(source.group_id or source.room_id or source.user_id),
+        in_reply_to=_clean(content.quoted_message_id if content else event.unsend.message_id if event.unsend else ""),
         attachments=files,
         kind=kind,
-        automatic=kind in ("unknown", "unsend"),
+        automatic=kind in ("unknown", "deleted"),
         index=index,
     )
+
+
+def _clean(identity: str) -> str:
+    """An id as we keep it: without the character that no database keeps, and without spaces around."""
+    return identity.replace("\0", "").strip()
 
 
 def _said(event: _Event) -> tuple[str, str, tuple[Attachment, ...]]:
@@ -239,7 +244,7 @@ def _said(event: _Event) -> tuple[str, str, tuple[Attachment, ...]]:
     if content is None:
         if event.postback is not None:
             return "postback", event.postback.data, ()
-        return "unsend" if event.unsend else "unknown", "", ()
+        return "deleted" if event.unsend else "unknown", "", ()
     if content.type == "text":
         return "text", content.text, ()
     if content.type == "location":
@@ -250,7 +255,11 @@ def _said(event: _Event) -> tuple[str, str, tuple[Attachment, ...]]:
     if content.type in ("image", "video", "audio", "file"):
         name = file_name(content.file_name or f"{content.type}-{content.id}")
         kind = _TYPES.get(content.type, "application/octet-stream")
-        return content.type, "", (Attachment(name=name, type=kind, url=f"line:{content.id}", size=content.file_size),)
+        return (
+            content.type,
+            "",
+            (Attachment(name=name, type=kind, url=f"line:{_clean(content.id)}", size=content.file_size),),
+        )
     return "unknown", "", ()
 
 

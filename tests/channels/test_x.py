@@ -42,6 +42,7 @@ from router.errors import (
 )
 from router.model import Attachment, Direction, Message
 from router.ports import Accepted, Answer, Delivery, Raw, Refused, Reply, Request
+from router.testing import RouteContract
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 #: The documentation's app secret of "Securing webhooks" stands in for all four.
@@ -278,7 +279,7 @@ def test_an_unknown_event_is_kept_and_asks_nothing(content: dict[str, Any]) -> N
         (b"", "truncated"),
         (b"[]", "Expected `object`"),
         (b'{"data": [{"text": "x"}]}', "missing required field `id`"),
-        (b'{"data": [{"id": "", "text": "x"}]}', "without an id"),
+        (b'{"data": [{"id": "", "text": "x"}]}', "has no id"),
         (b'{"data": [{"id": "1", "created_at": "2026-03-01T00:00:00"}]}', "impossible date"),
         (b'{"direct_message_events": [{"id": "1", "created_timestamp": "99999999999999999"}]}', "impossible date"),
         (b'{"direct_message_events": [{"id": "1", "created_timestamp": "now"}]}', "impossible date"),
@@ -652,3 +653,23 @@ def test_an_idle_daemon_does_not_load_the_library() -> None:
     code = "import sys, adapters.x; sys.exit('tweepy' in sys.modules or 'aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
     assert adapter is X
+
+
+class TestXContract(RouteContract):
+    """What holds of every adapter."""
+
+    adapter = X
+    settings = {**KEYS, "previous_consumer_secret": "env:X_BEFORE", "mode": "both", "base_url": "http://127.0.0.1:9"}
+    secrets = {**SECRETS, "X_BEFORE": "secret-before"}
+    raws = (
+        raw(
+            {"data": [event(0)], "includes": {"users": [{"id": CUSTOMER, "name": "Jordan", "username": "j"}]}}, me=DESK
+        ),
+        raw(hook(activity("5", "一"), activity("6", "二", sender=DESK, recipient=CUSTOMER))),
+    )
+    verifying = ("X_SECRET", "X_BEFORE")
+
+    def request(self, secret: str) -> Request:
+        """As X posts."""
+        headers = {"x-twitter-webhooks-signature": signed(secret, self.raws[1].body)}
+        return Request(method="POST", url="/channels/x", headers=headers, query={}, body=self.raws[1].body)
