@@ -40,18 +40,22 @@ class Settings(BaseModel):
 
     auth_tokens: tuple[Secret, ...] = Field(default=(), max_length=5)
     secrets: tuple[Secret, ...] = Field(default=(), max_length=5)
-    public_url: str | tuple[str, ...] = ""
+    public_url: tuple[str, ...] = ()
     region: str = ""
+
+    @field_validator("public_url", mode="before")
+    @classmethod
+    def _one_or_more(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str) else given
 
     @field_validator("public_url")
     @classmethod
-    def _addresses(cls, urls: str | tuple[str, ...]) -> tuple[str, ...]:
-        given = ((urls,) if urls else ()) if isinstance(urls, str) else urls
-        for url in given:
+    def _addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError("give the full address as the provider calls it, such as https://support.example.com")
-        return given
+        return urls
 
     @field_validator("region")
     @classmethod
