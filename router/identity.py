@@ -52,7 +52,8 @@ def is_mail(message: Message) -> bool:
 def reply_handle(message: Message, *, failed: bool = False) -> Handle:
     """The handle that this message came from. A mail whose sender failed authentication has one apart.
 
-    A mailing list that writes in its members' names ("Name via List") is not one person: each name is kept apart.
+    A mailing list that writes in its members' names ("Name via List") is not one person: where the adapter found no
+    better address of the writer, each name is kept apart.
     """
     address = message.sender.handle.strip()
     if not is_mail(message):
@@ -61,20 +62,15 @@ def reply_handle(message: Message, *, failed: bool = False) -> Handle:
     if failed:
         return ("unproven", address)
     munged = _VIA.match(message.sender.name) if " " in message.sender.name else None
-    if munged or "list_munged" in message.flags:
-        name = munged.group(1) if munged else message.sender.name
-        return ("list", f"{address} {' '.join(name.lower().split())}")
+    if munged:
+        return ("list", f"{address} {' '.join(munged[1].lower().split())}")
     return ("email", address)
 
 
 def handles_of(message: Message, *, failed: bool = False) -> tuple[Handle, ...]:
     """Every handle that may find this sender: his own first, then what his platform proved."""
-    found = {reply_handle(message, failed=failed): None}
-    for kind in KINDS:
-        value = _value(kind, message.sender.verified.get(kind, ""))
-        if value and not failed:
-            found[(kind, value)] = None
-    return tuple(found)
+    proved = {} if failed else _verified(message)
+    return tuple(dict.fromkeys((reply_handle(message, failed=failed), *proved.items())))
 
 
 def contradicts(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
@@ -87,16 +83,17 @@ def identify(message: Message, known: Known, *, failed: bool = False) -> Identit
 
     `failed`: the mail's sender failed authentication (or the channel requires it and there is none).
     """
-    handle, *proofs = handles_of(message, failed=failed)
-    verified = {kind: value for kind, value in proofs}
+    handle = reply_handle(message, failed=failed)
+    verified = {} if failed else _verified(message)
     mail = is_mail(message)
     vouched = message.authenticity is Authenticity.PASS and not failed
-    owners = _owners(((handle, *proofs)), known)
+    handles = tuple(dict.fromkeys((handle, *verified.items())))
+    owners = _owners(handles, known)
     fitting, rivals = _fitting(owners, verified)
-    evidence = tuple(f"{kind} verified by the channel" for kind, _ in proofs) or (f"handle on {message.channel}",)
+    evidence = tuple(f"{kind} verified by the channel" for kind in verified) or (f"handle on {message.channel}",)
     if not fitting:
         contact = _described(Contact(number=known.number), message, verified)
-        mine = tuple(h for h in (handle, *proofs) if h not in owners)
+        mine = tuple(h for h in handles if h not in owners)
         return Identity(
             contact=contact, handle=handle, handles=mine, opened=True, rivals=rivals, evidence=evidence,
             proven=vouched or not mail,
@@ -104,8 +101,8 @@ def identify(message: Message, known: Known, *, failed: bool = False) -> Identit
     contact, *others = sorted(fitting, key=lambda c: c.number)
     for other in others:
         contact = _merged(contact, other)
-    mine = tuple(h for h in (handle, *proofs) if h not in owners or owners[h] in fitting)
-    claimed = mail and not vouched and not proofs
+    mine = tuple(h for h in handles if h not in owners or owners[h] in fitting)
+    claimed = mail and not vouched and not verified
     return Identity(
         contact=_described(contact, message, verified), handle=handle, handles=mine,
         joined=tuple(c.number for c in others), rivals=rivals, evidence=evidence,
@@ -164,6 +161,11 @@ def _described(contact: Contact, message: Message, verified: Mapping[str, str]) 
     if proved == contact.verified and attributes == contact.attributes and name == contact.name:
         return contact
     return msgspec.structs.replace(contact, name=name, verified=proved, attributes=attributes)
+
+
+def _verified(message: Message) -> dict[str, str]:
+    given = message.sender.verified
+    return {kind: value for kind in KINDS if (value := _value(kind, given.get(kind, "")))} if given else {}
 
 
 def _value(kind: str, written: str) -> str:

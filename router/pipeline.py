@@ -17,6 +17,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from router import dedupe, desk_side, progress
+from router.condition import FLAGS
 from router.evidence import Evidence, weigh_claims
 from router.identity import Identity, identify
 from router.incident import Relation, relate
@@ -42,8 +43,6 @@ __all__ = ["Prepared", "decide", "decide_prepared", "prepare"]
 Prepared = Reading
 #: What somebody else's report turns into a report of the same.
 _OPENING = (MessageClass.FIRST, MessageClass.NEW_ISSUE)
-#: Kinds of messages that nobody needs to answer.
-_SILENT = ("reaction", "sticker")
 
 
 def prepare(message: Message, policy: Policy) -> Prepared:
@@ -120,7 +119,7 @@ def _placement(
     contact = replace(identity.contact, language=progress.language_of(reading, identity.contact))
     moved = progress.after_customer(
         reading, verdict, relation, linked, replace(identity, contact=contact), flags, known, policy, now,
-        silent=message.kind in _SILENT,
+        silent=reading.silent,
     )  # fmt: skip
     links = verdict.links
     if verdict.shared:
@@ -162,7 +161,7 @@ def _placement(
 
 
 def _flags(reading: Reading, identity: Identity, evidence: Evidence, verdict: Verdict) -> list[str]:
-    found = [*reading.message.flags, *reading.tagging.flags]
+    found = [*(flag for flag in reading.message.flags if flag in FLAGS), *reading.tagging.flags]
     if reading.exposed:
         found.append("secret_exposed")
     if verdict.rejected:

@@ -18,11 +18,20 @@ from router.dedupe import content_digest
 from router.model import Authenticity, Handle, Message, Tagging, Value
 from router.normalise import fold
 from router.policy import Policy
+from router.utterance import Word
 
 __all__ = ["NO_TOPIC", "Reading", "read", "shared_key"]
 
 #: Types that say how a customer feels, not what his matter is.
 NO_TOPIC = frozenset(("other", "complaint", "feedback", ""))
+#: Flags of a customer who presses, whatever his matter is.
+_THREATS = frozenset(("complaint", "legal"))
+_CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
+_STATING = Word.PROBLEM | Word.WISH
+#: A chaser may name its topic in as many words.
+_FEW_WORDS = 4.0
+#: Kinds of messages that say nothing that needs an answer.
+_SILENT = frozenset(("reaction", "sticker", "deleted"))
 _LETTERS = re.compile(r"[\W_]+")
 _REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
 
@@ -57,12 +66,42 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Is the issue type known for sure, and one that names a matter?"""
         return not self.tagging.unsure and self.tagging.issue_type not in NO_TOPIC
 
+    @property
+    def silent(self) -> bool:
+        """Is it of a kind that nobody needs to answer?"""
+        return self.message.kind in _SILENT
+
     @cached_property
     def poor(self) -> bool:
         """Does it carry next to no content: a greeting, chasing alone, a sticker, nothing?"""
         if self.strong or self.amounts or self.cards or self.message.attachments:
             return False
         return self.said.empty or (self.said.poor and not self.topical)
+
+    @cached_property
+    def states(self) -> bool:
+        """Does it state a problem or a wish, or ask about a topic of its own?"""
+        return self.said.has(_STATING) or (self.topical and self.said.asks)
+
+    @cached_property
+    def chases(self) -> bool:
+        """Does it ask how far something is, or press, naming it perhaps, with nothing new to it?"""
+        said = self.said
+        if self.amounts or said.has(Word.ATTEMPT | Word.AGAIN) or said.long:
+            return False
+        if not self.topical and said.weight <= _FEW_WORDS and not _THREATS.isdisjoint(self.tagging.flags):
+            return True
+        if said.numbers or said.weight > _FEW_WORDS:
+            return False
+        if said.has(Word.PROBLEM) and said.weight > 1.5 and not said.asks:
+            return False
+        return said.has(Word.CHASE) or (said.asks and said.has(_CHASING))
+
+    @cached_property
+    def thanks(self) -> bool:
+        """Does it thank or agree, and nothing else?"""
+        said = self.said
+        return said.thanks and said.empty and not said.asks and not said.has(Word.CHASE)
 
     @cached_property
     def traces(self) -> tuple[str, ...]:
@@ -114,7 +153,7 @@ def read(message: Message, policy: Policy) -> Reading:
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
         tagging=policy.tagger.tag(hidden.text, own_subject),
         failed=failed,
-        handles=identity.handles_of(message, failed=failed),
+        handles=_handles(message, failed),
     )
 
 
@@ -124,6 +163,12 @@ def _failed(message: Message, policy: Policy) -> bool:
         return True
     unknown = message.authenticity is Authenticity.UNKNOWN and identity.is_mail(message)
     return unknown and policy.channel(message.channel).authenticity == "require"
+
+
+def _handles(message: Message, failed: bool) -> tuple[Handle, ...]:
+    """His handles, his own first; of one who failed authentication also the address that he claims, to suggest by."""
+    found = identity.handles_of(message, failed=failed)
+    return (*found, identity.reply_handle(message)) if failed else found
 
 
 def _telling_subject(message: Message, own: str) -> str:

@@ -1,0 +1,65 @@
+"""What is a message to the conversation that it goes on with: thanks, a chaser, an addition, the same once more?
+
+In: the reading of the message and the weighed conversation. Out: a `MessageClass`. Thanks change nothing; what says
+nothing new asks how far it is; what states the matter again is a resend, or `cross_channel` on another kind of channel;
+the rest adds something (rules: follow-ups, 7 to 9).
+"""
+
+from __future__ import annotations
+
+from router.model import MessageClass
+from router.reading import Reading
+from router.utterance import Word
+from router.weighing import Weighed, spoken_to
+
+__all__ = ["class_of"]
+
+_FEW_WORDS = 4.0
+_STATING = Word.PROBLEM | Word.WISH
+
+
+def class_of(reading: Reading, joined: Weighed) -> MessageClass:
+    """The class of a message that joins this conversation."""
+    said = reading.said
+    answers = spoken_to(joined.conversation)
+    if reading.silent or reading.thanks or (answers and said.thanks and said.empty and not said.asks and not said.presses):
+        return MessageClass.ACK
+    if said.has(Word.ATTEMPT) and not joined.same_text:
+        return MessageClass.ADDITION
+    if reading.poor:
+        tells = answers and said.kinds and not said.asks and not said.presses and not said.has(Word.GREETING)
+        return MessageClass.ADDITION if tells else MessageClass.CHASER
+    if joined.memory.poor:
+        return MessageClass.ADDITION
+    if not joined.same_text and (reading.chases or _only_names(reading, joined)):
+        return MessageClass.CHASER
+    if joined.same_text or _restates(reading, joined):
+        seen = reading.message.channel_kind in joined.memory.kinds
+        return MessageClass.RESEND if seen else MessageClass.CROSS_CHANNEL
+    return MessageClass.ADDITION
+
+
+def _only_names(reading: Reading, joined: Weighed) -> bool:
+    """Does it only name the matter, by its number or as a question, and say nothing new of it?"""
+    said = reading.said
+    if joined.same_id and said.weight <= 1.0 and not said.has(_STATING) and not said.numbers:
+        return True
+    known = joined.same_type or joined.overlap >= 0.5
+    return said.asks and known and not said.has(_STATING) and said.weight <= _FEW_WORDS and not _news(reading, joined)
+
+
+def _restates(reading: Reading, joined: Weighed) -> bool:
+    """Does it state the matter once more, with nothing new in it?"""
+    memory = joined.memory
+    if _news(reading, joined):
+        return False
+    if joined.same_type or joined.overlap >= 0.6:
+        return True
+    return not (set(reading.amounts).isdisjoint(memory.amounts) and set(reading.said.numbers).isdisjoint(memory.numbers))
+
+
+def _news(reading: Reading, joined: Weighed) -> bool:
+    """Does it hold a number or name that the conversation has not?"""
+    memory = joined.memory
+    numbers = set(reading.said.numbers) - set(memory.numbers) - set(memory.amounts)
+    return bool(numbers or set(reading.said.entities) - set(memory.names) or set(reading.strong) - set(memory.ids))

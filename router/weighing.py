@@ -1,0 +1,197 @@
+"""How much speaks for each conversation that a message may go on with?
+
+In: the reading of a message, the sender's conversations, what its headers are worth. Out: `Weighed`, one a conversation,
+best first, with a score and its reasons in words. A shared number weighs most, then the header, the same words, the
+issue type, amounts, and only then who was active last; another number, amount or type weighs against. The weights are
+written where they are used, since each is a sentence of the trace too (rules: follow-ups, 4 and 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from router.memory import Memory, features_of
+from router.model import Candidate, Conversation, Status
+from router.reading import Reading
+from router.utterance import Word
+
+__all__ = ["Weighed", "compare", "is_live", "spoken_to", "weigh"]
+
+#: A type this sure is another matter even where no problem is stated.
+_CLEAR = 0.85
+#: How long after the desk's word a message is likely an answer to it.
+_ANSWERING = timedelta(days=7)
+
+
+class Weighed:
+    """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it."""
+
+    __slots__ = (
+        "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text", "same_type", "score",
+    )  # fmt: skip
+
+    def __init__(self, conversation: Conversation, live: bool) -> None:
+        self.conversation = conversation
+        self.memory = Memory(conversation.matter)
+        self.live = live
+        self.score = 0.0
+        self.reasons: list[tuple[str, float]] = []
+        self.same_id = self.same_text = self.same_type = self.conflict = False
+        self.overlap = 0.0
+
+    def add(self, weight: float, reason: str) -> None:
+        """Something speaks for it, or against it."""
+        self.score += weight
+        self.reasons.append((reason, weight))
+
+    @property
+    def types(self) -> Sequence[str]:
+        """The issue types of what was written in it."""
+        return self.memory.types or (self.conversation.issue_type,)
+
+    def candidate(self) -> Candidate:
+        """The candidate as it is stored and explained."""
+        score = round(min(1.0, max(0.0, self.score)), 3)
+        words = tuple(f"{reason} ({weight:+.2f})" for reason, weight in self.reasons)
+        return Candidate(conversation=self.conversation.number, score=score, reasons=words)
+
+
+def is_live(conversation: Conversation, at: datetime, window: timedelta) -> bool:
+    """Is it open, or ended so lately that it may be reopened?"""
+    if conversation.status not in (Status.SOLVED, Status.CLOSED):
+        return True
+    ended = conversation.closed_at or conversation.solved_at or conversation.last_message_at
+    return at - ended <= window
+
+
+def spoken_to(conversation: Conversation) -> bool:
+    """Did the desk speak last?"""
+    out, into = conversation.last_out_at, conversation.last_in_at
+    return out is not None and (into is None or out >= into)
+
+
+def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | None) -> list[Weighed]:
+    """Weigh the sender's conversations, best first. `answered`: the one that the message answers by right."""
+    weighed = sorted(own, key=lambda w: (w.conversation.last_message_at, w.conversation.number), reverse=True)
+    features, ids = features_of(reading), frozenset(reading.strong)
+    for one in weighed:
+        compare(one, reading, features, ids)
+        if answered is not None and one.conversation.number == answered.number:
+            one.add(0.6, "it answers a message of this conversation")
+    _favour_the_latest(reading, weighed)
+    weighed.sort(key=lambda w: -w.score)
+    return weighed
+
+
+def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: frozenset[str]) -> None:
+    """What the message shares with a conversation, and what speaks against it."""
+    memory, conversation = weighed.memory, weighed.conversation
+    if ids and memory.ids:
+        _compare_numbers(weighed, ids)
+    if memory.texts and not reading.poor and reading.text_hash in memory.texts:
+        weighed.same_text = True
+        weighed.add(0.6, "the same words were written before")
+    if len(features) >= 2 and memory.words:
+        weighed.overlap = len(features & memory.words) / len(features)
+        if weighed.overlap >= 0.3 and not weighed.same_text:
+            weighed.add(round(0.4 * weighed.overlap, 2), "shares words")
+    _compare_type(weighed, reading)
+    if reading.amounts and memory.amounts:
+        _compare_amounts(weighed, reading)
+    if memory.cards and not set(reading.cards).isdisjoint(memory.cards):
+        weighed.add(0.2, "the same card")
+    if memory.names and not set(reading.said.entities).isdisjoint(memory.names):
+        weighed.add(0.1, "the same bank or network")
+    if memory.poor and weighed.live and conversation.status is not Status.CLOSED:
+        weighed.add(0.6, "so far it only greeted")
+    if reading.said.has(Word.AGAIN) and not weighed.same_id and not reading.poor:
+        weighed.add(-0.7, "the words say that this is another one")
+
+
+def _compare_numbers(weighed: Weighed, ids: frozenset[str]) -> None:
+    """Order numbers and hashes decide; an account is named in every matter of its owner."""
+    held = set(weighed.memory.ids)
+    shared = ids & held
+    decisive = [key for key in shared if not key.startswith("account:")]
+    if decisive:
+        weighed.same_id = True
+        weighed.add(1.0, f"the same {_kind(min(decisive))}")
+    elif shared:
+        weighed.add(0.25, "the same account")
+    for kind in ("order:", "hash:"):
+        mine = {i for i in ids if i.startswith(kind)}
+        if mine and not mine & held and any(i.startswith(kind) for i in held):
+            weighed.conflict = True
+            weighed.add(-1.0, f"another {_kind(kind)}")
+
+
+def _kind(key: str) -> str:
+    return {"order": "order number", "hash": "transaction hash"}.get(key.partition(":")[0], "number")
+
+
+def _compare_type(weighed: Weighed, reading: Reading) -> None:
+    tagging, theirs = reading.tagging, weighed.types
+    if reading.poor:
+        return
+    if not reading.topical:
+        if any(kind in theirs and kind != "other" for kind in (tagging.issue_type, tagging.runner_up)):
+            weighed.add(0.15, "perhaps the same issue type")
+        return
+    if tagging.issue_type in theirs:
+        weighed.same_type = True
+        weighed.add(0.5, "the same issue type")
+    elif all(kind in ("", "other") for kind in theirs):
+        return
+    elif tagging.runner_up in theirs:
+        weighed.add(-0.1, "perhaps another issue type")
+    elif reading.chases:
+        weighed.add(-0.2, "names another issue type")
+    elif reading.said.has(Word.ATTEMPT):
+        weighed.add(-0.15, "another issue type")
+    elif reading.states:
+        weighed.add(-0.6, "states another issue type")
+    elif tagging.confidence >= _CLEAR and reading.said.weight >= 2.0 and not _details(weighed, reading):
+        weighed.add(-0.4, "clearly another issue type")
+    else:
+        weighed.add(-0.15, "another issue type")
+
+
+def _details(weighed: Weighed, reading: Reading) -> int:
+    """How many details it holds that the conversation's issue type asks for."""
+    return max((reading.said.serves.get(kind, 0) for kind in weighed.types), default=0)
+
+
+def _compare_amounts(weighed: Weighed, reading: Reading) -> None:
+    if not set(reading.amounts).isdisjoint(weighed.memory.amounts):
+        weighed.add(0.25, "the same amount")
+    elif weighed.same_type or weighed.overlap >= 0.5:
+        weighed.conflict = True
+        weighed.add(-0.8, "another amount")
+    elif reading.topical:
+        weighed.add(-0.15, "another amount")
+
+
+def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
+    """What has no topic of its own goes where the sender was last active: open before ended."""
+    live = [w for w in own if w.live and not w.conflict]
+    latest = next((w for w in live if w.conversation.status is not Status.CLOSED), live[0] if live else None)
+    for weighed in live:
+        conversation = weighed.conversation
+        if weighed is latest:
+            weighed.add(0.15, "most recently active")
+            out = conversation.last_out_at
+            if out is not None and spoken_to(conversation) and reading.message.sent_at - out <= _ANSWERING:
+                weighed.add(0.15, "the desk spoke last")
+        if conversation.status is Status.CLOSED:
+            weighed.add(-0.05, "closed")
+        if reading.poor or reading.chases:
+            weighed.add(0.55, "asks for what is open")
+        elif reading.said.has(Word.ATTEMPT) and weighed is latest:
+            weighed.add(0.6, "tells how a try ended, or adds to what was said")
+        elif not reading.states:
+            weighed.add(0.4, "states no problem of its own")
+            if details := _details(weighed, reading):
+                weighed.add(min(0.45, 0.1 + 0.08 * details), "details that this issue type asks for")
+        elif weighed is latest and not reading.topical:
+            weighed.add(0.2, "no issue type of its own")
