@@ -197,8 +197,7 @@ def _connected(low: str, start: int) -> tuple[int, bool]:
 
 
 def _is_code(plain: str, match: re.Match[str]) -> bool:
-    unit, _ = cues.after(plain, match.end())
-    return not unit and not _DATE.fullmatch(match[0])
+    return not cues.after(plain, match.end()) and not _DATE.fullmatch(match[0])
 
 
 def _is_token(word: str, least: int) -> bool:
