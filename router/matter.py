@@ -95,11 +95,12 @@ def _joins(
     reading: Reading, best: Weighed, method: str, weighed: list[Weighed], *, shared: bool = False,
     links: tuple[Link, ...] = (), rejected: bool = False,
 ) -> Verdict:  # fmt: skip
-    candidate = best.candidate()
+    candidates = {id(w): w.candidate() for w in (best, *weighed[:_SHOWN])}
+    chosen = candidates[id(best)]
     return Verdict(
-        conversation=best.conversation, class_=class_of(reading, best), method=method, score=candidate.score,
-        candidates=tuple(w.candidate() for w in weighed[:_SHOWN]), links=links, reasons=candidate.reasons, shared=shared,
-        rejected=rejected,
+        conversation=best.conversation, class_=class_of(reading, best), method=method, score=chosen.score,
+        candidates=tuple(candidates[id(w)] for w in weighed[:_SHOWN]), links=links, reasons=chosen.reasons,
+        shared=shared, rejected=rejected,
     )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ __all__ = ["Moved", "after_customer", "language_of"]
 _CLEARLY = 0.2
 #: Providers let a desk answer only so long after the customer's last message, unless the channel says otherwise.
 _WINDOWS = {"messenger": timedelta(hours=24), "wechat": timedelta(hours=48)}
+#: Bounds of what is remembered of the rules, so that it never grows with the messages.
+_MOST_ROUTES, _MOST_POLICIES = 4096, 32
 _FOLLOWING = (MessageClass.RESEND, MessageClass.CROSS_CHANNEL, MessageClass.ADDITION)
 
 
@@ -163,10 +165,11 @@ def _routed(
     policy: Policy,
 ) -> tuple[Conversation, Routing | None, tuple[str, ...]]:  # fmt: skip
     """The queue, by the rules: when it opens, and when what they read has changed."""
-    cause = _cause(conversation, before, policy.rules)
+    rules = _rules_of(policy)
+    cause = _cause(conversation, before, rules)
     if not cause:
         return conversation, None, ()
-    routing = route(policy.rules, policy.default_queue, _facts(conversation, reading, verdict, identity, policy))
+    routing = rules.route(policy.default_queue, _facts(conversation, reading, verdict, identity, policy))
     lines = (f"routed, because {cause}", *routing.trace)
     if conversation.pinned:
         return conversation, routing, (*lines, f"a person put it into {conversation.queue}: it stays there")
@@ -180,30 +183,50 @@ def _routed(
     ), routing, lines  # fmt: skip
 
 
-def _cause(conversation: Conversation, before: Conversation | None, rules: tuple[Rule, ...]) -> str:
+def _cause(conversation: Conversation, before: Conversation | None, rules: _Rules) -> str:
     """Why the rules are asked again; empty when they are not."""
     if before is None:
         return "it is new"
     for name in ("issue_type", "flags", "tags", "priority"):
         if getattr(conversation, name) != getattr(before, name):
             return f"its {name.replace('_', ' ')} changed"
-    if conversation.chases != before.chases and _read_chases(rules):
+    if conversation.chases != before.chases and ("chases" in rules.fields or "waiting" in rules.fields):
         return "it was chased"
     return ""
 
 
-_CHASE_RULES: dict[int, tuple[tuple[Rule, ...], bool]] = {}
+class _Rules:
+    """What a policy's rules read, and what they said of the same facts before: most messages differ in none of them."""
+
+    __slots__ = ("fields", "routes", "rules")
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+        conditions = [rule.when.fields for rule in rules if rule.when is not None]
+        self.fields = tuple(sorted(frozenset().union(*conditions)))
+        self.routes: dict[tuple[Any, ...], Routing] = {}
+
+    def route(self, default_queue: str, facts: Mapping[str, Any]) -> Routing:
+        """The same as `route.route`, looked up where it can be."""
+        key = (default_queue, *map(facts.get, self.fields))
+        found = self.routes.get(key)
+        if found is None:
+            if len(self.routes) >= _MOST_ROUTES:
+                self.routes.clear()
+            found = self.routes[key] = route(self.rules, default_queue, facts)
+        return found
 
 
-def _read_chases(rules: tuple[Rule, ...]) -> bool:
-    """Does any rule read how often the customer chased? Worked out once for a tuple of rules."""
-    known = _CHASE_RULES.get(id(rules))
-    if known is None or known[0] is not rules:
-        if len(_CHASE_RULES) > 32:
-            _CHASE_RULES.clear()
-        reads = any(rule.when is not None and not rule.when.fields.isdisjoint(("chases", "waiting")) for rule in rules)
-        known = _CHASE_RULES[id(rules)] = (rules, reads)
-    return known[1]
+_KNOWN_RULES: dict[int, _Rules] = {}
+
+
+def _rules_of(policy: Policy) -> _Rules:
+    known = _KNOWN_RULES.get(id(policy.rules))
+    if known is None or known.rules is not policy.rules:
+        if len(_KNOWN_RULES) >= _MOST_POLICIES:
+            _KNOWN_RULES.clear()
+        known = _KNOWN_RULES[id(policy.rules)] = _Rules(policy.rules)
+    return known
 
 
 def _facts(
