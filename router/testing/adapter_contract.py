@@ -172,10 +172,12 @@ class AdapterContract:
 
 
 class RouteContract(AdapterContract):
-    """For an adapter that is pushed to: fill in `request` too, and name the secrets that verify in `verifying`."""
+    """For an adapter that is pushed to: fill in `request`, `verifying` and `foreign` too."""
 
     #: Environment variables of two secrets that are valid at a time.
     verifying: ClassVar[tuple[str, str]]
+    #: A secret of the right form that the channel does not know.
+    foreign: ClassVar[str]
 
     def request(self, secret: str) -> Request:
         """A genuine request at `now`, signed with this secret."""
@@ -196,7 +198,7 @@ class RouteContract(AdapterContract):
 
     def test_a_foreign_secret_is_refused(self) -> None:
         """A request signed by a stranger is refused with 401 or 403 and says nothing."""
-        refused = self.receive(self.request(self.secrets[self.verifying[0]][::-1]))
+        refused = self.receive(self.request(self.foreign))
         assert isinstance(refused, Refused)
         assert (refused.answer.status in (401, 403), refused.answer.body, refused.invalid) == (True, b"", None)
 
