@@ -1,7 +1,7 @@
 """How does a reply of the desk look as a mail? A `Reply` in, envelope and bytes out, the same at every attempt.
 
 Header fields are built from checked single-line values only. The compat32 policy writes them, because the newer one
-turns Message-IDs longer than a line into encoded words, and then no answer finds its thread. No history is quoted.
+turns Message-IDs longer than a line into encoded words, and then no answer finds its thread; ids are not folded. No history is quoted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from router.ports import Reply
 __all__ = ["Envelope", "compose", "reply_address"]
 
 MAX_REFERENCES = 40
-_POLICY = compat32.clone(linesep="\r\n", max_line_length=78)
+_POLICY = compat32.clone(linesep="\r\n", max_line_length=900)
 #: Length of a signed token, with which the external id of a reply begins (`router.reply_address`).
 _TOKEN = 48
 

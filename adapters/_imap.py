@@ -59,6 +59,7 @@ class _Protocol(_lib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.lost: asyncio.Future[str] = loop.create_future()
+        self.ended = asyncio.Event()
         self.news = asyncio.Event()
         self.continued = asyncio.Event()
         self._buffer = bytearray()
@@ -68,6 +69,7 @@ class _Protocol(_lib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library 
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lose("the connection broke")
+        self.ended.set()
 
     def lose(self, reason: str) -> None:
         """Give the connection up: whoever waits for it is told why."""
@@ -268,13 +270,13 @@ class Session:
         among = ",".join(map(str, uids))
         await self._wait(self._connected.store(among, "+FLAGS.SILENT", r"(\Seen)", by_uid=True))
 
-    async def wait_for_news(self, seconds: float, *, pushes: bool = True) -> None:
-        """Return when the server says that something came, or after `seconds`. Raises Unreachable when it is lost."""
+    async def wait_for_news(self, seconds: float, *, pushes: bool = True) -> bool:
+        """Wait until the server says that something came (true) or `seconds` are over. Raises Unreachable when lost."""
         protocol = self._connected
         if not pushes or self._polls or "IDLE" not in protocol.capabilities:
             await asyncio.wait({protocol.lost}, timeout=seconds)
             self._check()
-            return
+            return False
         protocol.continued.clear()
         command = _lib.Command("IDLE", protocol.new_tag(), loop=protocol.loop)
         idling = asyncio.ensure_future(protocol.execute(command))
@@ -282,11 +284,12 @@ class Session:
             await self._wait(protocol.continued.wait())
             if idling.done():
                 self._polls = True  # it offers IDLE and refuses it
-                return
+                return True
             with contextlib.suppress(_Slow):
                 await self._wait(protocol.news.wait(), seconds)
             protocol.send("DONE")
             await self._wait(asyncio.shield(idling))
+            return protocol.news.is_set()
         finally:
             idling.cancel()
             with contextlib.suppress(asyncio.CancelledError, _lib.AioImapException):
@@ -301,6 +304,8 @@ class Session:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(protocol.logout(), 2)
         protocol.lose("closed")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(protocol.ended.wait(), 2)
 
     @property
     def _connected(self) -> _Protocol:

@@ -44,14 +44,14 @@ async def follow(
             yield mails, cursor
         yield [], f"{session.uidvalidity}:{last}"
     seconds = min(poll.total_seconds(), LONGEST_IDLE)
-    vain = 0
+    vain, pushed = 0, False
     while True:
         uids = await session.after(last)
+        vain = vain + 1 if pushed and not uids else 0
         async for mails in _read(session, uids):
             last = mails[-1].uid
             yield mails, f"{session.uidvalidity}:{last}"
-        vain = 0 if uids or vain > VAIN_PUSHES else vain + 1
-        await session.wait_for_news(seconds, pushes=vain <= VAIN_PUSHES)
+        pushed = await session.wait_for_news(seconds, pushes=vain < VAIN_PUSHES)
 
 
 async def between(session: Session, since: datetime, until: datetime | None) -> AsyncIterator[list[Fetched]]:

@@ -1,0 +1,222 @@
+"""Real servers for tests of everything: mail in (IMAP), mail out (SMTP), certificates; all on this machine only.
+
+A section a server; each fixture gives an object that a test can deliver to, script and ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import imaplib
+import queue
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+# ── certificates ──
+
+
+class Certificates:
+    """An authority of this test run: `ca_file` for clients, `server` for a server that calls itself localhost."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        self.ca_file = folder / "ca.pem"
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        self.server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("localhost", "127.0.0.1").configure_cert(self.server)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A certificate for localhost and the authority that signed it."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+# ── IMAP: pymap in a process of its own ──
+
+_PYMAP = """
+import asyncio, sys
+start = asyncio.start_server
+async def announced(*given, **named):
+    server = await start(*given, **named)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    return server
+asyncio.start_server = announced
+from pymap.main import main
+main()
+"""
+
+
+class Mailbox:
+    """An IMAP server with one mailbox. `deliver` puts a mail into it as a mail server would."""
+
+    host = "127.0.0.1"
+    user = "support@support.example"
+    password = "mail-secret"
+
+    def __init__(self) -> None:
+        arguments = [
+            "--host",
+            self.host,
+            "--port",
+            "0",
+            "--no-tls",
+            "--no-service",
+            "managesieve",
+            "dict",
+            "--demo-data",
+        ]
+        login = ["--demo-user", self.user, "--demo-password", self.password]
+        self._server = subprocess.Popen([sys.executable, "-c", _PYMAP, *arguments, *login], stdout=subprocess.PIPE)
+        assert self._server.stdout is not None
+        self.port = int(self._server.stdout.readline())
+
+    def _connected(self) -> imaplib.IMAP4:
+        client = imaplib.IMAP4(self.host, self.port)
+        client.login(self.user, self.password)
+        return client
+
+    def deliver(self, *mails: bytes, at: datetime | None = None) -> None:
+        """Put mails into the mailbox, with an INTERNALDATE of `at`."""
+        with self._connected() as client:
+            for mail in mails:
+                when = imaplib.Time2Internaldate(at) if at else ""
+                kind, _ = client.append("INBOX", "", when, mail)
+                assert kind == "OK"
+
+    def flags(self) -> list[bytes]:
+        """What the server says of each mail's flags, oldest mail first."""
+        with self._connected() as client:
+            client.select("INBOX", readonly=True)
+            _, found = client.fetch("1:*", "(FLAGS)")
+            return [line for line in found if isinstance(line, bytes)]
+
+    def stop(self) -> None:
+        """End the server's process. Safe to call twice."""
+        self._server.kill()
+        self._server.wait()
+        if self._server.stdout is not None:
+            self._server.stdout.close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A mailbox on a real IMAP server, with the few mails of its demo account in it."""
+    server = Mailbox()
+    yield server
+    server.stop()
+
+
+# ── SMTP: aiosmtpd in a thread ──
+
+
+class _Controller(Controller):
+    """Listens on the socket it is given, so that no other process can take the port in between."""
+
+    def __init__(self, handler: Any, listening: socket.socket, **named: Any) -> None:
+        self._listening = listening
+        super().__init__(handler, hostname="127.0.0.1", port=listening.getsockname()[1], **named)
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._listening, ssl=self.ssl_context)
+
+
+class PostOffice:
+    """An SMTP server that keeps what it takes. `answers[verb]` (MAIL, RCPT, DATA) is what it says instead of yes, or
+    does: `hang up` (MAIL, once; DATA), `silence` (DATA). `greetings` counts connections, `closed` rings at a QUIT."""
+
+    host = "127.0.0.1"
+    user = "support@support.example"
+    password = "mail-secret"
+
+    def __init__(self, **named: Any) -> None:
+        self.answers: dict[str, str] = {}
+        self.taken: queue.Queue[Envelope] = queue.Queue()
+        self.greetings = 0
+        self.closed: queue.Queue[bool] = queue.Queue()
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        self._controller = _Controller(self, listening, **named)
+        self._controller.start()
+
+    def next(self) -> Message:
+        """The next mail it took."""
+        content = self.taken.get(timeout=10).content
+        assert isinstance(content, bytes)
+        return message_from_bytes(content)
+
+    def envelope(self) -> Envelope:
+        """The next mail it took, with its envelope."""
+        return self.taken.get(timeout=10)
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.greetings += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.answers.get("MAIL") == "hang up":
+            del self.answers["MAIL"]
+            assert server.transport is not None
+            server.transport.close()
+            return "250 never heard"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return self.answers.get("MAIL", "250 OK")
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if "RCPT" in self.answers:
+            return self.answers["RCPT"]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.answers.get("DATA") == "hang up":
+            assert server.transport is not None
+            server.transport.abort()
+            return "250 never heard"
+        if self.answers.get("DATA") == "silence":
+            await asyncio.Event().wait()
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
+        self.taken.put(envelope)
+        return "250 taken"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.closed.put(True)
+        return "221 Bye"
+
+    def login(self, server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
+        """Take the one user with his password (or, as XOAUTH2 is not offered, nobody else)."""
+        right = isinstance(given, LoginPassword) and given.password == self.password.encode()
+        return AuthResult(success=right)
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._controller.stop()
+
+
+@pytest.fixture
+def post_office() -> Iterator[PostOffice]:
+    """An SMTP server on this machine that takes mail without login and without TLS."""
+    server = PostOffice()
+    yield server
+    server.stop()
