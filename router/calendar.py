@@ -24,6 +24,8 @@ __all__ = ["SEARCH_DAYS", "Schedule", "instant", "microseconds"]
 #: How far a search for open time looks.
 SEARCH_DAYS = 3_660
 _BLOCK = 512 * DAY * SECOND
+#: How many blocks are kept: 180 years.
+_KEPT = 128
 _SEARCH = SEARCH_DAYS * DAY * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
@@ -219,6 +221,8 @@ class Schedule:
     def _block(self, number: int) -> _Block:
         block = self._blocks.get(number)
         if block is None:
+            if len(self._blocks) >= _KEPT:
+                self._blocks = {}
             block = self._blocks[number] = self._build(number * _BLOCK, (number + 1) * _BLOCK)
         return block
 
@@ -258,6 +262,8 @@ class Schedule:
     def _close(self, day: int) -> int | None:
         """The instant at which the last interval of this local date ends; None if the date had no open time."""
         if day not in self._closes:
+            if len(self._closes) >= _KEPT * 100:
+                self._closes = {}
             opens, closes = self._opening.row(day)[-1]
             midnight = (day - _EPOCH_DAY) * DAY
             start, end = (midnight + opens) * SECOND, (midnight + closes) * SECOND
@@ -267,6 +273,7 @@ class Schedule:
                 if max(start, stretch.start + shift) < min(end, stretch.end + shift):
                     found = min(end, stretch.end + shift) - shift
             self._closes[day] = found
+            return found
         return self._closes[day]
 
 

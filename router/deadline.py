@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from router.calendar import microseconds
 from router.clocks import Breach, Clock, ClockEvent, Clocks, Firing, Unanswered, from_json, to_json
-from router.draft import Draft
+from router.draft import Draft, short_id
 from router.promise import REPLY_METRICS, DeadlinePolicy, Ladder, Promises, Step, Target
 from router.watch import breaches_at, clocks_at, firings, next_due, next_wake
 
@@ -61,13 +61,14 @@ def advance(clocks: Clocks, event: ClockEvent, promises: Promises) -> Clocks:
     with it, and none has happened after it was seen. Clocks of another configuration version are re-targeted first.
     Raises NaiveDatetime, and NoOpenTime if the promises are strict.
     """
-    if event.id and event.id in clocks.ids:
+    short = short_id(event.id)
+    if short and short in clocks.ids:
         return clocks
     at = microseconds(event.at)
     seen = at if event.seen_at is None else microseconds(event.seen_at)
     draft = Draft(clocks, promises, seen)
     at = min(at, draft.now)
-    draft.remember(event.id)
+    draft.remember(short)
     if not draft.gone:
         draft.log_overdue()
         draft.learn(event.attrs, event.deadline)
@@ -89,12 +90,12 @@ def _ask(draft: Draft, message: Unanswered, at: int) -> None:
     """A customer message wants an answer: it opens what was set aside, and a clock that waits holds it too."""
     if draft.status != "open":
         _set_status(draft, "open", at)
-    facts = draft.pruned(message.facts)
-    draft.pledge("next_reply" if draft.replied else "first_reply", message.id, at, facts)
+    facts, short = draft.pruned(message.facts), short_id(message.id)
+    draft.pledge("next_reply" if draft.replied else "first_reply", short, at, facts)
     if not any(run.metric == "resolution" for run in draft.runs):
-        draft.pledge("resolution", message.id, at, facts)
+        draft.pledge("resolution", short, at, facts)
     if message.window:
-        draft.pledge("reply_window", message.id, at, facts, message.window)
+        draft.pledge("reply_window", short, at, facts, message.window)
 
 
 def _agent_reply(draft: Draft, event: ClockEvent, at: int) -> None:
@@ -106,7 +107,7 @@ def _agent_reply(draft: Draft, event: ClockEvent, at: int) -> None:
     draft.replied = True
     if draft.status not in ENDED:
         facts = facts or next((run.pledges[0].facts for run in draft.runs if run.metric == "resolution"), {})
-        draft.pledge("update", event.id, at, draft.pruned(facts))
+        draft.pledge("update", short_id(event.id), at, draft.pruned(facts))
 
 
 def _auto_reply(draft: Draft, event: ClockEvent, at: int) -> None:
@@ -142,8 +143,9 @@ def _new_promises(draft: Draft, event: ClockEvent, at: int) -> None:
 
 def _merge_in(draft: Draft, event: ClockEvent, at: int) -> None:
     for message in event.unanswered or ():
-        if message.id not in draft.ids:
-            draft.remember(message.id)
+        short = short_id(message.id)
+        if short not in draft.ids:
+            draft.remember(short)
             _ask(draft, message, min(microseconds(message.at), draft.now))
 
 
@@ -155,10 +157,11 @@ def _merged_into(draft: Draft, event: ClockEvent, at: int) -> None:
 
 def _split_out(draft: Draft, event: ClockEvent, at: int) -> None:
     """Messages leave for another conversation: their promises go with them, a clock that held no others is moved."""
-    draft.ids = [known for known in draft.ids if known not in event.ids]
+    leaving = {short_id(one) for one in event.ids}
+    draft.ids = [known for known in draft.ids if known not in leaving]
     for place, run in draft.open_runs():
         if run.metric in REPLY_METRICS:
-            left = tuple(p for p in run.pledges if p.id not in event.ids)
+            left = tuple(p for p in run.pledges if p.id not in leaving)
             if not left:
                 draft.runs[place] = replace(run, state="moved", end=at)
             elif len(left) < len(run.pledges):
@@ -169,7 +172,7 @@ def _give_back(draft: Draft, event: ClockEvent) -> None:
     """An absorbed conversation stands alone again: its clocks run on from their old starts, for what nobody answered
     meanwhile (`unanswered` None: for all of it)."""
     draft.gone = False
-    waiting = None if event.unanswered is None else {message.id for message in event.unanswered}
+    waiting = None if event.unanswered is None else {short_id(message.id) for message in event.unanswered}
     for place, run in enumerate(draft.runs):
         if run.state != "moved":
             continue

@@ -6,6 +6,7 @@ anew, log what is overdue. Out: frozen `Clocks` again. All instants are whole mi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,10 +18,12 @@ from router.promise import NOTHING, PROVIDER, DeadlinePolicy, Promises, Target
 from router.span import target_end
 from router.zone import SECOND
 
-__all__ = ["Draft"]
+__all__ = ["Draft", "short_id"]
 
 #: How many ids are remembered for idempotency, and how many unanswered messages a clock holds.
-_IDS, _PLEDGES = 64, 32
+_IDS, _PLEDGES = 32, 32
+#: Ids up to this length are kept as they are, longer ones (Message-IDs) as a digest of sixteen characters.
+_SHORT = 16
 
 
 class Draft:
@@ -60,10 +63,10 @@ class Draft:
             moves=self.moves,
         )
 
-    def remember(self, event_id: str) -> None:
-        """This event has had its effect."""
-        if event_id:
-            self.ids.append(event_id)
+    def remember(self, short: str) -> None:
+        """The event of this (short) id has had its effect."""
+        if short:
+            self.ids.append(short)
 
     def open_runs(self) -> list[tuple[int, Run]]:
         """The clocks that have not ended, with their places."""
@@ -231,6 +234,13 @@ class Draft:
                 raise
             return replace(pledge, policy="", due=None)
         return replace(pledge, policy=policy.name, due=due)
+
+
+def short_id(event_id: str) -> str:
+    """An event's id as it is kept with the clocks."""
+    if len(event_id) <= _SHORT:
+        return event_id
+    return hashlib.blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=_SHORT // 2).hexdigest()
 
 
 def _plain(fact: Any) -> Any:

