@@ -12,7 +12,7 @@ import json
 import mimetypes
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -250,7 +250,7 @@ def _attachment(file: _File) -> Attachment | None:
     url = web_link(file.payload.url or "") if file.payload else ""
     if not url:
         return None
-    name = file_name(urlsplit(url).path)
+    name = file_name(unquote(urlsplit(url).path))
     kind = mimetypes.guess_type(name)[0] or _TYPES.get(file.type, "application/octet-stream")
     return Attachment(name=name if name != "attachment" else file_name(file.type), type=kind, url=url)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
@@ -210,7 +210,7 @@ def _media(fields: dict[str, str]) -> tuple[Attachment, ...]:
         url = web_link(fields.get(f"MediaUrl{number}", ""))
         if url:
             kind = media_type(fields.get(f"MediaContentType{number}", ""))
-            found.append(Attachment(name=file_name(urlsplit(url).path), type=kind, url=url))
+            found.append(Attachment(name=file_name(unquote(urlsplit(url).path)), type=kind, url=url))
     return tuple(found)
 
 

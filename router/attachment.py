@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import re
 import unicodedata
+from urllib.parse import urlsplit
 
 from router.model import Attachment
 
@@ -52,8 +53,12 @@ def media_type(text: str) -> str:
 
 def web_link(text: str) -> str:
     """The link when it is a plain http or https one, else empty: nothing else may end up under a click."""
-    plain = re.fullmatch(r"https?://[^\s\x00-\x20\x7f<>\"\\]{1,8000}", text, re.IGNORECASE)
-    return text if plain else ""
+    if not re.fullmatch(r"https?://[^\s\x00-\x20\x7f<>\"\\]{1,8000}", text, re.IGNORECASE):
+        return ""
+    try:
+        return text if urlsplit(text).hostname else ""
+    except ValueError:  # brackets that enclose no address, characters that stand for others
+        return ""
 
 
 def of_bytes(content: bytes, name: str, kind: str = "", url: str = "") -> Attachment:

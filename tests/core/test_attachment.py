@@ -65,6 +65,9 @@ def test_every_name_is_plain(text: str) -> None:
         ("https://a b.example/", False),
         ('https://x.example/"onclick=', False),
         ("//x.example/", False),
+        ("https://[x/", False),
+        ("https://a℀b.example/", False),
+        ("https:///path", False),
         ("", False),
     ],
 )
