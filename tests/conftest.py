@@ -148,7 +148,7 @@ class PostOffice:
         self.closed: queue.Queue[bool] = queue.Queue()
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
-        self._controller = _Controller(self, listening, **named)
+        self._controller = _Controller(self, listening, authenticator=self.login, **named)
         self._controller.start()
 
     def next(self) -> Message:
@@ -207,11 +207,19 @@ class PostOffice:
     def login(self, server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
         """Take the one user with his password (or, as XOAUTH2 is not offered, nobody else)."""
         right = isinstance(given, LoginPassword) and given.password == self.password.encode()
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=False)
 
     def stop(self) -> None:
         """Stop listening."""
         self._controller.stop()
+
+
+@pytest.fixture
+def guarded_post_office(certificates: Certificates) -> Iterator[PostOffice]:
+    """An SMTP server that takes mail only after STARTTLS and a login."""
+    server = PostOffice(tls_context=certificates.server, require_starttls=True, auth_required=True)
+    yield server
+    server.stop()
 
 
 @pytest.fixture

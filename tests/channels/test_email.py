@@ -458,6 +458,30 @@ async def test_nobody_listens(open_channel: Open) -> None:
         await Email(open_channel(Email, "m", **settings)).send(reply())
 
 
+def guarded(open_channel: Open, server: Any, **smtp: Any) -> Email:
+    given = {"host": "localhost", "port": server.port, "password": "env:MAIL_PASSWORD", **smtp}
+    return Email(open_channel(Email, "m", address="support@support.example", smtp=given))
+
+
+async def test_sending_with_login_and_tls(
+    open_channel: Open, guarded_post_office: Any, certificates: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply goes out through STARTTLS and a login; a wrong password or a stranger's certificate sends nothing."""
+    monkeypatch.setenv("MAIL_PASSWORD", guarded_post_office.password)
+    ca_file = str(certificates.ca_file)
+    email = guarded(open_channel, guarded_post_office, ca_file=ca_file)
+    await email.send(reply())
+    await email.close()
+    assert guarded_post_office.taken.qsize() == 1
+    with pytest.raises(SendUnreachable, match="not trusted"):
+        await guarded(open_channel, guarded_post_office, starttls=True).send(reply())
+    monkeypatch.setenv("MAIL_PASSWORD", "not-the-word")
+    with pytest.raises(BadSettings, match="refuses the login") as failure:
+        await guarded(open_channel, guarded_post_office, ca_file=ca_file).send(reply())
+    assert "not-the-word" not in str(failure.value)
+    assert guarded_post_office.taken.qsize() == 1
+
+
 async def test_check_connects(opened: Callable[..., Email]) -> None:
     """The check logs in to both servers and says in one line what it proved."""
     email = opened()
