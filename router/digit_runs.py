@@ -221,7 +221,8 @@ class Runs:
         kind = cues.cues().before.get(letters, "")
         if kind.startswith("money:") and (number := token[len(letters) :]):
             word = self.text[end : end + 1]
-            self._amount(amounts.multiplied(number, word) if word in ("万", "萬", "千") else amounts.plain(number), kind)
+            times = word in ("万", "萬", "千")
+            self._amount(amounts.multiplied(number, word) if times else amounts.plain(number), kind)
             return True
         return False
 

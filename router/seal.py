@@ -73,7 +73,8 @@ class Sealer:
         wrapped, body = sealed.wrapped_key, sealed.body
         if not wrapped:
             raise NotFound("The raw bytes were erased: their key is destroyed.")
-        if wrapped[:1] != _VERSION or body[:1] != _VERSION or len(wrapped) != _WRAPPED:
+        whole = len(wrapped) == _WRAPPED and len(body) >= 1 + _NONCE + _TAG
+        if not whole or wrapped[:1] != _VERSION or body[:1] != _VERSION:
             raise InvalidPayload("The sealed raw is damaged or of another version: restore it from a backup.")
         opener = self._openers.get(wrapped[1 : 1 + _NAME])
         if opener is None:

@@ -31,6 +31,7 @@ _LIKELY = 11
 _INTRODUCED = 8
 _CHECKED = 48
 _NEAR = 30
+_HEAD = 12  # "seed phrase" consists of listed words itself
 _WORD = re.compile(r"[a-z]+")
 _FEW_WORDS = re.compile(r"[a-z]{3,}[^a-z]{1,14}[a-z]{3,}")
 _HAN_GATE = re.compile("[助私注註密种種恢]")
@@ -123,7 +124,7 @@ def _longest_run(low: str) -> int:
 
 def _is_introduced(span: Span, low: str) -> bool:
     """Does a word within 30 characters announce a seed phrase or key?"""
-    before, behind = low[max(0, span[0] - _NEAR) : span[0]], low[span[1] : span[1] + _NEAR]
+    before, behind = low[max(0, span[0] - _NEAR) : span[0] + _HEAD], low[span[1] : span[1] + _NEAR]
     return any(word in before or word in behind for word in _recovery())
 
 

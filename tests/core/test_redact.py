@@ -1,0 +1,296 @@
+"""Which secrets are taken out of a text, and which ordinary numbers stay."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.own_words import plain
+from router.redact import redact
+from router.seed_phrases import has_valid_checksum
+
+DATA = Path(__file__).parents[1] / "data"
+LEXICONS = Path(__file__).parents[2] / "router" / "lexicons"
+ENGLISH = [w for w in (LEXICONS / "bip39_english.txt").read_text("utf-8").splitlines() if not w.startswith("#")]
+CHINESE = [w for w in (LEXICONS / "bip39_chinese_simplified.txt").read_text("utf-8").splitlines() if w[0] != "#"]
+
+SEED = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+_SEVEN = "letter advice cage absurd amount doctor acoustic"
+SEED_24 = f"{_SEVEN} avoid {_SEVEN} avoid {_SEVEN} bless"
+HEX = "e9873d79c6d87dc0fb6a5778633389f4453213303da61f20bd67fc233aa33262"
+WIF = "5KYZdUEo39z3FPrtuX2QbbwGnNP5zTd7yyr2SC1j299sBCnWjss"
+XPRV = (
+    "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
+)
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+CARD, CARD_19, ID = "4111111111111111", "6222021234567890128", "11010519491231002X"
+
+
+def _wide(text: str) -> str:
+    return "".join(chr(ord(character) + 0xFEE0) if "!" <= character <= "~" else character for character in text)
+
+
+#: Name, the secret's text as a customer writes it, what must not be left of it, its kind.
+CANARIES = [
+    ("seed of 12", SEED, "sausage", "seed"),
+    ("seed of 24", SEED_24, "doctor", "seed"),
+    ("seed in capitals", SEED.upper(), "SAUSAGE", "seed"),
+    ("seed numbered", " ".join(f"{n}. {w}" for n, w in enumerate(SEED.split(), 1)), "sausage", "seed"),
+    ("seed a line each", "\n".join(f"({n}) {w}" for n, w in enumerate(SEED.split(), 1)), "sausage", "seed"),
+    ("seed with commas", SEED.replace(" ", "，"), "sausage", "seed"),
+    ("seed full-width spaced", SEED.replace(" ", "\u3000"), "sausage", "seed"),
+    ("seed full-width", _wide(SEED), _wide("sausage"), "seed"),
+    ("seed with invisible characters", SEED.replace("sausage", "sau\u200bsage"), "sage", "seed"),
+    ("seed split by tags", plain("<p>" + SEED.replace("sausage", "sau<b>sage</b>") + "</p>"), "sausage", "seed"),
+    ("seed in a table", plain("<table><td>" + SEED.replace(" ", "<tr><td>") + "</table>"), "sausage", "seed"),
+    ("seed with a typing mistake", "助记词：" + SEED.replace("sausage", "sosage"), "winner", "seed"),
+    ("seed by its first letters", "seed phrase " + " ".join(w[:4] for w in SEED.split()), "winn", "seed"),
+    ("seed of Chinese characters", "我的助记词是：" + " ".join(CHINESE[9:21]), " ".join(CHINESE[11:14]), "seed"),
+    ("key of hex digits", f"私钥是{HEX}", HEX[:20], "key"),
+    ("key with 0x", f"my private key: 0x{HEX}", HEX[-20:], "key"),
+    ("key full-width", f"私钥 {_wide(HEX)}", _wide(HEX[:20]), "key"),
+    ("WIF", f"帮我看看{WIF}对不对", WIF[5:20], "key"),
+    ("extended key", XPRV, XPRV[20:40], "key"),
+    ("PEM key", "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIA\n-----END EC PRIVATE KEY-----", "MHcC", "key"),
+    ("card", f"卡号{CARD}", CARD[:12], "card"),
+    ("card spaced", "4111 1111 1111 1111", "1111 1111", "card"),
+    ("card hyphenated", "card 4111-1111-1111-1111 declined", "1111-1111", "card"),
+    ("card full-width", _wide(CARD), _wide("1111111"), "card"),
+    ("card full-width spaced", "４１１１　１１１１　１１１１　１１１１", "１１１１　", "card"),
+    ("card split by tags", plain("4111<b>1111</b><span>1111</span>1111"), CARD[:12], "card"),
+    ("card over two lines", "62220212\n34567890128", "34567890", "card"),
+    ("card with invisible characters", "4111\u200b1111\u200b1111\u200b1111", "1111\u200b", "card"),
+    ("debit card of 19 digits", f"我的卡{CARD_19}扣款失败", CARD_19[:15], "card"),
+    ("resident identity number", f"身份证{ID}", ID[:14], "resident_id"),
+    ("resident identity number full-width", f"我的身份证号：{_wide(ID)}", _wide(ID[:14]), "resident_id"),
+    ("resident identity number spaced", "110105 19491231 002x", "19491231", "resident_id"),
+    ("card check", "4111 1111 1111 1111 cvv 123", "cvv 123", "cvv"),
+    ("card check after expiry", "4111111111111111 12/27 987", "987", "cvv"),
+    ("card check in Chinese", f"卡号{CARD} 后三位 456", "456", "cvv"),
+    ("code", "验证码884210", "884210", "code"),
+    ("code told", "我收到的验证码是 884210，输进去没用", "884210", "code"),
+    ("code full-width", "驗證碼：８８４２１０", "８８４２１０", "code"),
+    ("code in groups", "your OTP: 884-210", "884-210", "code"),
+    ("code before its name", "884210是我的验证码", "884210", "code"),
+    ("code in English", "the verification code is 8842", "8842", "code"),
+    ("code of a pasted message", "【钱包】您的验证码为884210，5分钟内有效", "884210", "code"),
+    ("password", "密码是Abc12345", "Abc12345", "password"),
+    ("password of letters", "密码：qwertyui", "qwertyui", "password"),
+    ("password in English", "my password is hunter2!", "hunter2", "password"),
+    ("password with symbols", "password: Tr0ub4dor&3", "ub4dor", "password"),
+    ("payment password", "支付密码 135790 一直错误", "135790", "password"),
+    ("PIN", "My PIN is 4821", "4821", "password"),
+    ("token", "api key: sk_live_9aB8c7D6e5F4g3H2", "9aB8c7", "token"),
+    ("signed token", JWT, "eyJzdWIi", "token"),
+    ("card in a file name", f"card-{CARD}.png", CARD[:12], "card"),
+    ("card in a file name of a phone", f"IMG_{CARD}.jpg", CARD[:12], "card"),
+    ("seed in a file name", "backup_" + SEED.replace(" ", "_") + ".txt", "sausage", "seed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "secret", "kind"), [c[1:] for c in CANARIES], ids=[c[0] for c in CANARIES])
+def test_a_secret_is_taken_out_in_any_disguise(text: str, secret: str, kind: str) -> None:
+    """Nothing of the secret is left, the desk reads what stood there, and what opens a wallet raises the flag."""
+    assert secret in text
+    result = redact(text)
+    assert secret not in result.text
+    assert kind in result.found
+    assert "[已隐去:" in result.text
+    assert result.exposed == (kind in ("seed", "key"))
+
+
+@pytest.mark.parametrize("text", [c[1] for c in CANARIES], ids=[c[0] for c in CANARIES])
+def test_redacting_twice_changes_nothing(text: str) -> None:
+    """A stored text can be redacted again (a new rule, a second look) without harm."""
+    once = redact(text).text
+    assert redact(once).text == once
+
+
+@pytest.mark.parametrize("text", [c[1] for c in CANARIES], ids=[c[0] for c in CANARIES])
+def test_the_words_around_a_secret_stay(text: str) -> None:
+    """Only the secret goes: the sentence before and after is as the customer wrote it."""
+    result = redact(f"您好，请看：{text}，谢谢，单号TP202690702951")
+    assert result.text.startswith("您好，请看：")
+    assert result.text.endswith("谢谢，单号TP202690702951")
+
+
+ORDINARY = [
+    "单号TP202690702951 怎么还没到账",
+    "订单号4111111111111111",
+    "交易号：6222021234567890128",
+    "order number 4111 1111 1111 1111",
+    "TP4111111111111111",
+    "4111111111111111X没到",
+    "流水号 11010519491231002X",
+    "4111111111111112",
+    "1234567890123456",
+    "0000000000000000",
+    "2026030210321234567",
+    f"交易哈希 0x{HEX}",
+    f"txid {HEX}",
+    f"{HEX} 这笔转账没到账",
+    "找回我的转账，交易 0x" + HEX,
+    "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8",
+    "0x52908400098527886E0F7030069857D2E4169EE7",
+    "手机号13800138000，验证码收不到",
+    "验证码过期了三次,没法登录",
+    "验证码 2026-03-02 10:32 发的",
+    "验证码收不到,转账2000没到",
+    "密码忘记了怎么办",
+    "密码输错太多次账号被锁定了",
+    "无法登入,一直说帐号或密码错误",
+    "密码错误5次",
+    "提现密码 1200元提不了",
+    "支付密码2026年改过",
+    "my password is wrong",
+    "password reset not working",
+    "The password is incorrect, please help",
+    "forgot password, account W2388693",
+    "shopping 2000 at the mall",
+    "spin 4821 opinion 1234",
+    "my USDT token balance 2000 is gone",
+    "token 5000 not arrived",
+    "error code 500321",
+    "助记词忘记了怎么办",
+    "我的助记词丢了，钱包打不开，里面有一万多",
+    "有人冒充客服问我要助记词和私钥，我没给",
+    "seed phrase lost, how do I recover my wallet",
+    "please help me recover the private key of my account",
+    "I can not find the recovery phrase that your app showed when I made the wallet last year",
+    "我 要 投 诉 你 们 客 服 一 直 不 理 人",
+    "卡尾号1111",
+    "金额 4,111,111,111.00",
+    "+852 9123 4567",
+    "2026-03-02 10:32:05",
+    "ISBN 978-7-111-11111-1",
+    "W2388693",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_messages_stay_as_they_are(text: str) -> None:
+    """Order numbers, hashes, phones, sums and talk about passwords are no secrets."""
+    result = redact(text)
+    assert (result.text, result.found, result.exposed) == (text, (), False)
+
+
+def test_the_public_messages_hold_no_secret() -> None:
+    """Not one redaction in the public tagging and follow-up vectors."""
+    texts = [json.loads(line)["text"] for line in (DATA / "tagging_zh.jsonl").read_text("utf-8").splitlines()]
+    for line in (DATA / "followups.jsonl").read_text("utf-8").splitlines():
+        for item in json.loads(line)["items"]:
+            texts += [item.get("text") or "", item.get("subject") or ""]
+    assert len(texts) > 900
+    assert [text for text in texts if redact(text).found] == []
+
+
+def test_a_card_shows_its_last_four_digits() -> None:
+    """The agent can still ask "the card ending in 1111?"."""
+    assert redact(f"卡号{CARD}扣款失败").text == "卡号[已隐去:银行卡 ****1111]扣款失败"
+
+
+def test_equal_cards_have_equal_marks() -> None:
+    """With a keyed MAC the same card is told again however it was written, and the mark shows nothing of it."""
+    seen: list[str] = []
+
+    def mac(value: str) -> str:
+        seen.append(value)
+        return hashlib.blake2b(value.encode(), key=b"desk", digest_size=8).hexdigest()
+
+    first, second = redact(CARD, mac), redact("４１１１ 1111-1111-1111", mac)
+    assert first.marks == second.marks
+    assert first.marks[0].startswith("card:")
+    assert seen == [CARD, CARD]
+    assert redact("6222021234567890128", mac).marks != first.marks
+
+
+def test_a_right_checksum_makes_a_seed_certain() -> None:
+    """Twelve listed words are redacted either way; the checksum says whether they are a real wallet's."""
+    assert redact(SEED).certain
+    assert has_valid_checksum(SEED_24.split())
+    invalid = SEED.replace("yellow", "zoo")
+    assert not redact(invalid).certain
+    assert redact(invalid).exposed
+
+
+def test_several_secrets_of_one_text_all_go() -> None:
+    """One message may hold a card, its owner's identity number and a code."""
+    result = redact(f"卡{CARD} 身份证{ID} 验证码123456 密码是Abc12345")
+    assert result.found == ("card", "resident_id", "code", "password")
+    assert not any(secret in result.text for secret in (CARD, ID, "123456", "Abc12345"))
+
+
+@given(
+    st.lists(st.sampled_from(ENGLISH), min_size=12, max_size=24),
+    st.sampled_from([" ", ", ", "\n", "、", " - ", "  "]),
+)
+def test_no_run_of_listed_words_gets_through(words: list[str], gap: str) -> None:
+    """Whatever words and separators a seed phrase has, not one of its lines stays."""
+    result = redact(f"请看 {gap.join(words)} 谢谢")
+    assert result.text.startswith("请看 [已隐去:助记词]")
+    assert result.exposed
+
+
+def _with_check_digit(digits: str) -> str:
+    total = 0
+    for place, digit in enumerate(reversed(digits + "0")):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return digits + str(-total % 10)
+
+
+@given(st.sampled_from(["4", "51", "62", "6011", "3528", "2221"]), st.data(), st.sampled_from(["", " ", "-", "　"]))
+def test_no_card_gets_through(prefix: str, data: st.DataObject, gap: str) -> None:
+    """Any valid 16-digit number of a known issuer goes, spaced or not."""
+    size = 15 - len(prefix)
+    card = _with_check_digit(prefix + data.draw(st.text("0123456789", min_size=size, max_size=size)))
+    written = gap.join(card[at : at + 4] for at in range(0, 16, 4))
+    result = redact(f"我的卡 {written} 不能用")
+    if len(set(card)) > 1:
+        assert written not in result.text
+        assert result.found == ("card",)
+
+
+@given(st.text(max_size=400))
+def test_any_text_is_redacted(text: str) -> None:
+    """No text is an error, and what holds no secret comes back unchanged."""
+    result = redact(text)
+    assert bool(result.found) or result.text == text
+
+
+def _steps(action: Callable[[], object]) -> int:
+    count = 0
+
+    def seen(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(seen)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("4 ", "4111", "验证码", "密码是", "seed ", "abandon ", "abandon x ", "助 记 词 ", "eyJ.", "-----BEGIN "),
+        *("a1" * 26 + " ", "私钥" + "ab" * 32 + " "),
+    ],
+)
+def test_a_crafted_message_costs_no_more_than_its_size(piece: str) -> None:
+    """50 KB take twice the steps of 25 KB."""
+    small, large = piece * (25_000 // len(piece)), piece * (50_000 // len(piece))
+    steps = _steps(lambda: redact(small))
+    assert _steps(lambda: redact(large)) <= 2.2 * steps + 400
