@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from router.policy import Policy
 
-__all__ = ["COMMANDS", "configuration_file", "configured", "listed", "main"]
+__all__ = ["COMMANDS", "configuration_file", "configured", "listed", "main", "named_file"]
 
 #: Command (or group and command) to the function that does it, and one line of help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -101,6 +101,11 @@ def configuration_file() -> Path | None:
         return Path(named)
     here = Path("omnirouter.toml")
     return here if here.exists() else None
+
+
+def named_file() -> Path | None:
+    """The file that `-c` named on this command line, if it did."""
+    return _chosen
 
 
 def configured() -> Policy:

@@ -23,13 +23,15 @@ _KEY_LINE = re.compile(r'^# (key = "file:omnirouter\.key")', re.MULTILINE)
 
 
 def init(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", show_default=False)] = Path("omnirouter.toml"),
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", show_default=False)] = None,
     preset: Annotated[Literal["wallet", "plain"], typer.Option(help="Which desk to begin with.")] = "wallet",
 ) -> int:
     """Write a commented configuration and the key that seals what arrives; never overwrites."""
     from router.configuration import preset_text
     from router.seal import create_key
+    from workers.cli import named_file
 
+    file = file or named_file() or Path("omnirouter.toml")
     text, key = preset_text(preset), file.parent / "omnirouter.key"
     try:
         with file.open("x", encoding="utf-8") as written:
@@ -62,19 +64,22 @@ def check(
         policy = configured()
     except ConfigurationError as error:
         return _mistaken(file, error, as_json)
+    wrong = _key_mistakes(policy)
+    if wrong:
+        return _mistaken(file, ConfigurationError(wrong), as_json)
     remarks, unset = _remarks(policy), _unset(policy)
     if not as_json:
-        counts = f"{len(policy.channels)} channels, {len(policy.queues)} queues, {len(policy.rules)} rules"
+        counts = f"channels {len(policy.channels)}, queues {len(policy.queues)}, rules {len(policy.rules)}"
         line(f"{file or 'The built-in wallet preset'} is right: {counts}.")
-        for sentence in (*remarks, *unset):
+        for sentence in (*remarks, *(() if connect else unset)):
             warn(sentence)
     lines = asyncio.run(_connections(policy)) if connect else []
     if as_json:
         found = {"mistakes": [], "remarks": remarks, "unset": unset, "connections": lines}
         json_line({"file": str(file) if file else None, "version": policy.version, **found})
     for answer in () if as_json else lines:
-        line(f"{answer['what']}: {'ok, ' if answer['ok'] else ''}{answer['line']}")
-    return 0 if all(answer["ok"] for answer in lines) else 3
+        line(f"{answer['what']}: {'ok, ' if not answer['exit_code'] else ''}{answer['line']}")
+    return max((answer["exit_code"] for answer in lines), default=0)
 
 
 def _option(file: Path) -> str:
@@ -92,12 +97,28 @@ def _mistaken(file: Path | None, error: ConfigurationError, as_json: bool) -> in
     return error.exit_code
 
 
+def _key_mistakes(policy: Any) -> list[str]:
+    """What is wrong with the key that seals what arrives. An unset one is told with the other secrets."""
+    from router.seal import load_key
+
+    if policy.privacy.key is None:
+        if policy.desk_database.startswith("sqlite"):
+            return []
+        return ['privacy.key: is missing; a PostgreSQL desk needs one, as key = "file:omnirouter.key" (init makes it).']
+    try:
+        if policy.privacy.key.is_set():
+            load_key(policy.privacy.key)
+    except ConfigurationError as error:
+        return [f"privacy.key: {error}"]
+    return []
+
+
 def _unset(policy: Any) -> list[str]:
     """The secrets that are not set, and the libraries that are not installed, one sentence each."""
     from router.configuration import unset_elsewhere, unset_secrets
 
     lines = [
-        f"channels.{name}: {', '.join(references)} is not set; until it is, this channel cannot be opened."
+        f"channels.{name}: this channel cannot be opened yet, for its secrets are not set: {', '.join(references)}."
         for name, references in unset_secrets(policy).items()
     ]
     lines += [f"{path}: {reference} is not set." for path, reference in unset_elsewhere(policy).items()]

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import adapters
 from router.configuration import unset_secrets
-from router.errors import ConfigurationError, OmnirouterError
+from router.errors import ConfigurationError, OmnirouterError, SchemaMismatch, Unreachable
 from router.policy import ChannelPolicy, Policy
 from router.ports import Channel
 
@@ -26,7 +26,7 @@ _NATS_SINCE: Final = (2, 12, 3)
 
 
 async def connections(policy: Policy) -> list[dict[str, Any]]:
-    """Ask everything; `what`, `ok` and `line` each."""
+    """Ask everything; `what`, `line` and `exit_code` (0 it answers, 2 wrong configuration, 3 it does not) each."""
     unset = unset_secrets(policy)
     asked: dict[str, Callable[[], Awaitable[str]]] = {"database": lambda: asyncio.to_thread(_database, policy)}
     asked["log"] = lambda: _log(policy)
@@ -34,24 +34,25 @@ async def connections(policy: Policy) -> list[dict[str, Any]]:
         if channel.enabled:
             asked[f"channels.{channel.name}"] = _opening(policy, channel, unset.get(channel.name, ()))
     answers = await asyncio.gather(*(_answer(ask) for ask in asked.values()))
-    return [{"what": what, "ok": ok, "line": line} for what, (ok, line) in zip(asked, answers, strict=True)]
+    return [{"what": what, "line": line, "exit_code": code} for what, (code, line) in zip(asked, answers, strict=True)]
 
 
-async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[bool, str]:
+async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[int, str]:
     try:
         async with asyncio.timeout(PATIENCE):
-            return True, await ask()
+            return 0, await ask()
     except TimeoutError:
-        return False, f"no answer within {PATIENCE:.0f} seconds; check the address and the network."
+        return Unreachable.exit_code, f"no answer within {PATIENCE:.0f} seconds; check the address and the network."
+    except ConfigurationError as error:
+        return error.exit_code, str(error)
     except OmnirouterError as error:
-        return False, str(error)
+        return Unreachable.exit_code, str(error)
     except Exception as error:  # an adapter's defect is told of its channel; the others are still asked
-        return False, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return Unreachable.exit_code, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _database(policy: Policy) -> str:
     """Connect and compare the schema with this version's. Raises Unreachable or SchemaMismatch."""
-    from router.errors import SchemaMismatch
     from router.schema import status
     from router.store.database import Database
 
@@ -69,28 +70,33 @@ def _database(policy: Policy) -> str:
 
 
 async def _log(policy: Policy) -> str:
-    """The log's server, when it is one of its own."""
+    """The log's server, when it is one of its own. Raises Unreachable, or ConfigurationError without the library."""
     if policy.desk_log == "database":
         return "in the database."
     try:
-        import nats
+        import nats.errors
+        import nats.js.errors
+        from nats.aio.client import Client
     except ImportError:
         raise ConfigurationError("needs a library that is not installed: pip install 'omnirouter[nats]'.") from None
+    where, client = policy.desk_log.rpartition("@")[2], Client()
     try:
-        client = await nats.connect(policy.desk_log, connect_timeout=5, allow_reconnect=False, error_cb=_quiet)
-    except Exception as error:  # nats-py raises its own errors, OSError and plain asyncio ones for the same thing
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise OmnirouterError(f"{policy.desk_log} could not be reached ({reason}): is the server there?") from error
-    try:
-        version = str(client.connected_server_version)
-        if tuple(int(part) for part in version.partition("-")[0].split(".")) < _NATS_SINCE:
-            raise OmnirouterError(f"the server is {version}; at least 2.12.3 is needed for a log that loses nothing.")
+        await client.connect(
+            policy.desk_log, connect_timeout=5, allow_reconnect=False, max_reconnect_attempts=1, error_cb=_quiet
+        )
+        server = client.connected_server_version
+        version = f"{server.major}.{server.minor}.{server.patch}"
+        if (server.major, server.minor, server.patch) < _NATS_SINCE:
+            raise Unreachable(f"the server is {version}; at least 2.12.3 is needed for a log that loses nothing.")
         await client.jetstream().account_info()
-    except nats.errors.Error as error:
-        raise OmnirouterError(f"{policy.desk_log} has no JetStream ({error}): start it with -js.") from error
+    except nats.js.errors.Error as error:
+        raise Unreachable(f"{where} has no JetStream: start the server with -js.") from error
+    except (nats.errors.Error, OSError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise Unreachable(f"{where} could not be reached ({reason}): is the server there?") from error
     finally:
         await client.close()
-    return f"{policy.desk_log}, server {version} with JetStream."
+    return f"{where}, server {version} with JetStream."
 
 
 async def _quiet(error: Exception) -> None:
@@ -102,7 +108,7 @@ def _opening(policy: Policy, channel: ChannelPolicy, unset: tuple[str, ...]) -> 
         if channel.unavailable:
             raise ConfigurationError(channel.unavailable)
         if unset:
-            raise ConfigurationError(f"{', '.join(unset)} is not set.")
+            raise ConfigurationError(f"not set: {', '.join(unset)}.")
         memory: dict[str, str] = {}
 
         async def recall(key: str) -> str | None:

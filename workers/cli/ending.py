@@ -51,7 +51,8 @@ def _explained(error: Exception) -> int:
     code = getattr(error, "exit_code", None)
     say = getattr(error, "format_message", None)
     if callable(say) and isinstance(code, int):
-        return _said(f"{str(say()).rstrip('.')}; see --help of this command.", MISUSED)
+        sentence = str(say()).replace("Value error, ", "").rstrip(".")
+        return _said(f"{sentence}; see --help of this command.", MISUSED)
     if type(error).__name__ == "Abort":
         return INTERRUPTED
     if isinstance(code, int):

@@ -1,0 +1,310 @@
+"""`init` and `check`: from nothing to a configuration that is known to be right, and that everything in it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import workers.cli as cli
+from router.configuration import preset_text
+from router.schema import ensure
+from router.seal import load_key
+from router.store.database import Database
+
+CHAT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+FAULTY = """
+[desk]
+timezone = "Asia/Shanghia"
+[channels.support-mail]
+adapter = "email"
+address = "support@example.com"
+imap = { hots = "imap.example.com", username = "u", password = "env:MAIL_PASSWORD" }
+smtp = { host = "smtp.example.com", username = "u", password = "hunter2" }
+schedule = "mial"
+[[queues]]
+name = "general"
+[defaults]
+queue = "generall"
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder without any configuration or secret."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OMNIROUTER_CONFIG", raising=False)
+    monkeypatch.delenv("CHAT_SECRET", raising=False)
+    return tmp_path
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port
+
+
+@pytest.fixture(params=["-js"])
+def nats(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A real NATS server, with JetStream unless a test asks for one without."""
+    port = free_port()
+    program = Path(sys.executable).with_name("nats-server")
+    words = [program, "-a", "127.0.0.1", "-p", str(port), "-sd", tmp_path / "jetstream", *request.param.split()]
+    server = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    while "Server is ready" not in server.stderr.readline():
+        assert server.poll() is None
+    yield f"nats://127.0.0.1:{port}"
+    server.terminate()
+    server.communicate()
+
+
+@pytest.mark.parametrize("preset", ["wallet", "plain"])
+def test_init_writes_a_configuration_that_is_right(here: Path, capsys: pytest.CaptureFixture[str], preset: str) -> None:
+    """The first two commands of a newcomer: write a configuration, check it; the key is his alone."""
+    assert cli.main(["init", "--preset", preset]) == 0
+    assert "Wrote omnirouter.toml." in capsys.readouterr().out
+    key = here / "omnirouter.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(load_key(key)) == 32
+    written = (here / "omnirouter.toml").read_text()
+    assert written == preset_text(preset).replace("# key =", "key =")
+    assert cli.main(["check"]) == 0
+    assert capsys.readouterr().out.startswith("omnirouter.toml is right: ")
+    assert cli.configured().privacy.key is not None
+
+
+def test_init_never_overwrites(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A configuration and a key that are there stay as they are, byte for byte."""
+    (here / "omnirouter.toml").write_text("mine")
+    assert cli.main(["init"]) == 2
+    assert capsys.readouterr().err == "omnirouter.toml is there already and stays as it is: name another file.\n"
+    assert (here / "omnirouter.toml").read_text() == "mine"
+    assert not (here / "omnirouter.key").exists()
+    (here / "omnirouter.key").write_text("old")
+    assert cli.main(["init", "other.toml"]) == 0
+    assert (here / "omnirouter.key").read_text() == "old"
+    assert "Kept omnirouter.key" in capsys.readouterr().out
+
+
+def test_init_writes_where_it_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file elsewhere gets its key beside it, is found by `-c`, and a folder that is not there is told."""
+    (here / "conf").mkdir()
+    assert cli.main(["init", "conf/desk.toml"]) == 0
+    assert (here / "conf" / "omnirouter.key").exists()
+    assert "omnirouter -c conf/desk.toml check" in capsys.readouterr().out
+    assert cli.main(["-c", "conf/desk.toml", "check"]) == 0
+    assert cli.main(["-c", "named.toml", "init", "--preset", "plain"]) == 0
+    assert (here / "named.toml").exists()
+    capsys.readouterr()
+    assert cli.main(["init", "none/desk.toml"]) == 2
+    assert "none/desk.toml cannot be written" in capsys.readouterr().err
+
+
+def test_check_lists_all_mistakes_with_their_paths(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file with five mistakes names all five, with paths down into an adapter's own table, and exits 2."""
+    (here / "omnirouter.toml").write_text(FAULTY)
+    assert cli.main(["check"]) == 2
+    shown = capsys.readouterr()
+    for words in (
+        'desk.timezone: "Asia/Shanghia" is no time zone',
+        "channels.support-mail.imap.host: is missing.",
+        'channels.support-mail.imap.hots: there is no such key; did you mean "host"?',
+        "channels.support-mail.smtp.password: a secret is given by reference only",
+        'channels.support-mail.schedule: there is no schedule "mial"',
+        'defaults.queue: there is no queue "generall"; did you mean "general"?',
+    ):
+        assert words in shown.err
+    assert "omnirouter.toml: 6 mistakes." in shown.err
+    assert shown.out == ""
+    assert "hunter2" not in shown.err
+
+
+def test_check_gives_the_same_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs read the mistakes, or that there are none, as one JSON object."""
+    (here / "omnirouter.toml").write_text(FAULTY)
+    assert cli.main(["check", "--json"]) == 2
+    assert len(json.loads(capsys.readouterr().out)["mistakes"]) == 6
+    (here / "omnirouter.toml").write_text(preset_text("plain"))
+    assert cli.main(["check", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["file"], found["mistakes"], found["connections"]) == ("omnirouter.toml", [], [])
+    assert "env:CHAT_SECRET" in found["unset"][0]
+
+
+def test_check_names_the_secrets_that_are_not_set(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right file whose secrets are still to be set is right; what is missing is said on stderr."""
+    (here / "omnirouter.toml").write_text(preset_text("plain"))
+    assert cli.main(["check"]) == 0
+    assert "channels.chat: this channel cannot be opened yet" in capsys.readouterr().err
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    assert cli.main(["check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('"sqlite:///omnirouter.db"', '"postgresql://desk@127.0.0.1/desk"'), "privacy.key: is missing; a PostgreSQL"),
+        (("# key =", "key ="), "privacy.key: "),
+    ],
+)
+def test_check_looks_at_the_key(
+    here: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], words: str
+) -> None:
+    """PostgreSQL needs a key, and a key file that holds no key is told."""
+    (here / "omnirouter.key").write_text("no key at all\n")
+    (here / "omnirouter.toml").write_text(preset_text("plain").replace(*change))
+    assert cli.main(["check"]) == 2
+    assert capsys.readouterr().err.startswith(words)
+
+
+def connections(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
+    """What `check --connect --json` said of each thing it asked."""
+    return {answer["what"]: answer for answer in json.loads(capsys.readouterr().out)["connections"]}
+
+
+def test_connect_asks_database_log_and_every_channel(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, nats: str
+) -> None:
+    """With a database of this version, a real NATS server and the secrets set, everything answers: exit 0."""
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    database = Database("sqlite:///omnirouter.db")
+    ensure(database)
+    database.engine.dispose()
+    (here / "omnirouter.toml").write_text(
+        preset_text("plain").replace('database = "sqlite', f'log = "{nats}"\ndatabase = "sqlite')
+    )
+    assert cli.main(["check", "--connect"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines[1:]] == ["database", "log", "channels.chat"]
+    assert all(": ok, " in line for line in lines[1:])
+    assert "has this version's tables" in lines[1]
+    assert "with JetStream" in lines[2]
+
+
+@pytest.mark.parametrize("nats", [""], indirect=True)
+def test_connect_tells_a_log_server_without_jetstream(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, nats: str
+) -> None:
+    """A NATS server that keeps nothing is no log."""
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    (here / "omnirouter.toml").write_text(
+        preset_text("plain").replace('database = "sqlite', f'log = "{nats}"\ndatabase = "sqlite')
+    )
+    assert cli.main(["check", "--connect", "--json"]) == 3
+    assert "has no JetStream: start the server with -js" in str(connections(capsys)["log"]["line"])
+
+
+def test_connect_tells_what_does_not_answer(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log and a database that nobody serves are told on a line each; the channel is asked all the same: exit 3."""
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    port = free_port()
+    cli.main(["init", "--preset", "plain"])
+    file = here / "omnirouter.toml"
+    file.write_text(
+        file.read_text().replace(
+            '"sqlite:///omnirouter.db"',
+            f'"postgresql://desk@127.0.0.1:{port}/desk"\nlog = "nats://u:p@127.0.0.1:{port}"',
+        )
+    )
+    capsys.readouterr()
+    assert cli.main(["check", "--connect", "--json"]) == 3
+    found = connections(capsys)
+    assert {what: answer["exit_code"] for what, answer in found.items()} == {
+        "database": 3,
+        "log": 3,
+        "channels.chat": 0,
+    }
+    assert "could not be reached" in str(found["log"]["line"])
+    assert "u:p" not in str(found["log"]["line"])
+
+
+def test_connect_tells_unset_secrets_and_a_database_that_is_not_there_yet(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is unreachable, but the channel has no secret: exit 2; asking makes no database file."""
+    (here / "omnirouter.toml").write_text(preset_text("plain"))
+    assert cli.main(["check", "--connect", "--json"]) == 2
+    found = connections(capsys)
+    assert found["database"]["exit_code"] == 0
+    assert found["channels.chat"]["line"] == "not set: env:CHAT_SECRET."
+    assert not (here / "omnirouter.db").exists()
+
+
+def test_connect_tells_a_database_without_tables(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that needs its migrations is told with the command to run."""
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    (here / "omnirouter.db").touch()
+    (here / "omnirouter.toml").write_text(preset_text("plain"))
+    assert cli.main(["check", "--connect", "--json"]) == 3
+    assert "run: omnirouter db upgrade" in str(connections(capsys)["database"]["line"])
+
+
+def test_connect_waits_for_nobody_for_ever(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes the connection and says nothing is given up with one line."""
+    import workers.cli.connecting as connecting
+
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    monkeypatch.setattr(connecting, "PATIENCE", 0.05)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"nats://127.0.0.1:{silent.getsockname()[1]}"
+        (here / "omnirouter.toml").write_text(
+            preset_text("plain").replace('database = "sqlite', f'log = "{address}"\ndatabase = "sqlite')
+        )
+        assert cli.main(["check", "--connect", "--json"]) == 3
+    assert "no answer within" in str(connections(capsys)["log"]["line"])
+
+
+def test_another_distribution_that_owns_our_package_is_refused(here: Path) -> None:
+    """A live distribution of the package index installs `adapters` too; `check` refuses with what to run."""
+    site = here / "site"
+    metadata = site / "adapters-1.1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: adapters\nVersion: 1.1.0\n")
+    (metadata / "top_level.txt").write_text("adapters\n")
+    command = Path(sys.executable).with_name("omnirouter")
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(site)}
+    done = subprocess.run([command, "check"], cwd=here, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        'The distribution "adapters" also installs a package called "adapters", which is omnirouter\'s: '
+        "run `pip uninstall adapters`, or give omnirouter a virtual environment of its own.\n"
+    )
+    shutil.rmtree(site)
+    done = subprocess.run([command, "check"], cwd=here, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+
+
+async def test_connect_keeps_asking_when_an_adapter_fails_badly() -> None:
+    """A defect in one adapter is told of its channel and takes no other down."""
+    from workers.cli.connecting import _answer
+
+    async def broken() -> str:
+        raise ZeroDivisionError("division by zero")
+
+    async def fine() -> str:
+        return "signed in."
+
+    answers = await asyncio.gather(_answer(broken), _answer(fine))
+    assert answers == [(3, "ZeroDivisionError: division by zero"), (0, "signed in.")]

@@ -1,0 +1,70 @@
+"""Tables for people, JSON for programs, and nothing in either that steers a terminal."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from workers.cli.printing import json_line, line, progress, show, warn
+
+AT = datetime(2026, 3, 1, 21, 50, tzinfo=timezone(timedelta(hours=8)))
+
+
+def test_a_piped_table_is_aligned_by_what_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    """A Chinese character takes two columns, and nothing is drawn when nobody looks on."""
+    show([{"ref": "A1", "name": "陈先生", "due": AT}, {"ref": "B22", "name": "Li", "due": None}], as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "ref  name    due",
+        "A1   陈先生  2026-03-01T13:50:00Z",
+        "B22  Li",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (True, "yes"),
+        (False, "no"),
+        (None, ""),
+        (0.5, "0.5"),
+        (2.0, "2"),
+        (["a", 1], "a, 1"),
+        ("a\x1b[31mb\nc", "a [31mb c"),
+    ],
+)
+def test_values_are_shown_as_people_write_them(capsys: pytest.CaptureFixture[str], value: object, cell: str) -> None:
+    """Truth, numbers, lists and times are written plainly; control characters do not reach the terminal."""
+    show([{"value": value, "end": "|"}], as_json=False)
+    assert capsys.readouterr().out.splitlines()[1].partition("|")[0].rstrip() == cell
+
+
+def test_json_is_one_document_with_utc_times(capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs get a list of objects, Chinese as it is, instants in UTC."""
+    show([{"name": "陈", "at": AT.astimezone(UTC)}], as_json=True)
+    text = capsys.readouterr().out
+    assert json.loads(text) == [{"name": "陈", "at": "2026-03-01T13:50:00Z"}]
+    assert "陈" in text
+    show([], as_json=True)
+    assert capsys.readouterr().out == "[]\n"
+
+
+def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing to show is said in words."""
+    show([], as_json=False, empty="No conversation waits.")
+    assert capsys.readouterr().out == "No conversation waits.\n"
+
+
+def test_lines_go_to_their_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was found goes to stdout, what is wrong to stderr."""
+    line("found\x07")
+    warn("wrong\x1b")
+    json_line({"a": 1})
+    assert capsys.readouterr() == ('found \n{"a":1}\n', "wrong \n")
+
+
+def test_progress_is_silent_when_piped(capsys: pytest.CaptureFixture[str]) -> None:
+    """Long work passes its items through and draws nothing when nobody looks on."""
+    assert list(progress(range(3), "Reading")) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
