@@ -556,11 +556,25 @@ SCALARS = st.one_of(
 )
 KEYS = st.sampled_from(
     [
-        "name", "id", "when", "queue", "queues", "week", "daily", "mon", "dates", "holidays", "steps", "after", "do", "to",
-        "field", "in", "eq", "any", "all", "not", "adapter", "server", "host", "tokens", "timezone", "database", "listen",
-        "schedule", "first_reply", "resolution", "pause", "ladder", "中",
+        *("name", "id", "when", "queue", "queues", "week", "daily", "mon", "dates", "holidays", "steps", "after", "do"),
+        *(
+            "field",
+            "in",
+            "eq",
+            "any",
+            "all",
+            "not",
+            "adapter",
+            "server",
+            "host",
+            "tokens",
+            "timezone",
+            "database",
+            "to",
+        ),
+        *("schedule", "first_reply", "resolution", "pause", "ladder", "listen", "中"),
     ]
-)  # fmt: skip
+)
 ANYTHING = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),

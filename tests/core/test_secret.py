@@ -109,7 +109,7 @@ def test_nothing_that_prints_or_copies_a_secret_shows_it(monkeypatch: pytest.Mon
     secret = Secret.of("env:DESK_TOKEN_FOR_TEST")
     table = Table(token=secret, more=(secret,), maybe=secret)
     shown = [
-        str(secret), repr(secret), f"{secret}", f"{secret:>20}", "{:>20}".format(secret), str([secret]),
+        str(secret), repr(secret), f"{secret}", f"{secret:>20}", str([secret]),
         repr(table), str(table), table.model_dump_json(), json.dumps(table.model_dump()), repr(table.model_dump()),
     ]  # fmt: skip
     assert all(STARS in text for text in shown)
