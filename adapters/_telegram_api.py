@@ -2,8 +2,7 @@
 
 In: a chat and what to send, or an offset to read updates from. Out: message ids, the updates' own bytes, or one of our
 errors. It stands on the bare `telegram.Bot`; the library's own receivers confirm updates before anything is stored.
-The library never sees the bot's token: it works with a placeholder, and the transport puts the token into the address
-at the last moment, so no log line, error or repr of it can show one.
+How calls travel, and where the token is, is told in `_telegram_request`.
 """
 
 from __future__ import annotations
@@ -12,10 +11,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-import httpx
 import msgspec
 from aiolimiter import AsyncLimiter
 from telegram import Bot, InputFile, LinkPreviewOptions, ReplyParameters, WebhookInfo
@@ -25,11 +21,19 @@ from telegram.error import (
     Conflict,
     Forbidden,
     InvalidToken,
-    NetworkError,
     TelegramError,
 )
-from telegram.request import HTTPXRequest
 
+from adapters._telegram_request import (
+    NOTHING_LEFT,
+    PLACEHOLDER,
+    CallRequest,
+    Flood,
+    ServerFault,
+    Updates,
+    UpdatesRequest,
+    transport,
+)
 from router.errors import (
     BadSettings,
     OutcomeUnknown,
@@ -48,7 +52,6 @@ HOLD: Final = 25
 ALLOWED: Final = (
     "message", "edited_message", "channel_post", "edited_channel_post", "message_reaction", "my_chat_member",
 )  # fmt: skip
-_PLACEHOLDER: Final = "0:placeholder"
 
 
 class Limits(NamedTuple):
@@ -59,111 +62,6 @@ class Limits(NamedTuple):
     group: tuple[float, float] = (20, 60)
 
 
-class Flood(TelegramError):
-    """Telegram asks to wait `seconds` (the library's own class for it warns on every use)."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(f"wait {seconds} s")
-        self.seconds = seconds
-
-
-class ServerFault(NetworkError):
-    """An answer with a status of 500 or more."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"HTTP {status}")
-        self.status = status
-
-
-class Unreadable(NetworkError):
-    """An answer of success that is none of the Bot API's."""
-
-
-class _Parameters(msgspec.Struct):
-    retry_after: int = 0
-    migrate_to_chat_id: int = 0
-
-
-class _Failure(msgspec.Struct):
-    description: str = ""
-    parameters: _Parameters = msgspec.field(default_factory=_Parameters)
-
-
-class _Success(msgspec.Struct):
-    result: msgspec.Raw
-
-
-class _Updates(msgspec.Struct):
-    result: list[msgspec.Raw]
-
-
-class _Keyed(httpx.AsyncBaseTransport):
-    """Puts the token into the address of each request; what the client logs and raises holds the placeholder."""
-
-    def __init__(self, token: str, inner: httpx.AsyncBaseTransport) -> None:
-        self._token = token.encode()
-        self._inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.raw_path.replace(_PLACEHOLDER.encode(), self._token, 1)
-        keyed = httpx.Request(
-            request.method,
-            request.url.copy_with(raw_path=path),
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
-        return await self._inner.handle_async_request(keyed)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-class _Request(HTTPXRequest):
-    """The library's request, which sorts failures by status and logs no answer's content."""
-
-    def __init__(self, secret: str, read_timeout: float, transport: httpx.AsyncBaseTransport) -> None:
-        super().__init__(read_timeout=read_timeout, pool_timeout=20.0, httpx_kwargs={"transport": transport})
-        self._secret = secret.encode()
-
-    async def do_request(self, *call: Any, **options: Any) -> tuple[int, bytes]:
-        """Raise for what the library cannot tell apart; else give status and body, as it expects."""
-        status, body = await super().do_request(*call, **options)
-        if status >= 400:
-            return status, _failure(status, body.replace(self._secret, b"***"))
-        try:
-            msgspec.json.decode(body, type=_Success)
-        except (msgspec.DecodeError, RecursionError):
-            raise Unreadable("the answer is not the Bot API's") from None
-        return status, body
-
-
-class _UpdatesRequest(_Request):
-    """Keeps the answer's bytes and shows the library none, so that no update can trip its parsing."""
-
-    kept: bytes = b""
-
-    async def do_request(self, *call: Any, **options: Any) -> tuple[int, bytes]:
-        """As above, for getUpdates only."""
-        status, self.kept = await super().do_request(*call, **options)
-        return status, self.kept if status >= 400 else b'{"ok":true,"result":[]}'
-
-
-def _failure(status: int, body: bytes) -> bytes:
-    """The body of a refusal as the library reads it; raises where its own classes say too little."""
-    if status >= 500:
-        raise ServerFault(status)
-    try:
-        failure = msgspec.json.decode(body, type=_Failure)
-    except (msgspec.DecodeError, RecursionError):
-        failure = _Failure()
-    if failure.parameters.retry_after or status == 429:
-        raise Flood(failure.parameters.retry_after or 30)
-    if status not in (400, 401, 403, 404, 409):
-        raise BadRequest(failure.description or f"HTTP {status}")
-    return body if failure.description else b"{}"
-
-
 class Api:
     """One bot. Safe for one event loop; opened by building it, closed by `close`."""
 
@@ -171,12 +69,12 @@ class Api:
         self._now, self._limits = now, limits
         # At debug level the library writes every parameter of a call, the message's text among them.
         logging.getLogger("telegram").setLevel(logging.INFO)
-        transport = _Keyed(token, httpx.AsyncHTTPTransport(proxy=_proxy(base_url)))
+        way = transport(token, base_url)
         secret = token.rpartition(":")[2]
-        self._updates = _UpdatesRequest(secret, 15.0, transport)
-        self._calls = _Request(secret, 20.0, transport)
+        self._updates = UpdatesRequest(secret, 15.0, way)
+        self._calls = CallRequest(secret, 20.0, way)
         self._bot = Bot(
-            _PLACEHOLDER, base_url=f"{base_url.rstrip('/')}/bot", request=self._calls, get_updates_request=self._updates
+            PLACEHOLDER, base_url=f"{base_url.rstrip('/')}/bot", request=self._calls, get_updates_request=self._updates
         )
         self._overall = AsyncLimiter(*limits.overall)
         self._chats: dict[tuple[int | str, tuple[float, float]], AsyncLimiter] = {}
@@ -188,7 +86,7 @@ class Api:
         """
         try:
             await self._bot.get_updates(offset, timeout=hold, allowed_updates=ALLOWED)
-            return [bytes(raw) for raw in msgspec.json.decode(self._updates.kept, type=_Updates).result]
+            return [bytes(raw) for raw in msgspec.json.decode(self._updates.kept, type=Updates).result]
         except msgspec.DecodeError:
             raise Unreachable("Telegram's answer is not the Bot API's: is a proxy in between?") from None
         except Flood:
@@ -283,15 +181,9 @@ class Api:
             return SendRejected(f"Telegram refuses the message: {_said(error)}.")
         if isinstance(error, Conflict) or (isinstance(error, ServerFault) and error.status != 504):
             return SendUnreachable(f"Telegram cannot take messages now ({_said(error)}).")
-        if isinstance(error.__cause__, _NOTHING_LEFT):
+        if isinstance(error.__cause__, NOTHING_LEFT):
             return SendUnreachable(f"Telegram cannot be reached ({_said(error)}).")
         return OutcomeUnknown("Telegram's answer did not come: the message may or may not be in the chat; look there.")
-
-
-#: Faults at which no byte of the request can have reached Telegram.
-_NOTHING_LEFT: Final = (
-    httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol,
-)  # fmt: skip
 
 
 def _poll_error(error: TelegramError) -> SendError | Unreachable:
@@ -318,12 +210,3 @@ def _bad_token() -> BadSettings:
 def _answering(message: int | None) -> ReplyParameters | None:
     """Answer to this message, and go out without the reference if it was deleted meanwhile."""
     return None if message is None else ReplyParameters(message, allow_sending_without_reply=True)
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for this address; an own transport has to look for it itself."""
-    parts = urlsplit(url)
-    proxies = getproxies()
-    if not parts.hostname or proxy_bypass(parts.hostname):
-        return None
-    return proxies.get(parts.scheme) or proxies.get("all")

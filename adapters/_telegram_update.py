@@ -1,6 +1,6 @@
 """What does an update of Telegram's Bot API say, as a message of ours?
 
-In: the JSON of one update. Out: one `Message`, or its id and chat alone for the poll. Pure.
+In: the JSON of one update. Out: its message, if somebody or something said one. Pure.
 
 The photos of an album are separate messages, one of them with the caption; they carry one reference `album:ID`, by
 which they are joined when read. A forum topic is the reference `topic:ID`; the thread is always the chat, for message
@@ -10,162 +10,30 @@ ids are unique in the chat, not in the topic. An edit has the id `MESSAGE:EDIT_D
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from adapters._telegram_form import Chat, Contact, File, Post, Reaction, Update, User, Venue
 from router.attachment import file_name, media_type
 from router.errors import InvalidPayload
 from router.model import Attachment, Message, Sender
 from router.ports import Raw
 
-__all__ = ["KIND", "envelope", "message_of"]
+__all__ = ["KIND", "messages_of"]
 
 KIND: Final = "telegram"
 
-# ── What Telegram sends (Bot API, "Available types"); what is not read stays in the raw ──────────────────────────────
-#
-# {"update_id": 10000, "message": {"date": 1441645532, "chat": {"last_name": "Test Lastname", "id": 1111111,
-#  "type": "private", "first_name": "Test Firstname", "username": "Testusername"}, "message_id": 1365,
-#  "from": {"last_name": "Test Lastname", "id": 1111111, "first_name": "Test Firstname"}, "text": "/start"}}
-
-
-class _Part(msgspec.Struct):
-    """A piece of what Telegram sends."""
-
-
-class _User(_Part):
-    id: int
-    is_bot: bool = False
-    first_name: str = ""
-    last_name: str = ""
-    username: str = ""
-    language_code: str = ""
-
-
-class _Chat(_Part):
-    id: int
-    title: str = ""
-    first_name: str = ""
-    username: str = ""
-
-
-class _File(_Part):
-    file_id: str
-    file_unique_id: str = ""
-    file_name: str = ""
-    mime_type: str = ""
-    file_size: int = 0
-    emoji: str = ""
-
-
-class _Contact(_Part):
-    phone_number: str
-    first_name: str = ""
-    last_name: str = ""
-    user_id: int = 0
-
-
-class _Location(_Part):
-    latitude: float
-    longitude: float
-
-
-class _Venue(_Part):
-    title: str = ""
-    address: str = ""
-
-
-class _Dice(_Part):
-    emoji: str = ""
-
-
-class _Poll(_Part):
-    question: str = ""
-
-
-class _Answered(_Part):
-    message_id: int
-
-
-class _Post(_Part):
-    message_id: int
-    date: int
-    chat: _Chat
-    author: _User | None = msgspec.field(name="from", default=None)
-    sender_chat: _Chat | None = None
-    edit_date: int = 0
-    text: str = ""
-    caption: str = ""
-    media_group_id: str = ""
-    message_thread_id: int = 0
-    is_topic_message: bool = False
-    is_automatic_forward: bool = False
-    reply_to_message: _Answered | None = None
-    photo: list[_File] = []
-    animation: _File | None = None
-    document: _File | None = None
-    video: _File | None = None
-    video_note: _File | None = None
-    audio: _File | None = None
-    voice: _File | None = None
-    sticker: _File | None = None
-    contact: _Contact | None = None
-    location: _Location | None = None
-    venue: _Venue | None = None
-    dice: _Dice | None = None
-    poll: _Poll | None = None
-
-
-class _ReactionType(_Part):
-    emoji: str = ""
-
-
-class _Reaction(_Part):
-    chat: _Chat
-    message_id: int
-    date: int
-    user: _User | None = None
-    actor_chat: _Chat | None = None
-    new_reaction: list[_ReactionType] = []
-
-
-class _Membership(_Part):
-    chat: _Chat
-    date: int
-    author: _User | None = msgspec.field(name="from", default=None)
-
-
-class _Update(_Part):
-    update_id: int
-    message: _Post | None = None
-    edited_message: _Post | None = None
-    channel_post: _Post | None = None
-    edited_channel_post: _Post | None = None
-    message_reaction: _Reaction | None = None
-    my_chat_member: _Membership | None = None
-
-
-class _Where(_Part):
-    chat: _Chat
-
-
-class _Envelope(_Part):
-    """An update as far as the poll looks into it: its id, and the chat for the partition."""
-
-    update_id: int
-    message: _Where | None = None
-    edited_message: _Where | None = None
-    channel_post: _Where | None = None
-    edited_channel_post: _Where | None = None
-    message_reaction: _Where | None = None
-    my_chat_member: _Where | None = None
-
-
-class _Id(_Part):
-    update_id: int
-
-
+#: Fields of what the service tells of a chat (Bot API, "Message"); forum topics and video chats have several.
+_NOTICES: Final = frozenset((
+    "new_chat_members", "left_chat_member", "new_chat_title", "new_chat_photo", "delete_chat_photo",
+    "group_chat_created", "supergroup_chat_created", "channel_chat_created", "message_auto_delete_timer_changed",
+    "migrate_to_chat_id", "migrate_from_chat_id", "pinned_message", "connected_website", "write_access_allowed",
+    "proximity_alert_triggered", "boost_added", "chat_background_set", "forum_topic_created", "forum_topic_edited",
+    "forum_topic_closed", "forum_topic_reopened", "general_forum_topic_hidden", "general_forum_topic_unhidden",
+    "giveaway_created", "giveaway_completed", "video_chat_scheduled", "video_chat_started", "video_chat_ended",
+    "video_chat_participants_invited",
+))  # fmt: skip
 #: Files by the kind of message they make. An animation comes as a document too, so it stands before it.
 _FILES: Final = ("animation", "video", "video_note", "audio", "voice", "sticker", "document")
 _TYPES: Final = {
@@ -179,13 +47,17 @@ _TYPES: Final = {
 }
 
 
-def message_of(raw: Raw) -> Message:
+def messages_of(raw: Raw) -> list[Message]:
     """The message of an update; raises only InvalidPayload.
 
-    What has no words, file, place or contact is of kind `unknown` and automatic, so it opens no conversation.
+    The button that opens a chat says nothing: none. What the service tells of a chat (joins, pins) is of kind
+    `unknown` and automatic. Content that is not known here is `unknown` too, but somebody sent it and waits.
     """
     try:
-        return _message(msgspec.json.decode(raw.body, type=_Update), raw)
+        update = msgspec.json.decode(raw.body, type=Update)
+        if update.message is not None and _is_button(update.message):
+            return []
+        return [_message(update, raw)]
     except msgspec.DecodeError as error:
         reason, _, path = str(error).partition(" - at ")
         raise InvalidPayload(f"This is no Telegram update: {reason}.", path=path.strip("`") or None) from error
@@ -195,7 +67,7 @@ def message_of(raw: Raw) -> Message:
         raise InvalidPayload("This is no Telegram update: nested too deep, or an impossible date.") from error
 
 
-def _message(update: _Update, raw: Raw) -> Message:
+def _message(update: Update, raw: Raw) -> Message:
     edit = update.edited_message or update.edited_channel_post
     post = update.message or update.channel_post or edit
     if post is not None:
@@ -215,7 +87,7 @@ def _message(update: _Update, raw: Raw) -> Message:
     )
 
 
-def _of_post(post: _Post, raw: Raw, edit_of: int) -> Message:
+def _of_post(post: Post, raw: Raw, edit_of: int) -> Message:
     """The message of a post; `edit_of` is the update's id if it corrects an earlier one, else 0."""
     kind, text, files = _content(post)
     number = str(post.message_id)
@@ -232,13 +104,13 @@ def _of_post(post: _Post, raw: Raw, edit_of: int) -> Message:
         in_reply_to=_answered(post),
         references=_references(post),
         attachments=files,
-        automatic=machine or moving or post.is_automatic_forward or kind in ("unknown", "start"),
+        automatic=machine or moving or post.is_automatic_forward or (kind == "unknown" and _by_telegram(raw)),
         edits=number if edit_of else "",
         kind=kind,
     )
 
 
-def _of_reaction(reaction: _Reaction, update_id: int, raw: Raw) -> Message:
+def _of_reaction(reaction: Reaction, update_id: int, raw: Raw) -> Message:
     """A reaction as its emoji; taking it back says nothing, so that is automatic."""
     return Message(
         external_id=f"reaction-{update_id}",
@@ -257,7 +129,18 @@ def _of_reaction(reaction: _Reaction, update_id: int, raw: Raw) -> Message:
 # ── pieces of a message ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _content(post: _Post) -> tuple[str, str, tuple[Attachment, ...]]:
+def _is_button(post: Post) -> bool:
+    """Is this the start button's command? With a word behind it, it came by a link and tells more."""
+    return post.text.partition("@")[0] == "/start"
+
+
+def _by_telegram(raw: Raw) -> bool:
+    """Does the service speak, and not a person? Looked at only where nothing else was found."""
+    told = msgspec.json.decode(raw.body, type=dict[str, Any])
+    return any(isinstance(part, dict) and not _NOTICES.isdisjoint(part) for part in told.values())
+
+
+def _content(post: Post) -> tuple[str, str, tuple[Attachment, ...]]:
     """Kind, words and files of a post. With words it is a `text` whatever comes with it."""
     words = post.text or post.caption
     kind, file = "photo", max(post.photo, key=lambda size: size.file_size, default=None)
@@ -265,8 +148,6 @@ def _content(post: _Post) -> tuple[str, str, tuple[Attachment, ...]]:
         if file is None:
             kind, file = name, getattr(post, name)
     files = () if file is None else (_attachment(kind, file),)
-    if words.partition("@")[0] == "/start" and file is None:
-        return "start", words, ()  # the button that opens a chat; nobody wrote it
     if words:
         return "text", words, files
     if file is not None:
@@ -274,11 +155,11 @@ def _content(post: _Post) -> tuple[str, str, tuple[Attachment, ...]]:
     return *_placed(post), ()
 
 
-def _placed(post: _Post) -> tuple[str, str]:
+def _placed(post: Post) -> tuple[str, str]:
     """Kind and words of a post that has neither text nor file."""
     if post.location is not None:
         place = f"{post.location.latitude}, {post.location.longitude}"
-        venue = post.venue or _Venue()
+        venue = post.venue or Venue()
         return "location", "\n".join(line for line in (venue.title, venue.address, place) if line)
     if post.contact is not None:
         name = f"{post.contact.first_name} {post.contact.last_name}".strip()
@@ -290,7 +171,7 @@ def _placed(post: _Post) -> tuple[str, str]:
     return "unknown", ""
 
 
-def _attachment(kind: str, file: _File) -> Attachment:
+def _attachment(kind: str, file: File) -> Attachment:
     """A file as recorded: by its id, since Telegram's download links contain the token."""
     return Attachment(
         name=file_name(file.file_name or f"{kind}-{file.file_unique_id or file.file_id}"),
@@ -300,7 +181,7 @@ def _attachment(kind: str, file: _File) -> Attachment:
     )
 
 
-def _sender(author: _User | None, as_chat: _Chat | None, chat: _Chat, contact: _Contact | None = None) -> Sender:
+def _sender(author: User | None, as_chat: Chat | None, chat: Chat, contact: Contact | None = None) -> Sender:
     """Who wrote: the user, or the channel or group that speaks for itself.
 
     A phone number is proved only by the sender's own contact card, which Telegram ties to his account.
@@ -318,7 +199,7 @@ def _sender(author: _User | None, as_chat: _Chat | None, chat: _Chat, contact: _
     )
 
 
-def _answered(post: _Post) -> str:
+def _answered(post: Post) -> str:
     """The id of the message that this one answers; that all messages of a topic "answer" its opening is not counted."""
     answered = post.reply_to_message
     if answered is None or (post.is_topic_message and answered.message_id == post.message_thread_id):
@@ -326,30 +207,10 @@ def _answered(post: _Post) -> str:
     return str(answered.message_id)
 
 
-def _references(post: _Post) -> tuple[str, ...]:
+def _references(post: Post) -> tuple[str, ...]:
     album = (f"album:{_clean(post.media_group_id)}",) if post.media_group_id else ()
     topic = (f"topic:{post.message_thread_id}",) if post.is_topic_message and post.message_thread_id else ()
     return album + topic
-
-
-def envelope(body: bytes) -> tuple[int, str]:
-    """Update id and chat id of an update; the chat is empty where it is not found. Raises InvalidPayload without id."""
-    try:
-        seen = msgspec.json.decode(body, type=_Envelope)
-    except (msgspec.DecodeError, RecursionError):
-        return _id_alone(body), ""
-    for field in _Envelope.__struct_fields__[1:]:
-        where: _Where | None = getattr(seen, field)
-        if where is not None:
-            return seen.update_id, str(where.chat.id)
-    return seen.update_id, ""
-
-
-def _id_alone(body: bytes) -> int:
-    try:
-        return msgspec.json.decode(body, type=_Id).update_id
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidPayload("This update has no update_id.", path="$.update_id") from error
 
 
 def _instant(seconds: int) -> datetime:

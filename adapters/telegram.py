@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from adapters import _signature
 from adapters._parts import send_parts
 from adapters._split import split
-from adapters._telegram_update import KIND, envelope, message_of
+from adapters._telegram_form import envelope
+from adapters._telegram_update import KIND, messages_of
 from router.errors import BadSettings, ConfigurationError, InvalidPayload, SendRejected, Unreachable
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
@@ -99,9 +100,9 @@ class Telegram:
         )
 
     async def _poll(self, offset: int | None) -> list[bytes]:
-        from adapters._telegram_api import Flood
-
         api = self._open()
+        from adapters._telegram_request import Flood  # after `_open`, which tells a missing library in one sentence
+
         while True:
             try:
                 return await api.updates(offset)
@@ -142,8 +143,8 @@ class Telegram:
             await self._open().set_webhook(f"{url}/channels/{self._channel.name}", secrets[0])
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
-        """One update, one message. What has no words, file, place or contact is of kind `unknown` and automatic."""
-        return [message_of(raw)]
+        """One update, one message; the start button gives none, and what is not known is of kind `unknown`."""
+        return list(messages_of(raw))
 
     # ── out ──
 

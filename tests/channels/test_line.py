@@ -393,6 +393,7 @@ class TestLineContract(RouteContract):
         ),
     )
     verifying = ("LINE_SECRET", "LINE_BEFORE")
+    foreign = "a-strangers-secret"
 
     def request(self, secret: str) -> Request:
         """As LINE posts."""

@@ -316,7 +316,6 @@ def test_a_channel_speaks_for_itself() -> None:
     [
         {"message": post(7, new_chat_members=[TEST])},
         {"message": post(7, pinned_message=post(6, "x"))},
-        {"message": post(7, "/start")},
         {"message": post(7, "hi", **{"from": {**TEST, "is_bot": True}})},
         {"edited_message": post(7, edit_date=1441646600, location=PLACE)},
         {"my_chat_member": {"chat": CHAT, "from": TEST, "date": 1441645532, "new_chat_member": {}}},
@@ -325,8 +324,23 @@ def test_a_channel_speaks_for_itself() -> None:
     ],
 )  # fmt: skip
 def test_what_nobody_wrote_opens_nothing(content: dict[str, Any]) -> None:
-    """Joins, pins, the start button, other bots, moving locations and unknown updates are kept, but are no request."""
+    """Joins, pins, other bots, moving locations and unknown updates are kept, but are no request."""
     assert translated(update(5, **content)).automatic
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [("/start", 0), ("/start@desk_bot", 0), ("/start order-77", 1), ("/startup?", 1)]
+)
+def test_the_start_button_says_nothing(words: str, said: int) -> None:
+    """Opening the chat is no request, so the first word typed is the first message; a link's word is kept."""
+    channel: Any = type("Opened", (), {"name": "tg", "settings": Telegram.Settings(token="env:NO_SUCH")})()
+    assert len(Telegram(channel).translate(raw(update(1, message=post(7, words))))) == said
+
+
+def test_a_kind_of_tomorrow_is_somebodys_message() -> None:
+    """What a customer sent and we cannot show is shown as unknown, and waits for an answer like all else."""
+    message = translated(update(1, message=post(7, a_kind_of_tomorrow={"file_id": "x"})))
+    assert (message.kind, message.text, message.automatic) == ("unknown", "", False)
 
 
 def test_a_reaction_is_its_emoji_on_a_message() -> None:
@@ -702,10 +716,13 @@ async def test_an_unset_token_names_its_reference(bot: Any, monkeypatch: pytest.
 
 async def test_a_missing_library_names_the_extra(bot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the SDK the channel says what to install."""
-    monkeypatch.delitem(sys.modules, "adapters._telegram_api", raising=False)
+    for module in ("adapters._telegram_api", "adapters._telegram_request"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "telegram", None)
     with pytest.raises(BadSettings, match=r"pip install 'omnirouter\[telegram\]'"):
         await bot().send(reply())
+    with pytest.raises(BadSettings, match=r"pip install 'omnirouter\[telegram\]'"):
+        await take(bot().deliveries(None))
 
 
 def test_an_idle_daemon_does_not_load_the_library() -> None:
@@ -761,6 +778,7 @@ class TestTelegramContract(RouteContract):
         raw(update(3, message_reaction={"chat": CHAT, "message_id": 7, "user": TEST, "date": 1441645532})),
     )
     verifying = ("HOOK_NEW", "HOOK_OLD")
+    foreign = "a-strangers-token"
 
     def request(self, secret: str) -> Request:
         """As Telegram posts."""

@@ -668,6 +668,7 @@ class TestXContract(RouteContract):
         raw(hook(activity("5", "一"), activity("6", "二", sender=DESK, recipient=CUSTOMER))),
     )
     verifying = ("X_SECRET", "X_BEFORE")
+    foreign = "a-strangers-secret"
 
     def request(self, secret: str) -> Request:
         """As X posts."""
