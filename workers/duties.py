@@ -15,6 +15,7 @@ import structlog
 from router.errors import LostOwnership
 from router.store import passing
 from workers.leases import LEASE_SECONDS, Lease, Leases
+from workers.logs.lines import place
 
 __all__ = ["Duties"]
 
@@ -77,7 +78,7 @@ class Duties:
             return await self.take(duty)
         except Exception as failure:
             if not passing(failure):
-                _log.error("duty.take_failed", duty=duty, error=type(failure).__name__)
+                _log.error("duty.take_failed", duty=duty, error=type(failure).__name__, at=place(failure))
             return None
 
     async def run(self) -> None:
@@ -91,7 +92,7 @@ class Duties:
                     await self._try_take(node)
                 self._nodes = max(1, await asyncio.to_thread(self._leases.live_nodes))
             except Exception as failure:
-                _log.warning("duty.renew_failed", error=type(failure).__name__)
+                _log.warning("duty.renew_failed", error=type(failure).__name__, at=place(failure))
             await asyncio.sleep(_RENEW)
 
     async def _renew(self) -> None:

@@ -18,6 +18,7 @@ from router.store import Database, passing
 from router.store.memory import cursor_of
 from workers.channels import Channels
 from workers.leases import Lease
+from workers.logs.lines import place
 from workers.metrics import Metrics
 
 __all__ = ["read_channel"]
@@ -51,7 +52,7 @@ def read_channel(
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except Exception as failure:
                 if not passing(failure):
-                    _log.error("channel.failed", channel=name, error=type(failure).__name__)
+                    _log.error("channel.failed", channel=name, error=type(failure).__name__, at=place(failure))
                 metrics.channel_down(name)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)

@@ -24,6 +24,7 @@ from router.ports import Accepted, Answer, Log, Refused, Request, Route
 from router.store import Store
 from router.store.aside import keep_invalid
 from workers.channels import Channels
+from workers.logs.lines import place
 from workers.metrics import Metrics
 
 __all__ = ["front_door"]
@@ -115,7 +116,7 @@ async def _receive(
         _log.warning("front_door.busy", channel=name, reason=str(failure))
         return _BUSY
     except Exception as failure:
-        _log.error("front_door.failed", channel=name, error=type(failure).__name__)
+        _log.error("front_door.failed", channel=name, error=type(failure).__name__, at=place(failure))
         return _BUSY
 
 

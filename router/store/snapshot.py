@@ -176,7 +176,7 @@ def _contacts_of(tx: Tx, conversations: Collection[int]) -> set[int]:
 
 def _lock_keys(wants: Wants) -> list[int]:
     names = (f"{kind}\0{a}\0{b}" for kind, group in (("h", wants.handles), ("m", wants.keys)) for a, b in group)
-    return sorted({xxhash.xxh64_intdigest(name) >> 1 for name in names})
+    return sorted({xxhash.xxh64_intdigest(name.encode("utf-8", "surrogatepass")) >> 1 for name in names})
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> _Grouped:

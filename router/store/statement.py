@@ -67,7 +67,7 @@ class Statement:
         known = self._texts.get(dialect)
         if known is None:
             compiled = self._core.compile(dialect=_DIALECTS[dialect])
-            constants = {name: value for name, value in compiled.params.items() if value is not None}
+            constants = {name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required}
             known = self._texts[dialect] = (str(compiled), constants)
         return known
 

@@ -59,7 +59,7 @@ _decode_meta = msgspec.json.Decoder(dict[str, str]).decode
 
 def partition_of(raw: Raw, partitions: int) -> int:
     """The partition of a raw: by its key, else by its channel. A wrong key costs order, never correctness."""
-    return xxhash.xxh64_intdigest(f"{raw.channel}\0{raw.partition_key}") % partitions
+    return xxhash.xxh64_intdigest(f"{raw.channel}\0{raw.partition_key}".encode("utf-8", "surrogatepass")) % partitions
 
 
 class _Append(msgspec.Struct, frozen=True):

@@ -1,0 +1,249 @@
+"""How do all parts live together? The daemon: front door, sources, decisions, timekeeper, senders, in one event loop.
+
+In: a policy. `run` returns after `stop` was called and everything under way is finished: no new requests, sources cancelled, the batch
+and the call under way ended and recorded, leases given back. A part that fails is logged and begun again; it never stops the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
+
+import structlog
+import uvicorn
+
+from router import schema
+from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
+from router.policy import Policy
+from router.store import Store, passing
+from workers.channels import Channels, utc_now
+from workers.duties import Duties
+from workers.inbound import read_channel
+from workers.leases import Leases
+from workers.logs.database import DatabaseLog
+from workers.logs.lines import place
+from workers.metrics import Metrics
+from workers.outbound import Outbound
+from workers.process import BATCH, Partition
+from workers.timekeeper import Timekeeper
+from workers.web import front_door
+
+__all__ = ["Daemon"]
+
+_log = structlog.get_logger()
+_POLL = 1.0
+_BALANCE = 3.0
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the daemon."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+class Daemon:
+    """One node. `started` is set when it takes requests; `address` then says where."""
+
+    def __init__(self, policy: Policy, *, now: Callable[[], datetime] = utc_now, skip: frozenset[str] = frozenset()) -> None:
+        self.policy = policy
+        self.now = now
+        self.started = asyncio.Event()
+        self.address = ""
+        self._skip = skip
+        self._stop = asyncio.Event()
+        self._draining = asyncio.Event()
+        self.metrics = Metrics()
+        self.store = Store.open(policy)
+        self._lock_file = self._lock()
+        self.channels = Channels(policy, self.store.database, now=now)
+        self.log = DatabaseLog(
+            self.store.database, self.store.sealer, schema.partitions(self.store.database), bell=self.store.bell
+        )
+        self.duties = Duties(Leases(self.store.database, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"))
+        self._partitions: dict[int, Partition] = {}
+
+    def _lock(self) -> int | None:
+        """On SQLite the daemon holds a lock file: whoever gets it knows that former holders of leases are dead."""
+        path = self.store.database.path
+        if path is None:
+            return None
+        lock = os.open(f"{path}-daemon", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise ConfigurationError(
+                f"Another omnirouter daemon runs on {path}; one SQLite file has one daemon. Stop it, or use PostgreSQL."
+            ) from None
+        Leases(self.store.database, "new").take_over()
+        return lock
+
+    def stop(self) -> None:
+        """Finish what is under way and return from `run`."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until `stop`. Raises `Unreachable` when the listening address is taken."""
+        await self.store.bell.open()
+        server = self._server()
+        parts = [asyncio.create_task(self._renewing(), name="duties")]
+        parts += [asyncio.create_task(part, name=name) for name, part in self._parts()]
+        serving = asyncio.create_task(self._serve(server), name="web")
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+        finally:
+            await self._drain(server, serving, parts)
+            stopping.cancel()
+
+    def _parts(self) -> list[tuple[str, Awaitable[None]]]:
+        timekeeper = Timekeeper(self.store, self.metrics, self.now)
+        outbound = Outbound(self.store, self.channels, self.duties, self.metrics, self.now)
+        parts: list[tuple[str, Awaitable[None]]] = [
+            ("decide", self._again("decide", self._decide)),
+            ("balance", self._again("balance", self._balance)),
+            ("timekeeper", self._again("timekeeper", lambda: self.duties.keep("timekeeper", timekeeper.work))),
+            ("outbound", self._again("outbound", outbound.run)),
+        ]
+        for name in self.channels.names():
+            if name not in self._skip:
+                work = read_channel(name, self.channels, self.log, self.store.database, self.metrics)
+                parts.append(
+                    (f"channel:{name}", self._again(name, lambda n=name, w=work: self.duties.keep(f"channel:{n}", w)))
+                )
+        return parts
+
+    async def _again(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        """Begin a part again when it fails: with a word in the log, after a second."""
+        while True:
+            try:
+                await part()
+                return
+            except Exception as failure:
+                reason = str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__
+                _log.error("part.failed", part=name, reason=reason, at=place(failure))
+                await asyncio.sleep(_POLL)
+
+    async def _renewing(self) -> None:
+        await self.duties.run()
+
+    async def _balance(self) -> None:
+        """Own this node's share of the partitions: take free ones, give surplus back."""
+        while True:
+            share = self.duties.share(self.log.partitions)
+            for number in range(self.log.partitions):
+                if len(self._partitions) >= share or self._draining.is_set():
+                    break
+                if number not in self._partitions:
+                    lease = await self.duties.take(f"partition:{number}")
+                    if lease is not None:
+                        self._partitions[number] = await asyncio.to_thread(
+                            Partition, self.store, self.channels, number, lease.fence
+                        )
+            while len(self._partitions) > share:
+                await self._give_back(max(self._partitions))
+            await asyncio.sleep(_BALANCE)
+
+    async def _give_back(self, number: int) -> None:
+        partition = self._partitions.pop(number, None)
+        if partition is not None:
+            with contextlib.suppress(OmnirouterError):
+                await asyncio.to_thread(partition.give_back)
+        await self.duties.give_back(f"partition:{number}")
+
+    async def _decide(self) -> None:
+        """Decide what the log holds behind the cursors, a batch a partition in turn; sleep on the bell."""
+        while not self._draining.is_set():
+            some = 0
+            for partition in list(self._partitions.values()):
+                if self._draining.is_set():
+                    return
+                some += await self._decide_one(partition)
+            if not some:
+                await self.store.bell.wait(_POLL)
+
+    async def _decide_one(self, partition: Partition) -> int:
+        if f"partition:{partition.number}" not in self.duties.held:
+            self._partitions.pop(partition.number, None)
+            return 0
+        try:
+            entries = await self.log.read(partition.number, partition.position, BATCH)
+            if not entries:
+                return 0
+            decided = await asyncio.to_thread(partition.decide, entries, self.now)
+        except LostOwnership:
+            self._partitions.pop(partition.number, None)
+            await self.duties.give_back(f"partition:{partition.number}")
+            return 0
+        except Exception as failure:
+            if not passing(failure) and not isinstance(failure, Unreachable):
+                raise
+            _log.warning("decide.database_away", partition=partition.number, error=type(failure).__name__, at=place(failure))
+            await asyncio.sleep(_POLL)
+            return 0
+        for outcome in ("stored", "redelivered", "invalid", "dead"):
+            self.metrics.messages.labels(outcome).inc(getattr(decided, outcome))
+        if decided.invalid or decided.dead:
+            _log.warning(
+                "raws.set_aside", partition=partition.number, invalid=decided.invalid, dead=decided.dead
+            )
+        return decided.read
+
+    def _server(self) -> uvicorn.Server:
+        app = front_door(self.store, self.channels, self.log, self.metrics, self.now)
+        return _Server(
+            uvicorn.Config(
+                app, host=self.policy.web.host, port=self.policy.web.port, log_config=None, access_log=False,
+                lifespan="off", timeout_graceful_shutdown=20, server_header=False, http="httptools",
+            )
+        )  # fmt: skip
+
+    async def _serve(self, server: uvicorn.Server) -> None:
+        config = server.config
+        family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((config.host, config.port))
+        except OSError as failure:
+            listening.close()
+            raise Unreachable(
+                f"web.listen: {config.host}:{config.port} cannot be used ({failure.strerror}); choose another port."
+            ) from failure
+        host, port = listening.getsockname()[:2]
+        self.address = f"http://{host}:{port}"
+        self.started.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await server.serve([listening])
+
+    async def _drain(self, server: uvicorn.Server, serving: asyncio.Task[None], parts: list[asyncio.Task[None]]) -> None:
+        server.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+        self._draining.set()
+        self.store.bell.ring()
+        decide = next(part for part in parts if part.get_name() == "decide")
+        for part in parts:
+            if part is not decide:
+                part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        await self.log.close()
+        with contextlib.suppress(Exception):
+            for number in list(self._partitions):
+                await self._give_back(number)
+            await self.duties.release_all()
+        await self.channels.close()
+        await self.store.bell.close()
+        self.store.close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)

@@ -1,0 +1,166 @@
+"""How do replies, events and notices go out? Each lane (kind, channel) by itself, in order, an attempt row before each call.
+
+A failure is one of five: throttled (at the provider's time), unreachable (with growing pauses, for a week), rejected (never again),
+bad settings (in five minutes, the operator told), unknown (a person decides). Events and notices are tried for a day. Only under
+the duty `send:KIND:CHANNEL` does a node send, so two nodes never send one reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from router.errors import (
+    BadSettings,
+    ConfigurationError,
+    OmnirouterError,
+    OutcomeUnknown,
+    SendError,
+    SendRejected,
+    SendUnreachable,
+    Throttled,
+)
+from router.model import Attachment
+from router.ports import Receipt, Reply
+from router.store import Store
+from router.store.outbox import Due, claim, lanes, recover, settle
+from router.tables import instant
+from workers.channels import Channels
+from workers.duties import Duties
+from workers.leases import Lease
+from workers.metrics import Metrics
+from workers.notices import Notices
+
+__all__ = ["Outbound"]
+
+_log = structlog.get_logger()
+_PAUSES = (30, 60, 120, 300, 600, 1800, 3600)
+_GIVE_UP = {"reply": timedelta(days=7), "event": timedelta(days=1), "notify": timedelta(days=1)}
+_SETTINGS_PAUSE = timedelta(minutes=5)
+
+
+class Outbound:
+    """Sends what the outbox holds. `run` watches for lanes; each lane is worked by its own task under its own lease."""
+
+    def __init__(
+        self, store: Store, channels: Channels, duties: Duties, metrics: Metrics, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._duties = duties
+        self._metrics = metrics
+        self._now = now
+        self._notices = Notices(store.policy, channels)
+        self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._bell = asyncio.Event()
+
+    async def run(self) -> None:
+        """For ever: begin to work each lane that has something to send."""
+        try:
+            while True:
+                for kind, channel in await asyncio.to_thread(lanes, self._store):
+                    if (kind, channel) not in self._lanes or self._lanes[(kind, channel)].done():
+                        duty = f"send:{kind}:{channel}"
+                        self._lanes[(kind, channel)] = asyncio.create_task(
+                            self._duties.keep(duty, self._work(kind, channel)), name=duty
+                        )
+                self._bell.set()
+                self._bell = asyncio.Event()
+                await self._store.bell.wait(1.0)
+        finally:
+            for lane in self._lanes.values():
+                lane.cancel()
+            await asyncio.gather(*self._lanes.values(), return_exceptions=True)
+            await self._notices.close()
+
+    def _work(self, kind: str, channel: str) -> Callable[[Lease], Awaitable[None]]:
+        async def work(_: Lease) -> None:
+            await asyncio.to_thread(recover, self._store, kind, channel, self._now())
+            while True:
+                due = await asyncio.to_thread(claim, self._store, kind, channel, self._now())
+                for row in due:
+                    await self._send(row)
+                if not due:
+                    await self._bell.wait()
+
+        return work
+
+    async def _send(self, due: Due) -> None:
+        """One attempt, shielded: a lost lease or a stop lets the call that is under way end and be recorded."""
+        await asyncio.shield(asyncio.ensure_future(self._attempt(due)))
+
+    async def _attempt(self, due: Due) -> None:
+        outcome: dict[str, Any]
+        try:
+            receipt = await self._call(due)
+            outcome = {"state": "sent", "external_id": receipt.external_id, "detail": receipt.detail}
+        except Exception as failure:
+            outcome = self._failed(due, failure)
+        now = self._now()
+        await asyncio.to_thread(settle, self._store, due, outcome.pop("state"), now, **outcome)
+
+    async def _call(self, due: Due) -> Receipt:
+        if due.kind == "reply":
+            receipt = await self._channels.get(due.channel).send(_reply(due))
+            self._metrics.replies.labels("reply", "sent").inc()
+            return receipt
+        if due.kind == "event":
+            return await self._notices.event(due.channel, due.key, due.body)
+        return await self._notices.notify(due.channel, due.key, due.body)
+
+    def _failed(self, due: Due, failure: Exception) -> dict[str, Any]:
+        now = self._now()
+        words = str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__
+        if isinstance(failure, OutcomeUnknown) and due.kind == "reply":
+            outcome: dict[str, Any] = {"state": "unknown"}
+        elif isinstance(failure, SendRejected):
+            outcome = {"state": "failed", "blocked": failure.blocked}
+        elif isinstance(failure, Throttled):
+            outcome = {"state": "pending", "again_at": max(failure.until, now)}
+        elif isinstance(failure, (BadSettings, ConfigurationError)):
+            outcome = {"state": "pending", "again_at": now + _SETTINGS_PAUSE}
+            self._metrics.channel_down(due.channel)
+        elif isinstance(failure, (SendUnreachable, OutcomeUnknown, SendError, OSError, TimeoutError)):
+            pause = _PAUSES[min(due.attempt, len(_PAUSES)) - 1]
+            late = now - due.created_at > _GIVE_UP[due.kind]
+            outcome = {"state": "failed"} if late else {"state": "pending", "again_at": now + timedelta(seconds=pause)}
+        else:  # a defect of the adapter: whether the bytes left is not known
+            outcome = {"state": "unknown" if due.kind == "reply" else "failed"}
+        level = _log.error if outcome["state"] in ("unknown", "failed") else _log.warning
+        level("send.not_sent", kind=due.kind, lane=_named(due), row=due.row, attempt=due.attempt, state=outcome["state"])
+        self._metrics.replies.labels(due.kind, outcome["state"]).inc()
+        return {**outcome, "detail": words}
+
+
+def _named(due: Due) -> str:
+    """The lane's name for a log; the address of an event receiver may carry a token, so it is left out."""
+    return "" if due.kind == "event" else due.channel
+
+
+def _reply(due: Due) -> Reply:
+    body = due.body
+    last = body.get("last_in_at")
+    return Reply(
+        number=due.message,
+        channel=due.channel,
+        to=body["to"],
+        text=body["text"],
+        external_id=body["external_id"],
+        idempotency_key=f"reply-{due.message}",
+        created_at=due.created_at.astimezone(UTC),
+        to_name=body.get("to_name", ""),
+        thread=body.get("thread", ""),
+        subject=body.get("subject", ""),
+        in_reply_to=body.get("in_reply_to", ""),
+        references=tuple(body.get("references", ())),
+        attachments=msgspec.convert(body.get("attachments", []), tuple[Attachment, ...]),
+        automatic=bool(body.get("automatic")),
+        agent=body.get("agent", ""),
+        conversation_ref=body.get("ref", ""),
+        last_in_at=instant(last) if last else None,
+    )
