@@ -35,11 +35,13 @@ _SCOPES: Final = {"email": "email", "phone": "phone", "account": ""}
 
 def check(data: Mapping[str, Any], issue_types: Iterable[str], kinds: Iterable[str], mistakes: list[str]) -> None:
     """Add the mistakes between tables. `kinds` are the channel kinds that the configured adapters have."""
+    channel_kinds = list(dict.fromkeys((*CHANNEL_KINDS, *kinds)))
+    _capacity(data, channel_kinds, mistakes)
     for check_one in (_references, _default_queue, _unique, _order, _hours, _rule_steps, _ladders, _reserved):
         check_one(data, mistakes)
     closed = {
         "channel": names(data, "channels"),
-        "channel_kind": list(dict.fromkeys((*CHANNEL_KINDS, *kinds))),
+        "channel_kind": channel_kinds,
         "issue_type": list(dict.fromkeys((*issue_types, "other"))),
     }
     for table in ("rules", "deadlines"):
@@ -73,6 +75,14 @@ def _references(data: Mapping[str, Any], mistakes: list[str]) -> None:
                 if isinstance(word, str) and word and word not in known:
                     full = (*path, key) if place is None else (*path, key, place)
                     mistakes.append(mistake(full, unknown(what, word, known)))
+
+
+def _capacity(data: Mapping[str, Any], kinds: Sequence[str], mistakes: list[str]) -> None:
+    for path, agent in items(data, "agents"):
+        capacity = agent.get("capacity")
+        for kind in capacity if isinstance(capacity, Mapping) else ():
+            if kind not in kinds:
+                mistakes.append(mistake((*path, "capacity", kind), unknown("channel kind", kind, kinds)))
 
 
 def _default_queue(data: Mapping[str, Any], mistakes: list[str]) -> None:

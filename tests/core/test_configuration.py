@@ -232,6 +232,10 @@ MISTAKES = {
         '[[agents]]\nname = "li"\nqueues = ["general", "b"]\n',
         'agents[0].queues[1]: there is no queue "b"; known: general.',
     ),
+    "an agent's capacity": (
+        '[[agents]]\nname = "li"\ncapacity = { mail = 3 }\n',
+        'agents[0].capacity.mail: there is no channel kind "mail"; did you mean "email"?',
+    ),
     "an agent's shift": ('[[agents]]\nname = "li"\nshift = "late"\n', 'agents[0].shift: there is no schedule "late"'),
     "a rule's queue": (
         '[[rules]]\nid = "a"\nqueue = "genral"\n',

@@ -171,6 +171,19 @@ def test_check_looks_at_the_key(
     assert capsys.readouterr().err.startswith(words)
 
 
+def test_check_looks_at_the_model_and_at_hours_that_are_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model file that is not there is a mistake; a schedule whose last date has passed is remarked."""
+    text = preset_text("plain").replace(
+        "[defaults]", '[schedules.fair]\ndates = { "2020-02-14" = [["09:00", "18:00"]] }\n[defaults]'
+    )
+    (here / "omnirouter.toml").write_text(text)
+    assert cli.main(["check"]) == 0
+    assert "schedules.fair: has no open time from now on" in capsys.readouterr().err
+    (here / "omnirouter.toml").write_text(text + '[tagging]\nmodel = "none.bin"\n')
+    assert cli.main(["check"]) == 2
+    assert "tagging.model: " in capsys.readouterr().err
+
+
 def connections(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
     """What `check --connect --json` said of each thing it asked."""
     return {answer["what"]: answer for answer in json.loads(capsys.readouterr().out)["connections"]}

@@ -6,6 +6,7 @@ an exit code. Every command also takes `-c/--config FILE` after its name, unless
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
@@ -20,36 +21,36 @@ _PARAMETER = "configuration_file_"
 
 
 def call(name: str, function: Callable[..., Any], words: Sequence[str]) -> int:
-    """Parse the words as this function says and call it."""
+    """Parse the words as this function says and call it; a coroutine function is run to its end."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name=name, context_settings={"help_option_names": ["-h", "--help"]})(_with_configuration(function))
+    app.command(name=name, context_settings={"help_option_names": ["-h", "--help"]})(_command(function))
     done = typer.main.get_command(app).main(list(words), prog_name=f"omnirouter {name}", standalone_mode=False)
     return done if isinstance(done, int) and not isinstance(done, bool) else 0
 
 
-def _with_configuration(function: Callable[..., Any]) -> Callable[..., Any]:
+def _command(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function with the option that every command takes."""
     hints = get_type_hints(function, include_extras=True)
     signature = inspect.signature(function)
-    own = set(_options(hints.values())) | {f"--{name.replace('_', '-')}" for name in signature.parameters}
-    free = [option for option in ("-c", "--config") if option not in own]
-    if not free:
-        return function
-    option = typer.Option(*free, metavar="FILE", help="The configuration file.", show_default=False)
-    kind = Annotated[Path | None, option]
 
     @functools.wraps(function)
     def command(**values: Any) -> Any:
         from workers.cli import choose
 
-        choose(values.pop(_PARAMETER))
-        return function(**values)
+        choose(values.pop(_PARAMETER, None))
+        done = function(**values)
+        return asyncio.run(done) if inspect.iscoroutine(done) else done
 
     parameters = [p.replace(annotation=hints.get(p.name, p.annotation)) for p in signature.parameters.values()]
-    extra = inspect.Parameter(_PARAMETER, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+    own = set(_options(hints.values())) | {f"--{name.replace('_', '-')}" for name in signature.parameters}
+    free = [option for option in ("-c", "--config") if option not in own]
+    if free:
+        option = typer.Option(*free, metavar="FILE", help="The configuration file.", show_default=False)
+        hints[_PARAMETER] = kind = Annotated[Path | None, option]
+        parameters.append(inspect.Parameter(_PARAMETER, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind))
     del command.__wrapped__  # so that typer reads the signature below, not the old one
-    command.__signature__ = signature.replace(parameters=[*parameters, extra])  # type: ignore[attr-defined]
-    command.__annotations__ = {**hints, _PARAMETER: kind}
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = hints
     return command
 
 

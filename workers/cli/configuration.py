@@ -64,7 +64,7 @@ def check(
         policy = configured()
     except ConfigurationError as error:
         return _mistaken(file, error, as_json)
-    wrong = _key_mistakes(policy)
+    wrong = [*_tagging_mistakes(policy), *_key_mistakes(policy)]
     if wrong:
         return _mistaken(file, ConfigurationError(wrong), as_json)
     remarks, unset = _remarks(policy), _unset(policy)
@@ -95,6 +95,15 @@ def _mistaken(file: Path | None, error: ConfigurationError, as_json: bool) -> in
         if len(error.mistakes) > 1:
             warn(f"{file}: {len(error.mistakes)} mistakes.")
     return error.exit_code
+
+
+def _tagging_mistakes(policy: Any) -> list[str]:
+    """What is wrong with the model and the lexicons that the configuration names."""
+    try:
+        _ = policy.tagger
+    except ConfigurationError as error:
+        return list(error.mistakes)
+    return []
 
 
 def _key_mistakes(policy: Any) -> list[str]:
@@ -130,12 +139,21 @@ def _remarks(policy: Any) -> list[str]:
     """What is right today and will want a look later."""
     from datetime import UTC, datetime, timedelta
 
-    soon = datetime.now(UTC) + timedelta(days=60)
-    return [
-        f"schedules.{name}: the official holidays of {soon.year} are not known yet; deadlines there are provisional."
-        for name, schedule in policy.schedules.items()
-        if schedule.provisional(soon)
-    ]
+    from router.errors import NoOpenTime
+
+    remarks, now = [], datetime.now(UTC)
+    soon = now + timedelta(days=60)
+    for name, schedule in policy.schedules.items():
+        if schedule.provisional(soon):
+            remarks.append(
+                f"schedules.{name}: the official holidays of {soon.year} are not known yet; "
+                "deadlines there are provisional until a newer `holidays` library is installed."
+            )
+        try:
+            schedule.check_open(now)
+        except NoOpenTime:
+            remarks.append(f"schedules.{name}: has no open time from now on; give it new dates.")
+    return remarks
 
 
 async def _connections(policy: Any) -> list[dict[str, Any]]:
