@@ -41,6 +41,7 @@ _ALIASES = {name: codec for codec, names in _NAMES.items() for name in names.spl
 _SHIFTED = frozenset({"hz", "iso2022_jp_2", "iso2022_kr", "utf-16", "utf-16-le", "utf-16-be", "utf-32"})
 #: Charsets that any bytes fit, so that a fit proves nothing.
 _SINGLE_BYTE = frozenset(c for c in _NAMES if c.startswith(("cp125", "iso8859", "koi8", "mac", "cp874")))
+_CHINESE = frozenset({"gb18030", "cp950", "big5hkscs"})
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 _WORD = re.compile(rb"=\?([A-Za-z0-9_.:+-]{1,60})(?:\*[A-Za-z0-9-]{0,40})?\?([bBqQ])\?([^?]*)\?=")
@@ -60,10 +61,21 @@ def decode(content: bytes, declared: str = "") -> str:
             return content.decode(marked, "replace").lstrip("\ufeff")
     if codec and codec not in _SINGLE_BYTE:
         try:
-            return content.decode(codec)
+            text = content.decode(codec)
         except UnicodeDecodeError:
             return _sniff(content, otherwise=codec)
+        return (_as_utf8(content) or text) if codec in _CHINESE else text
     return _sniff(content, otherwise=codec or "cp1252")
+
+
+def _as_utf8(content: bytes) -> str:
+    """UTF-8 that was declared as a Chinese charset, which half of it fits by chance: its characters of three bytes
+    cannot be chance. Empty when it is none."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    return text if not text.isascii() and max(text) > "\u07ff" else ""
 
 
 def _sniff(content: bytes, *, otherwise: str) -> str:

@@ -1,11 +1,13 @@
 """How does a reply of the desk look as a mail? A `Reply` in, envelope and bytes out, the same at every attempt.
 
 Header fields are built from checked single-line values only. The compat32 policy writes them, because the newer one
-turns Message-IDs longer than a line into encoded words, and then no answer finds its thread; ids are not folded. No history is quoted.
+turns Message-IDs longer than a line into encoded words, and then no answer finds its thread. No history is quoted.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+from email.encoders import encode_base64
 from email.header import Header
 from email.message import Message as Mail
 from email.mime.base import MIMEBase
@@ -21,7 +23,7 @@ from router.errors import SendRejected
 from router.model import Attachment, Value
 from router.ports import Reply
 
-__all__ = ["Envelope", "compose", "reply_address"]
+__all__ = ["Envelope", "compose", "probe", "reply_address"]
 
 MAX_REFERENCES = 40
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=900)
@@ -55,6 +57,17 @@ def compose(reply: Reply, address: str, *, answer_to: str = "") -> Envelope:
     content = body.as_bytes(policy=_POLICY)
     sender = "" if reply.automatic else address
     return Envelope(sender=sender, recipient=recipient, content=content, international=not recipient.isascii())
+
+
+def probe(address: str, name: str, now: datetime) -> Envelope:
+    """A mail to ourselves by a plus address, known as our own automatic mail when it comes back."""
+    local, _, domain = address.rpartition("@")
+    recipient = f"{local}+{name}@{domain}"
+    reply = Reply(
+        number=0, channel="", to=recipient, text="Do plus addresses arrive here?", external_id=f"{name}@{domain}",
+        idempotency_key=name, created_at=now, subject="Plus address check", automatic=True,
+    )  # fmt: skip
+    return compose(reply, address)
 
 
 def _recipient(to: str) -> str:
@@ -109,16 +122,10 @@ def _file(attachment: Attachment) -> MIMEBase:
         main, sub = "application", "octet-stream"
     part = MIMEBase(main, sub)
     part.set_payload(attachment.content)
-    _encode(part)
+    encode_base64(part)
     name = file_name(attachment.name)
     part.add_header("Content-Disposition", "attachment", filename=name if name.isascii() else ("utf-8", "", name))
     return part
-
-
-def _encode(part: MIMEBase) -> None:
-    from email.encoders import encode_base64
-
-    encode_base64(part)
 
 
 def reply_address(reply: Reply, address: str, way: str) -> str:

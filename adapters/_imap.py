@@ -300,7 +300,7 @@ class Session:
         protocol, self._protocol = self._protocol, None
         if protocol is None:
             return
-        if not protocol.lost.done() and protocol.pending_sync_command is None:
+        if not protocol.lost.done() and protocol.pending_sync_command is None and not protocol.pending_async_commands:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(protocol.logout(), 2)
         protocol.lose("closed")

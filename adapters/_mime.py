@@ -8,6 +8,7 @@ contains (`_content`), whom its addresses name (`_addresses`), when it came (`_i
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import datetime
 from hashlib import sha256
@@ -17,7 +18,8 @@ from adapters._addresses import Mailbox, mailboxes
 from adapters._authenticity import verdict
 from adapters._charset import clean_line, decode, header
 from adapters._content import content_of
-from adapters._structure import Fields, parse
+from adapters._structure import Fields, Part, head, parse
+from router.errors import InvalidPayload
 from router.model import Authenticity, Message, Sender, Value
 from router.ports import Raw
 
@@ -66,6 +68,8 @@ def translate(raw: Raw, desk: Desk) -> Message:
     authenticity = verdict(fields, author.address, desk.trusted_authserv_id, doubtful=author.doubtful or author.munged)
     in_reply_to = _ids(fields.first(b"in-reply-to"))
     references = _references(fields)
+    if origin.automatic:
+        references = (*references, *(i for i in _returned(root) if i not in references))
     texts, pages, files = content_of(root)
     return Message(
         external_id=_external_id(fields, raw.body),
@@ -167,6 +171,16 @@ def _references(fields: Fields) -> tuple[str, ...]:
     found.update(dict.fromkeys(_ids(fields.first(b"in-reply-to"))[1:]))
     kept = tuple(found)
     return kept if len(kept) <= MAX_REFERENCES else kept[:KEPT_REFERENCES] + kept[-KEPT_REFERENCES:]
+
+
+def _returned(root: Part) -> list[str]:
+    """The Message-IDs of the mails that a report sends back: what it is about."""
+    found: list[str] = []
+    for part in root.parts if root.kind == "multipart/report" else ():
+        if part.kind in ("message/rfc822", "text/rfc822-headers"):
+            with contextlib.suppress(InvalidPayload):
+                found += _ids(head(part.content).first(b"message-id"))
+    return found
 
 
 def _reply_token(addressed: list[str], parent: list[str], references: tuple[str, ...]) -> str:

@@ -6,21 +6,23 @@ SMTP. The mailbox is never changed but for the Seen flag where configured, and t
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
 from adapters import _archive, _mime
-from adapters._compose import compose, reply_address
+from adapters._compose import compose, probe, reply_address
 from adapters._email_settings import Imap, Server, Settings
 from adapters._imap_text import Fetched
 from adapters._mailbox import between, follow
-from router.errors import BadSettings, ConfigurationError
+from router.errors import BadSettings, ConfigurationError, SendRejected
 from router.errors import Refused as NotPossible
 from router.model import Authenticity, DeskEvent, Message
 from router.ports import Channel, Delivery, Raw, Receipt, Reply, Route
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from adapters._smtp import Outbound
 
 __all__ = ["Email", "Settings", "adapter"]
+
+#: What the channel remembers once a plus address of this address was seen to arrive.
+_PLUS: Final = "plus_address"
 
 
 class Email:
@@ -50,6 +55,8 @@ class Email:
         self.routes: Sequence[Route] = ()
         #: Seconds after which an unused sending connection is closed.
         self.idle = 30.0
+        #: Seconds in which a mail to ourselves must arrive.
+        self.arrival = 60.0
 
     # ── in ──
 
@@ -131,28 +138,51 @@ class Email:
     async def send(self, reply: Reply) -> Receipt:
         """Send one reply as a mail whose Message-ID is the reply's `external_id`, the same at every attempt."""
         way = self._settings.reply_address
-        if way == "plus" and await self._channel.recall("plus") != self._settings.address:
+        if way == "plus" and await self._channel.recall(_PLUS) != self._settings.address:
             way = "message-id"
         answer_to = reply_address(reply, self._settings.address, way)
         code = await self._sending().send(compose(reply, self._settings.address, answer_to=answer_to))
         return Receipt(external_id=reply.external_id, detail=code)
 
     async def connect(self) -> str:
-        """Log in to both servers; raises `Unreachable` or one of `SendError`'s kinds."""
+        """Log in to both servers, and where answers shall go to plus addresses, see one arrive.
+
+        Raises `Unreachable` or one of `SendError`'s kinds.
+        """
+        imap, smtp = self._settings.imap, self._settings.smtp
         proved = []
-        if self._settings.imap is not None:
-            session = self._session(self._settings.imap)
+        if smtp is not None:
+            await self._sending().prove()
+            proved.append(f"SMTP {smtp.host}")
+        if imap is not None:
+            session = self._session(imap)
             try:
                 await session.open()
-                proved.append(
-                    f"IMAP {self._settings.imap.host}, {session.exists} mails in {self._settings.imap.mailbox}"
-                )
+                proved.append(f"IMAP {imap.host}, {session.exists} mails in {imap.mailbox}")
+                if smtp is not None and self._settings.reply_address == "plus":
+                    proved.append(await self._prove_plus(session))
             finally:
                 await session.close()
-        if self._settings.smtp is not None:
-            await self._sending().prove()
-            proved.append(f"SMTP {self._settings.smtp.host}")
         return "; ".join(proved) or "neither imap nor smtp is configured: only recorded mail is read"
+
+    async def _prove_plus(self, session: Session) -> str:
+        """Send a mail to a plus address of ours and see it come into the mailbox; only then are they used."""
+        name = f"check-{secrets.token_hex(8)}"
+        await self._channel.remember(_PLUS, "")
+        try:
+            await self._sending().send(probe(self._settings.address, name, self._channel.now()))
+            async with asyncio.timeout(self.arrival):
+                await session.after(session.uidnext)
+                domain = self._settings.address.rpartition("@")[2]
+                while not await session.with_message_id(f"{name}@{domain}"):
+                    await session.wait_for_news(10)
+        except (SendRejected, TimeoutError) as failure:
+            raise BadSettings(
+                f"channel {self._channel.name}: mail to a plus address of {self._settings.address} does not arrive; "
+                'use reply_address = "message-id".'
+            ) from failure
+        await self._channel.remember(_PLUS, self._settings.address)
+        return "plus addresses arrive"
 
     async def close(self) -> None:
         """Release connections. Safe to call twice."""

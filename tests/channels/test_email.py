@@ -491,6 +491,36 @@ async def test_check_connects(opened: Callable[..., Email]) -> None:
     await email.close()
 
 
+async def test_plus_address_is_proved_first(
+    open_channel: Open, mailbox: Any, post_office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers go to plus addresses only once one was seen to arrive."""
+    monkeypatch.setenv("MAIL_PASSWORD", mailbox.password)
+    imap = {"host": mailbox.host, "port": mailbox.port, "username": mailbox.user, "password": "env:MAIL_PASSWORD"}
+    smtp = {"host": post_office.host, "port": post_office.port}
+    settings = {"address": "support@support.example", "imap": imap, "smtp": smtp, "reply_address": "plus"}
+    email = Email(open_channel(Email, "support-mail", memory={}, **settings))
+    await email.send(reply())
+    assert (await asyncio.to_thread(post_office.next))["Reply-To"] is None
+    checking = asyncio.ensure_future(email.connect())
+    probe = await asyncio.to_thread(post_office.envelope)
+    await asyncio.to_thread(mailbox.deliver, probe.content)
+    assert "plus addresses arrive" in await checking
+    assert message_of(email, Raw(channel="m", body=probe.content, received_at=NOW)).automatic
+    await email.send(reply())
+    await email.close()
+    assert (await asyncio.to_thread(post_office.next))["Reply-To"] == f"support+{TOKEN}@support.example"
+
+
+async def test_plus_address_that_does_not_arrive(opened: Callable[..., Email]) -> None:
+    """A mail server that does not know plus addresses is told to the operator, and they stay unused."""
+    email = opened(reply_address="plus")
+    email.arrival = 0.05
+    with pytest.raises(BadSettings, match="does not arrive"):
+        await email.connect()
+    await email.close()
+
+
 @pytest.mark.parametrize(("way", "answer_to"), [("message-id", None), ("catch-all", f"{TOKEN}@support.example")])
 async def test_reply_address(sending: Callable[..., Email], post_office: Any, way: str, answer_to: str | None) -> None:
     """Where the desk owns all addresses of its domain, answers go to one that carries the signed token."""

@@ -181,6 +181,8 @@ def test_nesting_limit(depth: int, fits: bool) -> None:
         ("帳戶被凍結".encode("big5"), "iso-8859-1", "帳戶被凍結"),
         ("账户被冻结".encode(), "", "账户被冻结"),
         ("账户被冻结".encode(), "gb2312", "账户被冻结"),
+        ("退款".encode(), "gbk", "退款"),
+        ("一些".encode("gbk"), "gbk", "一些"),
         ("朱镕基".encode("gbk"), "gb2312", "朱镕基"),
         ("𠮷田㐂".encode("gb18030"), "GB18030", "𠮷田㐂"),
         ("naïve café".encode("cp1252"), "iso-8859-1", "naïve café"),
@@ -338,6 +340,17 @@ def test_automatic_mail(fields: dict[str, str], automatic: bool, no_answer: bool
     message = read(mail(**{k.replace("-", "_"): v for k, v in fields.items()}))
     assert (message.automatic, "no_auto_answer" in message.flags) == (automatic, no_answer)
     assert ("automatic" in message.flags) == automatic
+
+
+def test_bounce_names_what_came_back() -> None:
+    """A bounce leads to the mail of ours that it sends back, by its signed id."""
+    returned = f"Message-ID: <{TOKEN}.7@support.example>\r\nSubject: x\r\n".encode()
+    parts = [b"Content-Type: text/plain\r\n\r\nfailed", b"Content-Type: text/rfc822-headers\r\n\r\n" + returned]
+    body = b"".join(b"--x\r\n" + part + b"\r\n" for part in parts) + b"--x--"
+    message = read(mail(body, Content_Type="multipart/report; report-type=delivery-status; boundary=x"))
+    assert message.automatic
+    assert message.references == (f"{TOKEN}.7@support.example",)
+    assert message.reply_token == TOKEN
 
 
 def test_many_hops() -> None:
