@@ -46,7 +46,7 @@ class Settings(BaseModel):
     @field_validator("public_url", mode="before")
     @classmethod
     def _one_or_more(cls, given: Any) -> Any:
-        return (given,) if isinstance(given, str) else given
+        return ((given,) if given else ()) if isinstance(given, str) else given
 
     @field_validator("public_url")
     @classmethod

@@ -20,6 +20,7 @@ from router.fields import Place, e164, storable
         ("(415) 867-5309", "US", "+14158675309"),
         ("13800000000", None, ""),
         ("10086", None, ""),
+        ("10086", "CN", ""),
         ("anonymous", "CN", ""),
         ("+", None, ""),
         ("+1" * 200, None, ""),
