@@ -54,7 +54,7 @@ def status_set(conversation: Conversation, to: Status, at: datetime, policy: Pol
     after = replace(
         conversation,
         status=to,
-        solved_at=(conversation.solved_at or at if conversation.status in ENDED else at) if ended else conversation.solved_at,
+        solved_at=at if ended and conversation.status not in ENDED else conversation.solved_at,
         closed_at=at if to is Status.CLOSED else conversation.closed_at,
         waiting_since=None if ended else conversation.waiting_since,
         pinned=conversation.pinned and not ended,
@@ -72,7 +72,7 @@ def ticked(conversation: Conversation, event: ClockEvent, policy: Policy) -> Con
         clocks=deadline.to_json(clocks),
         next_due=due,
         next_wake_at=deadline.next_wake(clocks, policy.promises, event.seen_at or event.at),
-        breached=any(run.breached for run in clocks.runs),
+        breached=bool(clocks.log),
     )
 
 

@@ -43,8 +43,9 @@ def is_participant(identity: Identity, conversation: Conversation, known: Known)
 
 
 def weigh_claims(
-    message: Message, identity: Identity, chain: Chain, known: Known, *, claim: Claim | None = None, failed: bool = False
-) -> Evidence:
+    message: Message, identity: Identity, chain: Chain, known: Known, *, claim: Claim | None = None,
+    failed: bool = False,
+) -> Evidence:  # fmt: skip
     """Find what a message may join because of its headers. Pure and total."""
     if claim is not None and (made := known.conversation(claim.conversation)) is not None:
         if not _made_for(claim, message, identity):

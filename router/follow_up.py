@@ -22,7 +22,8 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     """The class of a message that joins this conversation."""
     said = reading.said
     answers = spoken_to(joined.conversation)
-    if reading.silent or reading.thanks or (answers and said.thanks and said.empty and not said.asks and not said.presses):
+    thanks = said.thanks and said.empty and not said.asks and not said.presses
+    if reading.silent or reading.thanks or (answers and thanks):
         return MessageClass.ACK
     if said.has(Word.ATTEMPT) and not joined.same_text:
         return MessageClass.ADDITION
@@ -55,7 +56,8 @@ def _restates(reading: Reading, joined: Weighed) -> bool:
         return False
     if joined.same_type or joined.overlap >= 0.6:
         return True
-    return not (set(reading.amounts).isdisjoint(memory.amounts) and set(reading.said.numbers).isdisjoint(memory.numbers))
+    shared = not set(reading.amounts).isdisjoint(memory.amounts)
+    return shared or not set(reading.said.numbers).isdisjoint(memory.numbers)
 
 
 def _news(reading: Reading, joined: Weighed) -> bool:

@@ -14,10 +14,13 @@ from zlib import crc32
 from router.reading import NO_TOPIC, Reading
 from router.utterance import Word
 
-__all__ = ["Memory", "features_of", "remember"]
+__all__ = ["Memory", "features_of", "remember", "side_of", "united"]
 
 #: How many of each are kept.
-_MOST = {"ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8, "types": 6}
+_MOST = {
+    "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
+    "types": 6,
+}  # fmt: skip
 
 
 class Memory:
@@ -75,6 +78,18 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     if not matter.get("side") and (side := side_of(reading)):
         following["side"] = side
     return following
+
+
+def united(into: Mapping[str, Any], gone: Mapping[str, Any]) -> dict[str, Any]:
+    """The memory of two conversations that become one: what either knows, within the same bounds."""
+    both = {name: value for name, value in {**gone, **into}.items() if name != "poor"}
+    for name, most in _MOST.items():
+        held = list(dict.fromkeys((*gone.get(name, ()), *into.get(name, ()))))[-most:]
+        if held:
+            both[name] = held
+    if into.get("poor") and gone.get("poor"):
+        both["poor"] = True
+    return both
 
 
 def _add(matter: dict[str, Any], name: str, values: Iterable[Any]) -> None:

@@ -225,7 +225,8 @@ def _trace(
         lines.append(f"contacts {', '.join(map(str, identity.joined))} are the same person: proved by the channel")
     if identity.rivals:
         lines.append(f"contacts {', '.join(map(str, identity.rivals))} are not: what is proved of them contradicts")
-    lines.append(f"thread {linked.number}" + (f", which fuses {', '.join(map(str, linked.joined))}" if linked.joined else ""))
+    fused = f", which fuses {', '.join(map(str, linked.joined))}" if linked.joined else ""
+    lines.append(f"thread {linked.number}{fused}")
     goal = "a new conversation" if verdict.conversation is None else f"conversation {verdict.conversation.number}"
     lines.append(f"{verdict.class_.value} in {goal} by {verdict.method}: {'; '.join(verdict.reasons)}")
     lines.extend(relation.reasons)

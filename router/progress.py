@@ -33,6 +33,8 @@ __all__ = ["Moved", "after_customer", "language_of"]
 _CLEARLY = 0.2
 #: Providers let a desk answer only so long after the customer's last message, unless the channel says otherwise.
 _WINDOWS = {"messenger": timedelta(hours=24), "wechat": timedelta(hours=48)}
+#: Flags of a message that say nothing of the conversation that it joins.
+_PASSING = frozenset(("automatic", "no_auto_answer", "id_reused", "spam"))
 #: Bounds of what is remembered of the rules, so that it never grows with the messages.
 _MOST_ROUTES, _MOST_POLICIES = 4096, 32
 _FOLLOWING = (MessageClass.RESEND, MessageClass.CROSS_CHANNEL, MessageClass.ADDITION)
@@ -66,7 +68,8 @@ def after_customer(
     counts = not (silent or spam or reading.message.automatic or verdict.class_ is MessageClass.ACK
                   or (verdict.method == "edit"))  # fmt: skip
     base = before or _opened(reading, identity, known.number)
-    conversation = _recorded(base, reading, verdict, linked, identity, flags, known, first=before is None)
+    lasting = flags if before is None else tuple(flag for flag in flags if flag not in _PASSING)
+    conversation = _recorded(base, reading, linked, identity, lasting, known, first=before is None)
     if spam and "spam" not in conversation.flags and before is None:
         conversation = replace(conversation, flags=(*conversation.flags, "spam"))
     if relation.key:
@@ -93,8 +96,8 @@ def _opened(reading: Reading, identity: Identity, number: int) -> Conversation:
 
 
 def _recorded(
-    base: Conversation, reading: Reading, verdict: Verdict, linked: Chain, identity: Identity, flags: tuple[str, ...],
-    known: Known, *, first: bool,
+    base: Conversation, reading: Reading, linked: Chain, identity: Identity, flags: tuple[str, ...], known: Known, *,
+    first: bool,
 ) -> Conversation:  # fmt: skip
     """What every message leaves on its conversation, whether it counts or not."""
     message, at = reading.message, reading.message.sent_at
@@ -144,7 +147,7 @@ def _asked(
 def _typed(conversation: Conversation, base: Conversation, reading: Reading, first: bool) -> Conversation:
     """The issue type: of the first message with content, later by a clear margin only, never over a human's."""
     tagging = reading.tagging
-    if base.type_by == "human" or reading.message.automatic and not first:
+    if base.type_by == "human" or (reading.message.automatic and not first):
         return conversation
     if not first:
         undecided = base.issue_type == "other" or base.unsure
@@ -243,7 +246,7 @@ def _facts(
 
 
 def _message_facts(reading: Reading, policy: Policy) -> dict[str, Any]:
-    """The facts of the message by which deadline policies fit: its channel, and whether that channel's hours are open."""
+    """The facts of the message by which deadline policies fit: its channel, and whether its hours are open."""
     message = reading.message
     channel = policy.channel(message.channel)
     facts: dict[str, Any] = {

@@ -24,10 +24,13 @@ MOST: Final = 600
 _PIECE: Final = re.compile(r"[a-z][a-z0-9]*(?:['’-][a-z0-9]+)*|\d[\d.,:]*\d|\d|[\u3400-\u4dbf\u4e00-\u9fff]+|[^\s\w]")
 _ENTRY: Final = re.compile(r"\"([^\"]+)\"|(?<!\S)'([^']+ [^']+)'(?!\S)|(\S+)")
 _UNIT: Final = re.compile(
-    r"\s*(?:个)?(?:天|日|周|星期|月|年|小时|钟头|分钟|分|秒|次|遍|点|刻|st|nd|rd|th|days?|weeks?|hours?|hrs?|h|d|min|mins|minutes?|months?|times?)"
+    r"\s*个?(?:天|日|周|星期|月|年|小时|钟头|分钟|分|秒|次|遍|点|刻"
+    r"|(?:st|nd|rd|th|days?|weeks?|hours?|hrs?|h|d|min|mins|minutes?|months?|times?)\b)"
 )
 _ASKS: Final = re.compile(
-    r"[?]|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|没|没有|呢|了没|不|好没|如何|怎样)[\s.!~,]*$|^(?:so |and |but |then |hi |hello )?(?:is|are|was|were|did|does|do|have|has|when|what|where|why|how|who|can|could|will|would|any)\b"
+    r"[?]|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|没|没有|呢|了没|不|好没|如何|怎样)[\s.!~,]*$"
+    r"|^(?:so |and |but |then |hi |hello )?"
+    r"(?:is|are|was|were|did|does|do|have|has|when|what|where|why|how|who|can|could|will|would|any)\b"
 )
 
 
@@ -62,8 +65,9 @@ _IDENTIFIER: Final = re.compile(r"(?:\D*\d){5}")
 
 class Utterance(Value, frozen=True, kw_only=True):
     """What was found. `kinds` are all kinds of words, `weight` counts words that no list explains (two Chinese
-    characters are one), `numbers` leave out counts of time, `features` are what similarity compares. `asks`: it is a question,
-    `presses`: it holds a word that only who waits says, `serves`: issue types to how many details it holds for them."""
+    characters are one), `numbers` leave out counts of time, `features` are what similarity compares. `asks`: it is a
+    question, `presses`: it holds a word that only who waits says, `serves`: issue types to how many details it holds
+    for them."""
 
     kinds: int = 0
     weight: float = 0.0

@@ -1,7 +1,7 @@
 """How much speaks for each conversation that a message may go on with?
 
-In: the reading of a message, the sender's conversations, what its headers are worth. Out: `Weighed`, one a conversation,
-best first, with a score and its reasons in words. A shared number weighs most, then the header, the same words, the
+In: the reading of a message, the sender's conversations, what its headers are worth. Out: `Weighed`, one each, best
+first, with a score and its reasons in words. A shared number weighs most, then the header, the same words, the
 issue type, amounts, and only then who was active last; another number, amount or type weighs against. The weights are
 written where they are used, since each is a sentence of the trace too (rules: follow-ups, 4 and 6).
 """
@@ -28,7 +28,8 @@ class Weighed:
     """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it."""
 
     __slots__ = (
-        "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text", "same_type", "score",
+        "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text", "same_type",
+        "score",
     )  # fmt: skip
 
     def __init__(self, conversation: Conversation, live: bool) -> None:

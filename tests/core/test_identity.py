@@ -14,7 +14,8 @@ from router.model import Authenticity, Contact
 def test_a_shared_verified_address_is_one_person(world: Any, say: Any) -> None:
     """Chat and mail of one proved address are one contact, whose number is the older."""
     one = world.place(say("提现1200一直审核", who="W1"))
-    two = world.place(say("在吗", 5, who="tg-77", channel="telegram", kind="telegram", verified={"email": "w1@post.test"}))
+    proof = {"email": "w1@post.test"}
+    two = world.place(say("在吗", 5, who="tg-77", channel="telegram", kind="telegram", verified=proof))
     assert two.contact.number == one.contact.number
     assert two.conversation.number == one.conversation.number
 
@@ -24,7 +25,8 @@ def test_two_contacts_become_one_when_a_platform_proves_it(world: Any, say: Any)
     chat = world.place(say("提现1200一直审核", who="guest", verified={"account": "W5"}))
     other = world.place(say("登录不了", 1, who="tg-5", channel="telegram", verified={"email": "five@post.test"}))
     assert chat.contact.number != other.contact.number
-    joining = world.place(say("在吗", 9, who="W5", channel="app", verified={"account": "W5", "email": "five@post.test"}))
+    proof = {"account": "W5", "email": "five@post.test"}
+    joining = world.place(say("在吗", 9, who="W5", channel="app", verified=proof))
     assert joining.contact.number == chat.contact.number
     assert joining.contacts_joined == (other.contact.number,)
     numbers = {c.number for c in world.known.conversations_of(joining.contact.number)}

@@ -1,8 +1,8 @@
 """How often does the router put a message into the right conversation, on sequences whose truth is known?
 
-In: a file of message sequences with the expected class and conversation (README describes the format). Out: figures by
-class and by family of traps, the wrong ones in readable lines, and predictions, one JSON object a message. Each sequence
-is decided in a world of its own, without any database.
+In: a file of message sequences with the expected class and conversation (README describes the format). Out: figures
+by class and by family of traps, the wrong ones in readable lines, and predictions, one JSON object a message. Each
+sequence is decided in a world of its own, without any database.
 """
 
 from __future__ import annotations
@@ -187,9 +187,10 @@ def _score_sequence(sequence: Mapping[str, Any], by_item: Mapping[tuple[str, int
             tally.false[got.class_] += 1
             tally.lost[want["class"]] += 1
         if not (right and named):
+            words = " ".join(str(item.get("text") or "").split())[:60]
             tally.mistakes.append(
                 f"{sequence['id']} item {index} ({sequence.get('family', '')}): wanted {want['class']} in "
-                f"{'/'.join(sorted(accept))}, got {got.class_} in {letters[got.conversation]}: {item.get('text', '')[:60]}"
+                f"{'/'.join(sorted(accept))}, got {got.class_} in {letters[got.conversation]}: {words}"
             )
 
 

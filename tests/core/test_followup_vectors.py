@@ -1,0 +1,42 @@
+"""The public sequences, and others in words that the lists were not written for, keep the bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.policy import Policy
+from workers.evaluate.followups import evaluate_followups
+
+FOLDER = Path(__file__).parent.parent / "data"
+
+
+@pytest.fixture(scope="module")
+def figures(wallet: Policy) -> dict[str, dict[str, Any]]:
+    """The figures of both files."""
+    names = ("followups", "followups_fresh")
+    return {name: evaluate_followups(FOLDER / f"{name}.jsonl", policy=wallet) for name in names}
+
+
+@pytest.mark.parametrize(("name", "conversation", "f1"), [("followups", 0.98, 0.90), ("followups_fresh", 0.96, 0.85)])
+def test_the_bars(figures: dict[str, dict[str, Any]], name: str, conversation: float, f1: float) -> None:
+    """The right conversation, few wrong and few missed, the class by name, and never a leak."""
+    found = figures[name]
+    assert found["leak"] == 0
+    assert found["absent"] == 0
+    assert found["conversation"] >= conversation, found["mistakes"]
+    assert found["wrong"] <= 0.01, found["mistakes"]
+    assert found["missed"] <= 0.03, found["mistakes"]
+    assert found["macro_f1"] >= f1, found["mistakes"]
+
+
+@pytest.mark.parametrize("family", [
+    "redelivery", "provider_id_collision", "order_one_digit", "same_domain", "payer_payee", "amount_differs",
+])  # fmt: skip
+def test_what_must_never_go_wrong(figures: dict[str, dict[str, Any]], family: str) -> None:
+    """One digit, one domain, the other side of a payment, another amount, one id twice: all right."""
+    for found in figures.values():
+        right, of = found["families"][family].split("/")
+        assert right == of, found["mistakes"]

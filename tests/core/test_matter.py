@@ -1,0 +1,199 @@
+"""Customers write again: which conversation, and as what. Each case in a customer's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from router.model import MessageClass as Class
+from router.model import Placement
+
+TRANSFER = "转账2000给我弟,显示成功可他没收到"
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "class_"),
+    [
+        ("提现1200一直显示审核中", "在吗", Class.CHASER),
+        ("提现1200一直显示审核中", "到底还要等几天啊", Class.CHASER),
+        ("提现1200一直显示审核中", "提现1200一直显示审核中!!!", Class.RESEND),
+        ("提现1200一直显示审核中", "是农行的卡,尾号3310", Class.ADDITION),
+        ("My withdrawal of 450 is stuck in review", "any update??", Class.CHASER),
+        ("My withdrawal of 450 is stuck in review", "MY WITHDRAWAL OF 450 IS STUCK IN REVIEW", Class.RESEND),
+        ("My withdrawal of 450 is stuck in review", "It goes to my DBS account ending 9034", Class.ADDITION),
+        ("建行卡绑不上,提示信息不符", "好的,谢谢", Class.ACK),
+        ("Cannot link my bank card", "I want to file a formal complaint, nobody answers", Class.CHASER),
+        ("建行卡綁不上,提示資訊不符", "請問有進展嗎", Class.CHASER),
+    ],
+)
+def test_a_customer_writes_again(world: Any, say: Any, first: str, again: str, class_: Class) -> None:
+    """Chasing, repeating, adding and thanking go on with what is open."""
+    one = world.place(say(first))
+    two = world.place(say(again, 90))
+    assert (two.conversation.number, two.class_) == (one.conversation.number, class_)
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (TRANSFER, "转账2100给我弟,显示成功可他没收到"),
+        (f"{TRANSFER} 单号TP202690702951", f"{TRANSFER} 单号TP202690702952"),
+        ("换手机后登录不了,一直说设备异常", "商家退款说已经退了我没收到"),
+        ("Charged twice for one train ticket", "I forgot my password and the reset mail never comes"),
+        ("充值500没到账", "又来了,今天另外一笔充值也没到账"),
+    ],
+)
+def test_another_matter_opens_another_conversation(world: Any, say: Any, first: str, other: str) -> None:
+    """Another amount, one digit of the number, another issue, one more of a kind: a new issue, linked."""
+    one = world.place(say(first))
+    two = world.place(say(other, 30))
+    assert two.class_ is Class.NEW_ISSUE
+    assert one.conversation.number in [link.conversation for link in two.links]
+
+
+def test_after_a_greeting_the_issue_is_an_addition(world: Any, say: Any) -> None:
+    """A chat that begins with hello has one conversation, whose type is that of the issue."""
+    world.place(say("你好"))
+    issue = world.place(say("建行卡绑不上,提示信息不符", 1))
+    assert issue.class_ is Class.ADDITION
+    assert issue.conversation.issue_type == "card_binding"
+    assert issue.conversation.chases == 0
+
+
+def test_the_topic_decides_between_two_open_issues(world: Any, say: Any) -> None:
+    """A chaser that names its topic goes there, though another issue is younger."""
+    login = world.place(say("换手机后登录不了,一直说设备异常"))
+    world.place(say("提现1200一直显示审核中", 30))
+    assert world.place(say("登录的问题修好没有", 600)).conversation.number == login.conversation.number
+
+
+def test_the_same_number_joins_after_twenty_days_and_closing(world: Any, say: Any) -> None:
+    """An order number reopens what was closed long ago."""
+    one = world.place(say("单号TP202635474614 绑卡失败"))
+    world.status(one.conversation.number, "closed", 60)
+    two = world.place(say("单号TP202635474614 有结果没", 20 * 1440))
+    assert two.conversation.number == one.conversation.number
+    assert two.reopened
+    assert two.conversation.status == "open"
+
+
+@pytest.mark.parametrize(("days", "same"), [(13, True), (15, False)])
+def test_the_reopening_window(world: Any, say: Any, days: int, same: bool) -> None:
+    """Within fourteen days a closed conversation goes on; later a new one opens, linked to it."""
+    one = world.place(say("建行卡绑不上,提示信息不符"))
+    world.status(one.conversation.number, "closed", 0)
+    two = world.place(say("建行卡还是绑不上,提示信息不符", days * 1440))
+    assert (two.conversation.number == one.conversation.number) is same
+    if not same:
+        assert [(k.conversation, k.reason) for k in two.links] == [(one.conversation.number, "reopened_late")]
+
+
+def test_a_greeting_after_the_window_is_a_first_message(world: Any, say: Any) -> None:
+    """Whoever says hello a month later begins anew."""
+    one = world.place(say("建行卡绑不上"))
+    world.status(one.conversation.number, "closed", 0)
+    assert world.place(say("你好", 40 * 1440)).class_ is Class.FIRST
+
+
+def test_thanks_after_closing_change_nothing(world: Any, say: Any) -> None:
+    """Thanks are kept where they belong; nothing reopens, nothing is promised, nothing waits."""
+    one = world.place(say("建行卡绑不上"))
+    closed = world.status(one.conversation.number, "closed", 60)
+    two = world.place(say("好的谢谢", 70))
+    assert two.class_ is Class.ACK
+    assert (two.conversation.status, two.conversation.clocks, two.conversation.waiting_since) == (
+        closed.status, closed.clocks, closed.waiting_since,
+    )  # fmt: skip
+
+
+def test_an_answer_to_the_desk_is_an_addition(world: Any, say: Any) -> None:
+    """Four digits alone are what the desk asked for."""
+    one = world.place(say(TRANSFER))
+    world.reply(one.conversation.number, "请提供卡号后四位", 9)
+    two = world.place(say("7416", 12))
+    assert (two.conversation.number, two.class_) == (one.conversation.number, Class.ADDITION)
+
+
+def test_a_restatement_on_another_channel(world: Any, say: Any) -> None:
+    """The same matter through another kind of channel is one conversation that lists both."""
+    one = world.place(say("账户突然被冻结,里面有一万多"))
+    two = world.place(say("我的账户被你们冻结了,一万多块动不了", 500, who="wx", channel="wechat", kind="wechat",
+                          verified={"account": "W1"}))  # fmt: skip
+    assert (two.conversation.number, two.class_) == (one.conversation.number, Class.CROSS_CHANNEL)
+    assert two.conversation.channels == ("app-chat", "wechat")
+
+
+def test_a_reply_whose_words_state_another_matter(world: Any, post: Any) -> None:
+    """A reply to an old mail about something else is a new issue, linked to what it answers."""
+    one = world.place(post("商家退款说已经退了我没收到", id="a@x"))
+    two = world.place(post("换手机后登录不了,一直说设备异常", 1440, in_reply_to="a@x", subject="Re: 退款"))
+    assert two.class_ is Class.NEW_ISSUE
+    assert [(k.conversation, k.reason) for k in two.links] == [(one.conversation.number, "new_issue")]
+
+
+def test_a_subject_cut_short_is_no_other_number(world: Any, post: Any) -> None:
+    """A subject that ends in the middle of the order number names no other order."""
+    one = world.place(post("建行卡绑不上 单号TP202635474614", subject="建行卡绑不上 单号TP202635"))
+    two = world.place(post("单号TP202635474614 有结果没", 60, subject="单号TP20263547461"))
+    assert two.conversation.number == one.conversation.number
+
+
+def unproven(say: Any, text: str, at: float, who: str) -> Any:
+    return say(text, at, who=who, channel=f"channel-{who}", kind="wechat", verified={})
+
+
+def test_two_unproven_senders_with_one_number_share_a_conversation(world: Any, say: Any) -> None:
+    """They stay two contacts, it is shown as unproven, and what follows goes there too."""
+    one = world.place(unproven(say, "商家退款没收到 单号TP202620464740", 0, "a"))
+    two = world.place(unproven(say, "店家说退了,钱包里没有 单号TP202620464740", 500, "b"))
+    assert two.conversation.number == one.conversation.number
+    assert two.contact.number != one.contact.number
+    assert "unproven_link" in [link.reason for link in two.links]
+    third = world.place(unproven(say, "怎么还没人回", 900, "b"))
+    assert third.conversation.number == one.conversation.number
+
+
+def test_the_other_side_of_a_payment_shares_nothing(world: Any, say: Any) -> None:
+    """Payer and payee quote one number and stay apart, though nothing is proved of either."""
+    one = world.place(unproven(say, "我转给房东3000,单号TP202646130597,他没收到", 0, "a"))
+    two = world.place(unproven(say, "有人给我转了3000,单号TP202646130597,我没收到", 60, "b"))
+    assert two.conversation.number != one.conversation.number
+    assert two.class_ is Class.CROSS_CUSTOMER
+
+
+def test_an_unverified_sender_with_a_verified_strangers_number(world: Any, say: Any) -> None:
+    """He gets a conversation of his own and a suggested link."""
+    one = world.place(say(f"{TRANSFER} 单号TP202646130597"))
+    two = world.place(unproven(say, "单号TP202646130597 帮我查一下", 60, "b"))
+    assert two.class_ is Class.CROSS_CUSTOMER
+    assert (one.conversation.number, "suggested_link") in [(k.conversation, k.reason) for k in two.links]
+
+
+def test_one_s_own_account_number_joins_no_matters(world: Any, say: Any) -> None:
+    """A customer may name his account in every message; his matters stay apart."""
+    one = world.place(say("账号W2388693,建行卡绑不上", verified={"account": "W2388693"}))
+    two = world.place(say("账号W2388693,商家退款说已经退了我没收到", 9, verified={"account": "W2388693"}))
+    assert two.conversation.number != one.conversation.number
+
+
+def test_memory_stays_small(world: Any, say: Any) -> None:
+    """A chat of a hundred messages is remembered in a few kilobytes."""
+    import msgspec
+
+    placed: Placement = world.place(say("提现1200一直显示审核中"))
+    for n in range(100):
+        placed = world.place(say(f"补充一下,流水尾号{n:04d},还有备注abc{n}xyz", n + 1))
+    assert len(msgspec.json.encode(placed.conversation.matter)) < 8_000
+    assert placed.conversation.messages == 101
+
+
+def test_every_choice_is_explained(world: Any, say: Any) -> None:
+    """The candidates carry scores and reasons in words."""
+    world.place(say("换手机后登录不了,一直说设备异常"))
+    world.place(say("提现1200一直显示审核中", 30))
+    chased = world.place(say("登录的问题修好没有", 600))
+    best = chased.candidates[0]
+    assert best.conversation == chased.conversation.number
+    assert best.score > chased.candidates[1].score
+    assert "the same issue type (+0.50)" in best.reasons
