@@ -12,12 +12,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from router.blocks import EPOCH_DAY, Block, block_of, close_of
 from router.errors import InvalidDays, NaiveDatetime, NegativeDuration, NoOpenTime, UnknownTimezone
 from router.opening import DAY, Opening
-from router.zone import SECOND, Stretch, offset_at, stretches
+from router.zone import SECOND, offset_at
 
 __all__ = ["SEARCH_DAYS", "Schedule", "instant", "microseconds"]
 
@@ -28,18 +29,8 @@ _BLOCK = 512 * DAY * SECOND
 _KEPT = 128
 _SEARCH = SEARCH_DAYS * DAY * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY = _EPOCH.toordinal()
 _LAST = 253_402_300_799 * SECOND
 _STEP = timedelta(microseconds=1)
-
-
-class _Block(NamedTuple):
-    """The open intervals within 512 days: `before[k]` is the open time of the block before interval k, with the whole
-    at the end."""
-
-    starts: list[int]
-    ends: list[int]
-    before: list[int]
 
 
 class Schedule:
@@ -52,7 +43,7 @@ class Schedule:
         self.spec = spec
         self._zone = zone
         self._opening = opening
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, Block] = {}
         self._closes: dict[int, int | None] = {}
 
     @classmethod
@@ -216,64 +207,21 @@ class Schedule:
         return NoOpenTime(f"the schedule has not enough open time within {SEARCH_DAYS} days; give it hours")
 
     def _local_day(self, at: int) -> int:
-        return (at // SECOND + offset_at(self._zone, at // SECOND)) // DAY + _EPOCH_DAY
+        return (at // SECOND + offset_at(self._zone, at // SECOND)) // DAY + EPOCH_DAY
 
-    def _block(self, number: int) -> _Block:
+    def _block(self, number: int) -> Block:
         block = self._blocks.get(number)
         if block is None:
             if len(self._blocks) >= _KEPT:
                 self._blocks = {}
-            block = self._blocks[number] = self._build(number * _BLOCK, (number + 1) * _BLOCK)
+            block = self._blocks[number] = block_of(self._zone, self._opening, number * _BLOCK, (number + 1) * _BLOCK)
         return block
 
-    def _build(self, first: int, last: int) -> _Block:
-        """All open intervals in [first, last)."""
-        starts: list[int] = []
-        ends: list[int] = []
-        for stretch in stretches(self._zone, first, last):
-            for start, end in self._open_in(stretch):
-                if ends and start <= ends[-1]:
-                    ends[-1] = max(ends[-1], end)
-                else:
-                    starts.append(start)
-                    ends.append(end)
-        before = [0]
-        for start, end in zip(starts, ends, strict=True):
-            before.append(before[-1] + end - start)
-        return _Block(starts, ends, before)
-
-    def _open_in(self, stretch: Stretch) -> list[tuple[int, int]]:
-        """The open intervals of a stretch of time with one offset: the wall clock's, cut to it, as UTC."""
-        shift = stretch.offset * SECOND
-        low, high = stretch.start + shift, stretch.end + shift
-        row = self._opening.row
-        found = []
-        for day in self._opening.candidates(
-            low // (DAY * SECOND) + _EPOCH_DAY - 1, (high - 1) // (DAY * SECOND) + _EPOCH_DAY
-        ):
-            midnight = (day - _EPOCH_DAY) * DAY
-            for opens, closes in row(day):
-                start, end = (midnight + opens) * SECOND, (midnight + closes) * SECOND
-                if start < high and end > low:
-                    found.append((max(start, low) - shift, min(end, high) - shift))
-        found.sort()
-        return found
-
     def _close(self, day: int) -> int | None:
-        """The instant at which the last interval of this local date ends; None if the date had no open time."""
         if day not in self._closes:
             if len(self._closes) >= _KEPT * 100:
                 self._closes = {}
-            opens, closes = self._opening.row(day)[-1]
-            midnight = (day - _EPOCH_DAY) * DAY
-            start, end = (midnight + opens) * SECOND, (midnight + closes) * SECOND
-            found = None
-            for stretch in stretches(self._zone, start - 2 * DAY * SECOND, end + 2 * DAY * SECOND):
-                shift = stretch.offset * SECOND
-                if max(start, stretch.start + shift) < min(end, stretch.end + shift):
-                    found = min(end, stretch.end + shift) - shift
-            self._closes[day] = found
-            return found
+            self._closes[day] = close_of(self._zone, self._opening, day)
         return self._closes[day]
 
 

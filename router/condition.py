@@ -10,11 +10,12 @@ There is no code in a condition: closed lists of operators and fields, patterns 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from router.comparison import FITS, WORDS, number, show
 from router.model import MessageClass, Value
-from router.pattern import LONGEST_TEXT, objection
+from router.pattern import objection
 
 __all__ = ["FIELDS", "FLAGS", "OPERATORS", "Condition"]
 
@@ -92,7 +93,7 @@ class Condition(Value, frozen=True, kw_only=True):
         seen = facts.get(self.field)
         if seen is None:
             return kind == "exists" and self.operand is False
-        return _TESTS[kind](seen, self.operand)
+        return FITS[kind](seen, self.operand)
 
     def test(self, facts: Mapping[str, Any]) -> tuple[bool, str]:
         """Does it hold, and if not, which condition failed first, with the value seen? Facts that are missing or None
@@ -122,87 +123,14 @@ class Condition(Value, frozen=True, kw_only=True):
             return f" {'and' if self.kind == 'all' else 'or'} ".join(p.words(facts) for p in self.parts) or "always"
         if self.kind == "not":
             return f"not ({self.parts[0].words(facts)})"
-        return f"{self.field} {_WORDS[self.kind].format(_show(self.operand))} (it is {_show(facts.get(self.field))})"
+        return f"{self.field} {WORDS[self.kind].format(show(self.operand))} (it is {show(facts.get(self.field))})"
 
     def _failure(self, facts: Mapping[str, Any]) -> str:
         seen = facts.get(self.field)
-        wanted = _WORDS[self.kind].format(_show(self.operand))
+        wanted = WORDS[self.kind].format(show(self.operand))
         if seen is None and self.kind != "exists":
             return f"{self.field} is missing, wanted {wanted}"
-        return f"{self.field} is {_show(seen)}, wanted {wanted}"
-
-
-def _number(seen: Any) -> float | None:
-    if isinstance(seen, bool):
-        return None
-    try:
-        return float(seen)
-    except (TypeError, ValueError):
-        return None
-
-
-def _same(seen: Any, wanted: Any) -> bool:
-    return isinstance(seen, bool) == isinstance(wanted, bool) and bool(seen == wanted)
-
-
-def _among(seen: Any, wanted: Any) -> bool:
-    if isinstance(seen, str):
-        return seen in wanted
-    if isinstance(seen, (list, tuple, set, frozenset)):
-        return any(_among(one, wanted) for one in seen)
-    return any(_same(seen, one) for one in wanted)
-
-
-def _has_all(seen: Any, wanted: Any) -> bool:
-    return all(one in seen for one in wanted) if isinstance(seen, (list, tuple, set, frozenset)) else False
-
-
-def _compare(test: Callable[[float, Any], bool]) -> Callable[[Any, Any], bool]:
-    def compare(seen: Any, wanted: Any) -> bool:
-        number = _number(seen)
-        return number is not None and test(number, wanted)
-
-    return compare
-
-
-_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "eq": _same,
-    "in": _among,
-    "has_any": _among,
-    "has_all": _has_all,
-    "gte": _compare(lambda seen, wanted: seen >= wanted),
-    "lte": _compare(lambda seen, wanted: seen <= wanted),
-    "between": _compare(lambda seen, wanted: wanted[0] <= seen <= wanted[1]),
-    "matches": lambda seen, wanted: wanted.search(str(seen)[:LONGEST_TEXT]) is not None,
-    "exists": lambda seen, wanted: wanted is True,
-    "never": lambda seen, wanted: False,
-}
-_WORDS: Mapping[str, str] = {
-    "eq": "{}",
-    "in": "one of {}",
-    "has_any": "any of {}",
-    "has_all": "all of {}",
-    "gte": "at least {}",
-    "lte": "at most {}",
-    "between": "between {}",
-    "matches": "a match of {}",
-    "exists": "present: {}",
-    "never": "what a mistake in the file hides{}",
-}
-
-
-def _show(value: Any) -> str:
-    if value is None:
-        return "missing"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, re.Pattern):
-        return str(value.pattern)
-    if isinstance(value, (set, frozenset)):
-        value = sorted(map(str, value))
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_show(one) for one in value[:8]) + (", …" if len(value) > 8 else "") if value else "none"
-    return str(value)[:60]
+        return f"{self.field} is {show(seen)}, wanted {wanted}"
 
 
 _NEVER = Condition(kind="never", field="")
@@ -280,8 +208,8 @@ def _operand(operator: str, value: Any) -> tuple[str, Any]:
         right = isinstance(value, (list, tuple)) and value and all(isinstance(v, (str, int, float)) for v in value)
         return ("", tuple(value)) if right else ("give a list of one value or more", None)
     if operator in ("gte", "lte"):
-        number = None if isinstance(value, str) else _number(value)
-        return ("give a number", None) if number is None else ("", value)
+        found = None if isinstance(value, str) else number(value)
+        return ("give a number", None) if found is None else ("", value)
     if operator == "between":
         ends = list(value) if isinstance(value, (list, tuple)) else []
         right = len(ends) == 2 and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in ends)
@@ -301,7 +229,7 @@ def _unfitting(field: str, operator: str, operand: Any) -> str:
         closed = _CLOSED.get(field)
         wrong = [v for v in values if closed is not None and v not in closed]
         if wrong and closed is not None:
-            return f"{_show(wrong[0])} is no value of {field}, use one of {', '.join(sorted(closed))}"
+            return f"{show(wrong[0])} is no value of {field}, use one of {', '.join(sorted(closed))}"
         if field in _TRUTHS and not all(isinstance(v, bool) for v in values):
             return f"{field} is true or false"
         if field in _NUMERIC and any(isinstance(v, (str, bool)) for v in values):

@@ -294,6 +294,10 @@ def test_working_days_skip_those_that_were_paused_at_their_close() -> None:
     assert schedule.workdays_at(start, 3, over_two_closes) == micro("2026-03-09T18:00Z")
     within_a_day = [(micro("2026-03-03T10:00Z"), micro("2026-03-03T17:59Z"))]
     assert schedule.workdays_at(start, 3, within_a_day) == micro("2026-03-05T18:00Z")
+    until_the_close = [(micro("2026-03-03T10:00Z"), micro("2026-03-03T18:00Z"))]
+    assert schedule.workdays_at(start, 3, until_the_close) == micro("2026-03-05T18:00Z")
+    from_the_close_on = [(micro("2026-03-03T18:00Z"), micro("2026-03-04T09:00Z"))]
+    assert schedule.workdays_at(start, 3, from_the_close_on) == micro("2026-03-05T18:00Z")
 
 
 def test_working_days_skip_a_date_that_never_was() -> None:

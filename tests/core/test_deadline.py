@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from router.calendar import Schedule
 from router.condition import Condition
@@ -37,7 +38,7 @@ from router.deadline import (
     to_json,
 )
 from router.errors import ConfigurationError, InvalidTarget, NaiveDatetime, NoOpenTime
-from workers.evaluate.deadlines import answer
+from workers.evaluate.deadline_cases import answer
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "deadlines.json").read_text("utf-8"))["vectors"]
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -222,6 +223,66 @@ def test_solved_and_reopened() -> None:
     again = [*events, message("2026-03-04T10:00")]
     assert clock(again, "resolution", "2026-03-04T11:00").due_at == t("2026-03-13T00:00")
     assert clock(again, "first_reply", "2026-03-04T11:00", cycle=2).due_at == t("2026-03-05T10:00")
+
+
+def paused_desk(seconds: int, ladder: str = "") -> Promises:
+    return promises(
+        DeadlinePolicy(
+            name="p",
+            schedule="chat",
+            targets={"first_reply": Target(seconds=seconds)},
+            pause={"first_reply": ("on_hold",)},
+            ladder=ladder,
+        )
+    )
+
+
+def test_a_pause_at_the_very_deadline_saves_nothing() -> None:
+    """A target that is used up when the case is put on hold stays used up after it is taken up again."""
+    events = [
+        message("2026-03-02T10:00"),
+        status("2026-03-02T11:00", "on_hold"),
+        status("2026-03-02T12:00", "open"),
+    ]
+    assert clock(events, "first_reply", "2026-03-02T13:00", paused_desk(3600)).due_at == t("2026-03-02T11:00")
+    assert clock(events, "first_reply", "2026-03-02T13:00", paused_desk(3601)).due_at == t("2026-03-02T12:00:01")
+
+
+def test_steps_wait_while_a_broken_promise_is_on_hold() -> None:
+    """Once the deadline is past, time on hold delays the steps of the ladder, and none is taken meanwhile."""
+    events = [message("2026-03-02T10:00"), status("2026-03-02T11:10", "on_hold")]
+    desk = paused_desk(3600, "standard")
+    fired, clocks = firings(fold(events, desk), desk, t("2026-03-02T13:00"))
+    assert [(f.kind, f.index) for f in fired] == [("breach", -1), ("step", 0)]
+    assert next_wake(clocks, desk, t("2026-03-02T13:00")) is None
+    clocks = advance(clocks, status("2026-03-02T14:00", "open"), desk)
+    assert next_wake(clocks, desk, t("2026-03-02T14:00")) == t("2026-03-02T14:20") + timedelta(microseconds=1)
+
+
+def test_an_older_message_that_is_seen_later() -> None:
+    """A message fetched late joins the clock with its own time, less what the clock was on hold since then."""
+    late = ClockEvent(
+        type="customer_message",
+        at=t("2026-03-02T09:30"),
+        seen_at=t("2026-03-02T12:30"),
+        facts={"channel": "support-email", "channel_kind": "email"},
+    )
+    events = [
+        message("2026-03-02T10:00"),
+        status("2026-03-02T11:00", "on_hold"),
+        status("2026-03-02T12:00", "open"),
+        late,
+    ]
+    found = clock(events, "first_reply", "2026-03-02T12:30", paused_desk(4 * 3600))
+    assert (found.started_at, found.due_at) == (t("2026-03-02T09:30"), t("2026-03-02T14:30"))
+
+
+def test_a_late_seen_message_reopens_at_its_own_time() -> None:
+    """The time a case was solved ends with the customer's next message, not with its being fetched."""
+    desk = promises(DeadlinePolicy(name="p", schedule="chat", targets={"resolution": Target(seconds=7200)}))
+    back = ClockEvent(type="customer_message", at=t("2026-03-02T12:00"), seen_at=t("2026-03-02T12:20"))
+    events = [message("2026-03-02T10:00"), status("2026-03-02T11:00", "solved"), back]
+    assert clock(events, "resolution", "2026-03-02T12:30", desk).due_at == t("2026-03-02T13:00")
 
 
 def test_policy_changed_in_flight() -> None:
@@ -598,6 +659,15 @@ def test_a_deadline_is_the_target_without_the_pauses(events: list[ClockEvent]) -
         paused = [(a, min(b, lead.due)) for a, b in lead.pauses if a < lead.due]
         ran = CHAT.open_between(lead.at, lead.due) - sum(CHAT.open_between(a, b) for a, b in paused)
         assert ran == 30 * 3600 * 10**6
+
+
+def test_facts_compare_equal_after_storage() -> None:
+    """Facts with several values are the same fact after they were stored, so a chase stays one."""
+    facts = {"channel": "mail", "channel_kind": "email", "tags": ("b", "a"), "flags": frozenset(("legal",))}
+    event = ClockEvent(type="customer_message", at=START, id="<a-very-long-message-id@mail.example.com>", facts=facts)
+    clocks = advance(Clocks.empty(), replace(event, attrs={"contact.tags": ("x",)}), DESK)
+    assert from_json(json.loads(json.dumps(to_json(clocks)))) == clocks
+    assert advance(clocks, event, DESK) == clocks
 
 
 def test_clocks_are_small() -> None:

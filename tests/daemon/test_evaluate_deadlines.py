@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from router.errors import ConfigurationError
 from workers.bench.deadlines import bench_deadlines
-from workers.evaluate.deadlines import answer, evaluate_deadlines
+from workers.evaluate.deadline_cases import answer
+from workers.evaluate.deadlines import evaluate_deadlines
 
 RECORDED = Path(__file__).parent.parent / "data" / "deadlines.json"
 
