@@ -113,6 +113,9 @@ class _Scan:
 
     def _quoted_mail(self, content: int) -> None:
         """A mark up to `content`; below it `>` lines (own words may stand between them), else all the rest is quote."""
+        following = self._next_words(content)
+        if following and cites(following) is Cited.SURELY:
+            content = self.lines.index(following, content) + 1
         self.headers.extend(self.lines[self.at : content])
         self.quoted.extend(self.lines[self.at : content])
         self.at = content

@@ -27,8 +27,9 @@ _RULES = "-_—–=─━*~· \t\u00a0"
 _DASHES = "-_—–=─━"
 _COLONS = ":：﹕"
 _DATE = re.compile(r"[0-9]{4}|[0-9]{1,2}[:.：][0-9]{2}|[0-9]{1,2}月|[0-9]{1,2}[./-][0-9]{1,2}")
+_WIDE_SPACES = re.compile(r"\u3000|(?<=[\u4e00-\u9fff]) +(?=[\u4e00-\u9fff])")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
-_LABEL = re.compile(r"[|*\s>]{0,4}([^:：﹕|*\s][^:：﹕|*]{0,15}?)\*?\s{0,3}[:：﹕|]")
+_LABEL = re.compile(r"[|*\s>]{0,4}([^:：﹕|*\s][^:：﹕|*]{0,15}?)\*{0,2}\s{0,3}[:：﹕|]")
 
 
 class Mark(Enum):
@@ -122,7 +123,7 @@ def mark(line: str) -> Mark:
 
 def is_device(words: str) -> bool:
     """Is this the line that a phone or mail program adds ("发自我的iPhone")?"""
-    if len(words) > 60:
+    if len(words) > 90:
         return False
     low = words.lower().partition("<http")[0].partition("(http")[0].strip(" .。!！*_<>()（）")
     known = marks()
@@ -133,16 +134,20 @@ def is_device(words: str) -> bool:
         tail = low
     else:
         return False
-    if any(sign in tail for sign in ",，。;；?？!！的") or " to " in tail:
+    spoken = any(sign in tail for sign in ",，。;；?？!！") or " to " in tail
+    if spoken or ("的" in tail and not tail.endswith("outlook")):
         return False
-    short = len(tail.split()) <= 7 and (tail.isascii() or len(tail) <= 24)
+    short = len(tail.split()) <= (7 if tail.isascii() else 9) and (len(tail) <= 24 or max(tail) < "\u3000")
     return short and any(name in low for name in known.device_names)
 
 
 def label(line: str) -> str:
     """The header that this line is ("from", "date", "to", "subject"), or nothing."""
     found = _LABEL.match(line[:LIMIT])
-    return marks().labels.get(found[1].strip().lower(), "") if found else ""
+    if not found:
+        return ""
+    words = found[1].strip().lower()
+    return marks().labels.get(words if words.isascii() else _WIDE_SPACES.sub("", words), "")
 
 
 def opens(line: str) -> bool:
@@ -152,8 +157,9 @@ def opens(line: str) -> bool:
 
 def closes(line: str) -> bool:
     """Does this line end as an attribution ends?"""
-    words = line[:LIMIT].rstrip(" \t*").lower()
-    if not words or words[-1] not in _COLONS:
+    whole = line[:LIMIT].rstrip(" \t*").lower()
+    words = whole.rstrip("- ")
+    if not words or (words[-1] not in _COLONS and len(whole) - len(words) < 3):
         return False
     words = words.rstrip(_COLONS + " \t")
     known = marks()
@@ -165,10 +171,9 @@ def cites(words: str) -> Cited:
 
     SURELY with an address or a year in it; MAYBE with another date: then only `>` lines below make it one.
     """
-    words = words[:LIMIT].strip(" \t*")
     if not closes(words):
         return Cited.NO
-    low = words.lower()
+    low = words[:LIMIT].strip(" \t*-").lower()
     dated = bool(_DATE.search(low))
     if "@" in low and (dated or low.startswith(marks().openers) or not low.endswith((">:", ">："))):
         return Cited.SURELY
