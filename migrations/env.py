@@ -1,4 +1,5 @@
-"""Runs the migrations: under `alembic` in a checkout, under `omnirouter db` from anywhere (then with an open connection).
+"""Runs the migrations: under `alembic` in a checkout, under `omnirouter db` from anywhere (then with an open
+connection).
 
 SQLite is altered in batches, with foreign keys off during the migration and checked after it.
 """

@@ -28,7 +28,17 @@ from router.secret import Secret
 from router.tag import ISSUE_TYPES
 from router.wording import did_you_mean, dotted
 
-__all__ = ["PRESETS", "AdapterOf", "from_text", "load", "preset", "preset_text", "unset_elsewhere", "unset_secrets"]
+__all__ = [
+    "PRESETS",
+    "AdapterOf",
+    "Secret",
+    "from_text",
+    "load",
+    "preset",
+    "preset_text",
+    "unset_elsewhere",
+    "unset_secrets",
+]
 
 #: Finds the class of an adapter by the name in the file. Raises ConfigurationError with one sentence.
 AdapterOf: TypeAlias = Callable[[str], type[Adapter]]

@@ -1,7 +1,7 @@
 """What follows when a person or a ladder changes what a conversation is about, or where it belongs?
 
-In: the conversation, the change, the facts of its contact, the policy. Out: the conversation after it: routed anew unless a person
-pinned it, its promises re-targeted (rules: deadlines, 13; routing, 4 and 6). Pure.
+In: the conversation, the change, the facts of its contact, the policy. Out: the conversation after it: routed anew
+unless a person pinned it, its promises re-targeted (rules: deadlines, 13; routing, 4 and 6). Pure.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ def retagged(
     return retargeted(_routed(after, contact, policy, now), contact, policy, now)
 
 
-def retargeted(
-    conversation: Conversation, contact: Mapping[str, Any], policy: Policy, now: datetime
-) -> Conversation:
+def retargeted(conversation: Conversation, contact: Mapping[str, Any], policy: Policy, now: datetime) -> Conversation:
     """The conversation with its running promises on what it is now; nothing that has ended changes."""
     event = ClockEvent(
         type="set", at=now, attrs=attributes(conversation, contact), deadline=conversation.deadline_policy

@@ -1,7 +1,7 @@
 """How does a program use the router without the daemon? `Router`: an async facade over policy, decision and ledger.
 
-In: messages that the program got by itself, and the desk's acts. Out: placements, conversations, explanations. Each call is
-one transaction, run off the event loop; every call is safe to repeat.
+In: messages that the program got by itself, and the desk's acts. Out: placements, conversations, explanations. Each
+call is one transaction, run off the event loop; every call is safe to repeat.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Which form has the database, and how does it get the one that this version needs?
 
 `ensure` opens the door: a fresh SQLite file (or an empty database, when asked) is created, any other mismatch is one
-sentence and the command to run. `upgrade`, `current`, `differences` and `sql` are behind `omnirouter db`; only they import
-alembic. The migrations are looked for inside the package first (`router/_migrations`), else beside it in a checkout.
+sentence and the command to run. `upgrade`, `current`, `differences` and `sql` are behind `omnirouter db`; only they
+import alembic. The migrations are looked for inside the package first (`router/_migrations`), else beside it in a
+checkout.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def _mismatch(database: Database, found: str) -> str:
 def _create(database: Database) -> None:
     with _connection(database) as connection:
         t.metadata.create_all(connection)
-        connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(
+            text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        )
         if _revision(connection) is None:
             connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": head()})
         connection.commit()
@@ -104,7 +107,9 @@ def _first_rows(database: Database, count: int) -> None:
         for name in ("number", "event"):
             connection.execute(insert_into(t.counters).values(name=name, value=0).on_conflict_do_nothing())
         for number in (ASIDE, *range(count)):
-            connection.execute(insert_into(t.log_partitions).values(partition=number, position=0).on_conflict_do_nothing())
+            connection.execute(
+                insert_into(t.log_partitions).values(partition=number, position=0).on_conflict_do_nothing()
+            )
             connection.execute(insert_into(t.positions).values(partition=number, position=0).on_conflict_do_nothing())
         connection.commit()
 

@@ -72,7 +72,7 @@ class Channels:
         return adapters.load(channel.adapter)(opened)
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
-        """The messages of a raw, by the adapter of its channel. Raises only InvalidPayload (or what a defect raises)."""
+        """The messages of a raw, by the adapter of its channel. Raises InvalidPayload."""
         try:
             adapter = self.get(raw.channel)
         except ConfigurationError as failure:

@@ -1,7 +1,8 @@
 """How do all parts live together? The daemon: front door, sources, decisions, timekeeper, senders, in one event loop.
 
-In: a policy. `run` returns after `stop` was called and everything under way is finished: no new requests, sources cancelled, the batch
-and the call under way ended and recorded, leases given back. A part that fails is logged and begun again; it never stops the others.
+In: a policy. `run` returns after `stop` was called and everything under way is finished: no new requests, sources
+cancelled, the batch and the call under way ended and recorded, leases given back. A part that fails is logged and
+begun again; it never stops the others.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import fcntl
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import structlog
 import uvicorn
@@ -53,7 +56,9 @@ class _Server(uvicorn.Server):
 class Daemon:
     """One node. `started` is set when it takes requests; `address` then says where."""
 
-    def __init__(self, policy: Policy, *, now: Callable[[], datetime] = utc_now, skip: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, policy: Policy, *, now: Callable[[], datetime] = utc_now, skip: frozenset[str] = frozenset()
+    ) -> None:
         self.policy = policy
         self.now = now
         self.started = asyncio.Event()
@@ -68,7 +73,9 @@ class Daemon:
         self.log = DatabaseLog(
             self.store.database, self.store.sealer, schema.partitions(self.store.database), bell=self.store.bell
         )
-        self.duties = Duties(Leases(self.store.database, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"))
+        self.duties = Duties(
+            Leases(self.store.database, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        )
         self._partitions: dict[int, Partition] = {}
 
     def _lock(self) -> int | None:
@@ -107,10 +114,10 @@ class Daemon:
             await self._drain(server, serving, parts)
             stopping.cancel()
 
-    def _parts(self) -> list[tuple[str, Awaitable[None]]]:
+    def _parts(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         timekeeper = Timekeeper(self.store, self.metrics, self.now)
         outbound = Outbound(self.store, self.channels, self.duties, self.metrics, self.now)
-        parts: list[tuple[str, Awaitable[None]]] = [
+        parts: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("decide", self._again("decide", self._decide)),
             ("balance", self._again("balance", self._balance)),
             ("timekeeper", self._again("timekeeper", lambda: self.duties.keep("timekeeper", timekeeper.work))),
@@ -119,9 +126,8 @@ class Daemon:
         for name in self.channels.names():
             if name not in self._skip:
                 work = read_channel(name, self.channels, self.log, self.store.database, self.metrics)
-                parts.append(
-                    (f"channel:{name}", self._again(name, lambda n=name, w=work: self.duties.keep(f"channel:{n}", w)))
-                )
+                duty = f"channel:{name}"
+                parts.append((duty, self._again(duty, partial(self.duties.keep, duty, work))))
         return parts
 
     async def _again(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
@@ -189,15 +195,15 @@ class Daemon:
         except Exception as failure:
             if not passing(failure) and not isinstance(failure, Unreachable):
                 raise
-            _log.warning("decide.database_away", partition=partition.number, error=type(failure).__name__, at=place(failure))
+            _log.warning(
+                "decide.database_away", partition=partition.number, error=type(failure).__name__, at=place(failure)
+            )
             await asyncio.sleep(_POLL)
             return 0
         for outcome in ("stored", "redelivered", "invalid", "dead"):
             self.metrics.messages.labels(outcome).inc(getattr(decided, outcome))
         if decided.invalid or decided.dead:
-            _log.warning(
-                "raws.set_aside", partition=partition.number, invalid=decided.invalid, dead=decided.dead
-            )
+            _log.warning("raws.set_aside", partition=partition.number, invalid=decided.invalid, dead=decided.dead)
         return decided.read
 
     def _server(self) -> uvicorn.Server:
@@ -227,7 +233,9 @@ class Daemon:
         with contextlib.suppress(asyncio.CancelledError):
             await server.serve([listening])
 
-    async def _drain(self, server: uvicorn.Server, serving: asyncio.Task[None], parts: list[asyncio.Task[None]]) -> None:
+    async def _drain(
+        self, server: uvicorn.Server, serving: asyncio.Task[None], parts: list[asyncio.Task[None]]
+    ) -> None:
         server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
         self._draining.set()

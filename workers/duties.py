@@ -1,7 +1,7 @@
 """How does a node hold its duties? It takes leases, renews them in the background, and stops the work of a lost one.
 
-In: a duty and the work to do under its lease. Out: `keep` runs the work whenever the duty is ours, for ever, and cancels it at
-once when the lease is lost. `share` tells how many partitions are this node's part.
+In: a duty and the work to do under its lease. Out: `keep` runs the work whenever the duty is ours, for ever, and
+cancels it at once when the lease is lost. `share` tells how many partitions are this node's part.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How do a channel's deliveries reach the log? Read the source under a lease, append, and only then acknowledge.
 
-The cursor of the source moves in the transaction that appends. A source that cannot be reached is tried again with growing
-pauses, for ever; wrong settings are told to the operator and tried again after five minutes. Channels never wait for each other.
+The cursor of the source moves in the transaction that appends. A source that cannot be reached is tried again with
+growing pauses, for ever; wrong settings are told to the operator and tried again after five minutes. Channels never
+wait for each other.
 """
 
 from __future__ import annotations
@@ -64,9 +65,7 @@ def _words(failure: BaseException) -> str:
     return str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__
 
 
-async def _read(
-    name: str, lease: Lease, channels: Channels, log: Log, database: Database, metrics: Metrics
-) -> bool:
+async def _read(name: str, lease: Lease, channels: Channels, log: Log, database: Database, metrics: Metrics) -> bool:
     """Read until the source breaks; False when it has none."""
     cursor = await asyncio.to_thread(cursor_of, database, name)
     some = False

@@ -1,7 +1,8 @@
 """Who does which duty? A lease: one holder a duty, until an instant of the database's clock, with a fencing token.
 
-Duties: `partition:N` (decide it), `channel:NAME` (read its source), `send:NAME`, `timekeeper`, `node:ID` (is alive). Whoever takes a
-lease gets a higher token; work under an older token is refused where it is written. Blocking functions over a `Tx`.
+Duties: `partition:N` (decide it), `channel:NAME` (read its source), `send:NAME`, `timekeeper`, `node:ID` (is alive).
+Whoever takes a lease gets a higher token; work under an older token is refused where it is written. Blocking
+functions over a `Tx`.
 """
 
 from __future__ import annotations
@@ -42,9 +43,7 @@ _release = Statement(
     .where(_L.duty == bindparam("name"), _L.holder == bindparam("who"), _L.fence == bindparam("token"))
     .values(holder="", until=0)
 )
-_alive = Statement(
-    select(func.count()).where(_L.duty.like("node:%"), _L.until >= bindparam("present", type_=_number))
-)
+_alive = Statement(select(func.count()).where(_L.duty.like("node:%"), _L.until >= bindparam("present", type_=_number)))
 _expire_all = Statement(update(t.leases).values(holder="", until=0))
 _forget_nodes = Statement(
     delete(t.leases).where(_L.duty.like("node:%"), _L.until < bindparam("present", type_=_number))

@@ -1,7 +1,7 @@
 """What does `/metrics` say? Counters and gauges of this process, without a word of any message.
 
-`omnirouter_raws_total` what arrived, by channel; `omnirouter_messages_total` by what it came to (stored, redelivered, invalid,
-dead); `omnirouter_deadlines_total` breaches, warnings and steps; `omnirouter_replies_total` by outcome;
+`omnirouter_raws_total` what arrived, by channel; `omnirouter_messages_total` by what it came to (stored, redelivered,
+invalid, dead); `omnirouter_deadlines_total` breaches, warnings and steps; `omnirouter_replies_total` by outcome;
 `omnirouter_channel_up` 1 while a channel works, with `omnirouter_channel_seen_seconds` when it last did;
 `omnirouter_undecided` raws behind the cursors; `omnirouter_request_seconds` how long front-door requests take.
 """
@@ -23,9 +23,13 @@ class Metrics:
         self.raws = Counter("omnirouter_raws", "Raws appended to the log", ["channel"], registry=r)
         self.messages = Counter("omnirouter_messages", "Messages by what they came to", ["outcome"], registry=r)
         self.deadlines = Counter("omnirouter_deadlines", "Firings of deadlines", ["kind"], registry=r)
-        self.replies = Counter("omnirouter_replies", "Replies, events and notices sent", ["kind", "outcome"], registry=r)
+        self.replies = Counter(
+            "omnirouter_replies", "Replies, events and notices sent", ["kind", "outcome"], registry=r
+        )
         self.up = Gauge("omnirouter_channel_up", "1 while the channel works", ["channel"], registry=r)
-        self.seen = Gauge("omnirouter_channel_seen_seconds", "When the channel last worked, epoch", ["channel"], registry=r)
+        self.seen = Gauge(
+            "omnirouter_channel_seen_seconds", "When the channel last worked, epoch", ["channel"], registry=r
+        )
         self.undecided = Gauge("omnirouter_undecided", "Raws behind the cursors", registry=r)
         self.requests = Histogram(
             "omnirouter_request_seconds", "Front-door requests", ["channel", "status"], registry=r

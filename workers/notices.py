@@ -1,7 +1,8 @@
-"""How are receivers of events and people of the desk told? Signed webhooks, mail, and the robots of DingTalk and WeCom.
+"""How are receivers of events and people of the desk told? Signed webhooks, mail, and the robots of DingTalk and
+WeCom.
 
-In: a body without any word of a customer. Out: a `Receipt`, or an error of `router.errors.SendError`'s kinds. What is sent carries the
-outbox key, so a receiver that gets it twice can tell.
+In: a body without any word of a customer. Out: a `Receipt`, or an error of `router.errors.SendError`'s kinds. What is
+sent carries the outbox key, so a receiver that gets it twice can tell.
 """
 
 from __future__ import annotations

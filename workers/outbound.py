@@ -1,8 +1,9 @@
-"""How do replies, events and notices go out? Each lane (kind, channel) by itself, in order, an attempt row before each call.
+"""How do replies, events and notices go out? Each lane (kind, channel) by itself, in order, an attempt row before
+each call.
 
-A failure is one of five: throttled (at the provider's time), unreachable (with growing pauses, for a week), rejected (never again),
-bad settings (in five minutes, the operator told), unknown (a person decides). Events and notices are tried for a day. Only under
-the duty `send:KIND:CHANNEL` does a node send, so two nodes never send one reply.
+A failure is one of five: throttled (at the provider's time), unreachable (with growing pauses, for a week), rejected
+(never again), bad settings (in five minutes, the operator told), unknown (a person decides). Events and notices are
+tried for a day. Only under the duty `send:KIND:CHANNEL` does a node send, so two nodes never send one reply.
 """
 
 from __future__ import annotations
@@ -132,7 +133,9 @@ class Outbound:
         else:  # a defect of the adapter: whether the bytes left is not known
             outcome = {"state": "unknown" if due.kind == "reply" else "failed"}
         level = _log.error if outcome["state"] in ("unknown", "failed") else _log.warning
-        level("send.not_sent", kind=due.kind, lane=_named(due), row=due.row, attempt=due.attempt, state=outcome["state"])
+        level(
+            "send.not_sent", kind=due.kind, lane=_named(due), row=due.row, attempt=due.attempt, state=outcome["state"]
+        )
         self._metrics.replies.labels(due.kind, outcome["state"]).inc()
         return {**outcome, "detail": words}
 

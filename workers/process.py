@@ -1,8 +1,9 @@
-"""How does the log become conversations? Read a partition behind its cursor, translate, decide, write: one transaction a batch.
+"""How does the log become conversations? Read a partition behind its cursor, translate, decide, write: one
+transaction a batch.
 
-A raw that cannot be translated is set aside as invalid, by itself. A message that cannot be decided is found (by its index,
-else by halving) and set aside as dead, naming raw and item. A partition that its last owner left dirty is gone through in
-single steps, each attempt committed first, so that a message that kills the process is found too.
+A raw that cannot be translated is set aside as invalid, by itself. A message that cannot be decided is found (by its
+index, else by halving) and set aside as dead, naming raw and item. A partition that its last owner left dirty is gone
+through in single steps, each attempt committed first, so that a message that kills the process is found too.
 """
 
 from __future__ import annotations

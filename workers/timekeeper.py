@@ -1,7 +1,9 @@
-"""When does a deadline speak? The timekeeper sleeps until the next clock wants to be looked at, and fires what is due.
+"""When does a deadline speak? The timekeeper sleeps until the next clock wants to be looked at, and fires what is
+due.
 
-It wakes by the index on `next_wake_at` and by the bell, so running clocks cost nothing while none is due. After an outage all missed
-steps fire, in order. It also closes what is quiet, and forgets raws that are older than `privacy.retain_raw`.
+It wakes by the index on `next_wake_at` and by the bell, so running clocks cost nothing while none is due. After an
+outage all missed steps fire, in order. It also closes what is quiet, and forgets raws that are older than
+`privacy.retain_raw`.
 """
 
 from __future__ import annotations

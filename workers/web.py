@@ -1,7 +1,8 @@
 """What does the front door do? Channel routes, `/health`, `/ready`, `/metrics`.
 
-A request's body is capped and read, its channel's adapter verifies it (pure), its raws are made durable in the log, and only
-then it is answered 2xx. A log that cannot take more gives 503 with Retry-After. Nothing of a request is logged but its status.
+A request's body is capped and read, its channel's adapter verifies it (pure), its raws are made durable in the log,
+and only then it is answered 2xx. A log that cannot take more gives 503 with Retry-After. Nothing of a request is
+logged but its status.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""How does the desk's answer leave? As a message of the desk and an outbox row, both in one transaction, all ids fixed.
+"""How does the desk's answer leave? As a message of the desk and an outbox row, both in one transaction, all ids
+fixed.
 
-In: the conversation, the words, who says them. The answer goes by the channel of the customer's last message (or a named one) to
-the handle that it came from, never to anybody else. Out: the number of the reply; the daemon sends what the outbox holds.
+In: the conversation, the words, who says them. The answer goes by the channel of the customer's last message (or a
+named one) to the handle that it came from, never to anybody else. Out: the number of the reply; the daemon sends what
+the outbox holds.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ _answered_since = Statement(
     )
 )
 _closed_handle = Statement(
-    select(t.handles.c.closed).where(t.handles.c.scope == bindparam("scope"), t.handles.c.address == bindparam("address"))
+    select(t.handles.c.closed).where(
+        t.handles.c.scope == bindparam("scope"), t.handles.c.address == bindparam("address")
+    )
 )
 _put_thread_key = upsert(t.thread_keys)
 
@@ -109,7 +113,9 @@ def _refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None) -> None
     if seen is not None:
         newer = tx.rows(_answered_since, number=c.number, seen=seen)
         if newer:
-            raise Refused(f"Somebody answered {ref_of(c.number)} since {seen} (event {newer[-1][0]}); read it, or use --force.")
+            raise Refused(
+                f"Somebody answered {ref_of(c.number)} since {seen} (event {newer[-1][0]}); read it, or use --force."
+            )
 
 
 def queue_reply(
@@ -133,7 +139,7 @@ def queue_reply(
     after = reply_given(c, now, text, store.policy, automatic=automatic, event_id=f"m{own}")
     effects.change(replace(after, messages=after.messages + 1))
     files = [{"name": a.name, "type": a.type, "size": a.size, "sha256": a.sha256, "url": a.url} for a in attachments]
-    scope = heard.external_id.rpartition(":")[0] if not heard.realm == "mail" else ""
+    scope = heard.external_id.rpartition(":")[0] if heard.realm != "mail" else ""
     key = external_id if heard.realm == "mail" else f"{scope}:{external_id}"
     effects.say(
         desk.desk_row(
@@ -161,10 +167,8 @@ def _last_heard(tx: Tx, c: Conversation, channel: str) -> Heard:
     found = [Heard(*row) for row in tx.rows(_heard, numbers=queries.family(tx, c.number))]
     there = [h for h in found if not channel or h.channel == channel]
     if not there:
-        heard = ", ".join(dict.fromkeys(h.channel for h in found)) or "no channel"
-        raise Refused(
-            f"There is no address of the customer on {channel or 'any channel'}; he wrote on: {heard}."
-        )
+        wrote = ", ".join(dict.fromkeys(h.channel for h in found)) or "no channel"
+        raise Refused(f"There is no address of the customer on {channel or 'any channel'}; he wrote on: {wrote}.")
     heard = there[0]
     scope = "email" if heard.realm == "mail" else heard.channel
     row = tx.one(_closed_handle, scope=scope, address=heard.handle)

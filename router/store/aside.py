@@ -1,7 +1,9 @@
-"""What was set aside, and how does it come back? Invalid raws (could not be translated) and dead ones (not be decided).
+"""What was set aside, and how does it come back? Invalid raws (could not be translated) and dead ones (not be
+decided).
 
-Each keeps its raw and its reason; `replay` decides it again from the stored bytes, as it came. Nothing is lost by being set aside.
-Blocking functions over the store; translating is the caller's (`translate`), since the router knows no channel.
+Each keeps its raw and its reason; `replay` decides it again from the stored bytes, as it came. Nothing is lost by
+being set aside. Blocking functions over the store; translating is the caller's (`translate`), since the router knows
+no channel.
 """
 
 from __future__ import annotations

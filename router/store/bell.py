@@ -1,7 +1,7 @@
 """How does one process tell another that there is work? A bell: it only wakes, it never carries anything.
 
-In one process an event; between processes on one SQLite file a datagram socket beside it; on PostgreSQL LISTEN/NOTIFY in
-the transaction that made the work. Whoever waits polls as well (1 s), so a lost ring costs a second.
+In one process an event; between processes on one SQLite file a datagram socket beside it; on PostgreSQL LISTEN/NOTIFY
+in the transaction that made the work. Whoever waits polls as well (1 s), so a lost ring costs a second.
 """
 
 from __future__ import annotations

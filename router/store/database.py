@@ -183,7 +183,7 @@ def _engine(url: URL, path: Path | None) -> Engine:
             )
         except (NoSuchModuleError, ModuleNotFoundError) as failure:
             raise ConfigurationError(
-                "desk.database: PostgreSQL needs the driver psycopg; install it with: pip install 'omnirouter[postgres]'."
+                "desk.database: PostgreSQL needs the driver psycopg: pip install 'omnirouter[postgres]'."
             ) from failure
     engine = create_engine(
         url,

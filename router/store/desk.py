@@ -1,8 +1,9 @@
-"""What can a person of the desk do to a conversation? Each act is one transaction with its event; undoable where it makes sense.
+"""What can a person of the desk do to a conversation? Each act is one transaction with its event; undoable where it
+makes sense.
 
-In: the store, the conversation's number, who acts, the present instant. Out: the state after it. A reply is refused when another
-agent holds the conversation or somebody answered since the given event, so no customer is answered twice.
-Blocking functions; relations between conversations (merge, split, link) are in `router.store.relations`.
+In: the store, the conversation's number, who acts, the present instant. Out: the state after it. A reply is refused
+when another agent holds the conversation or somebody answered since the given event, so no customer is answered
+twice. Blocking functions; relations between conversations (merge, split, link) are in `router.store.relations`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from router.acts import note_taken, status_set
 from router.errors import NotFound, Refused
 from router.known import Known
 from router.model import Conversation, Direction, Status
-from router.rerouting import retagged
 from router.redact import redact
 from router.ref import ref_of
+from router.rerouting import retagged
 from router.store import queries
 from router.store.answer import reply
 from router.store.effects import Effects, Event
@@ -32,8 +33,8 @@ from router.store.statement import Statement, Tx, as_json, upsert
 from router.tables import micros
 
 __all__ = [
-    "block",
     "act",
+    "block",
     "locked",
     "move",
     "note",
@@ -70,9 +71,7 @@ _set_attributes = Statement(
 _set_blocked = Statement(
     update(t.contacts).where(t.contacts.c.number == bindparam("who")).values(blocked=bindparam("yes"))
 )
-_handle = Statement(
-    select(t.handles.c.contact, t.handles.c.scope).where(t.handles.c.address == bindparam("written"))
-)
+_handle = Statement(select(t.handles.c.contact, t.handles.c.scope).where(t.handles.c.address == bindparam("written")))
 
 
 def locked(tx: Tx, number: int) -> Conversation:
@@ -87,9 +86,7 @@ def locked(tx: Tx, number: int) -> Conversation:
     return found
 
 
-def act(
-    store: Store, number: int, now: datetime, change: Callable[[Tx, Conversation, Effects], _T]
-) -> _T:
+def act(store: Store, number: int, now: datetime, change: Callable[[Tx, Conversation, Effects], _T]) -> _T:
     """One act on one conversation, in one transaction with its effects."""
 
     def work(tx: Tx) -> _T:
@@ -141,8 +138,8 @@ def desk_row(
         "conversation": c.number, "contact": c.contact, "thread": thread or own, "direction": direction.value,
         "automatic": automatic, "class": "", "kind": "text", "channel": channel, "handle": handle, "sender_name": agent,
         "agent": agent, "sent_at": micros(now), "received_at": micros(now), "subject": redact(subject).text,
-        "text": redact(text).text, "own_text": None, "digest": external_id, "edits": "", "issue_type": "", "confidence": 0.0,
-        "unsure": False, "language": c.language, "flags": "[]", "attachments": attachments, "raw_partition": None,
+        "text": redact(text).text, "own_text": None, "digest": external_id, "edits": "", "issue_type": "",
+        "confidence": 0.0, "unsure": False, "language": c.language, "flags": "[]", "attachments": attachments, "raw_partition": None,
         "raw_position": None, "history": False,
     }  # fmt: skip
 
@@ -199,7 +196,8 @@ def release(store: Store, number: int, *, agent: str, now: datetime) -> Conversa
 
 
 def move(store: Store, number: int, queue: str, *, agent: str, now: datetime) -> Conversation:
-    """Transfer to a queue: it stays there until solved, whatever the rules say. Raises `Refused` for an unknown queue."""
+    """Transfer to a queue: it stays there until solved, whatever the rules say. Raises `Refused` for an unknown
+    queue."""
     if queue not in store.policy.queues:
         raise Refused(f"There is no queue {queue!r}; the configuration has: {', '.join(store.policy.queues)}.")
 
@@ -254,7 +252,7 @@ def spam(store: Store, number: int, *, agent: str, now: datetime) -> Conversatio
 
 
 def block(store: Store, address: str, *, agent: str, now: datetime, undo: bool = False) -> int:
-    """Block the contact behind a handle: what he writes is stored and promises nothing. Returns the contact's number."""
+    """Block the contact behind a handle: what he writes is stored and promises nothing. Returns his number."""
 
     def work(tx: Tx) -> int:
         row = tx.one(_handle, written=address)

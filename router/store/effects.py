@@ -1,4 +1,5 @@
-"""How does a batch of decisions become rows? Everything of a transaction is gathered in `Effects`, then written in bulk.
+"""How does a batch of decisions become rows? Everything of a transaction is gathered in `Effects`, then written in
+bulk.
 
 In: decisions in order, desk acts, the snapshot they were made on. Out: one executemany a table. A conversation is
 written once, in its last state, and only over the version it was read at (`LostUpdate` otherwise: begin again).

@@ -1,7 +1,7 @@
 """How is a batch decided exactly once? `Store.decide`: snapshot, decisions, effects and cursor in one transaction.
 
-The one concrete store of the ledger: open it on an address, decide batches, act for the desk (router.store.desk), read pages
-(router.store.queries). All methods are plain functions that block: callers keep them off the event loop.
+The one concrete store of the ledger: open it on an address, decide batches, act for the desk (router.store.desk),
+read pages (router.store.queries). All methods are plain functions that block: callers keep them off the event loop.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ class Store:
 
     @classmethod
     def open(cls, policy: Policy, *, url: str | None = None, create: bool = False) -> Store:
-        """Open (a fresh SQLite file: create) the ledger. Raises `Unreachable`, `SchemaMismatch`, `ConfigurationError`."""
+        """Open (a fresh SQLite file: create) the ledger. Raises `Unreachable`, `SchemaMismatch`,
+        `ConfigurationError`."""
         database = Database(url or policy.database_url())
         if database.path is not None:
             _folder_of(database.path)
@@ -159,7 +160,9 @@ class Store:
         self, tx: Tx, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, history: bool
     ) -> list[Decision]:
         number = self.reserve_numbers(tx, len(arrivals))
-        wants = _wants(arrivals, now, self.reply_keys) | recorded.wants(tx, [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)])
+        wants = _wants(arrivals, now, self.reply_keys) | recorded.wants(
+            tx, [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)]
+        )
         known = load(tx, wants, number)
         effects = Effects(known, history=history)
         erased = self._erased_keys(tx, wants)
@@ -210,7 +213,8 @@ class Store:
         return tuple(target.url for target in self.policy.events if not target.types or type_ in target.types)
 
     def again(self, work: Callable[[Tx], _T]) -> _T:
-        """Run a whole transaction; once more when another node was faster, the connection broke or a deadlock was cut."""
+        """Run a whole transaction; once more when another node was faster, the connection broke or a deadlock was
+        cut."""
         for attempt in range(_TRIES):
             try:
                 with self.database.write() as tx:
@@ -331,8 +335,8 @@ def _sealer(policy: Policy, database: Database) -> Sealer:
         return Sealer(load_key(policy.privacy.key))
     if database.dialect != "sqlite":
         raise ConfigurationError(
-            'privacy.key: PostgreSQL needs a key that all nodes share; write key = "file:omnirouter.key" under [privacy] '
-            "and make the file with: omnirouter init"
+            'privacy.key: PostgreSQL needs a key that all nodes share; write key = "file:omnirouter.key" under '
+            "[privacy] and make the file with: omnirouter init"
         )
     if database.path is None:
         return Sealer(os.urandom(32))
@@ -345,5 +349,3 @@ def _sealer(policy: Policy, database: Database) -> Sealer:
 
 def _folder_of(path: Path) -> None:
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
-
-

@@ -1,7 +1,8 @@
 """What is to be sent, and what came of it? The outbox: rows made with their cause, an attempt row before each call.
 
-States: pending, sending, sent, failed, unknown. A row that was being sent when its sender died becomes unknown (a reply: a person
-looks) or pending again (events and notices: their receiver knows the key). Blocking functions over the store.
+States: pending, sending, sent, failed, unknown. A row that was being sent when its sender died becomes unknown (a
+reply: a person looks) or pending again (events and notices: their receiver knows the key). Blocking functions over
+the store.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ _rename = Statement(
     .values(external_id=bindparam("theirs"), provider_id=bindparam("provider"))
 )
 _taken = Statement(
-    select(t.messages.c.number).where(t.messages.c.realm == bindparam("where"), t.messages.c.external_id == bindparam("theirs"))
+    select(t.messages.c.number).where(
+        t.messages.c.realm == bindparam("where"), t.messages.c.external_id == bindparam("theirs")
+    )
 )
 _rename_thread_key = Statement(
     update(t.thread_keys)
@@ -107,7 +110,8 @@ def next_due(store: Store) -> datetime | None:
 
 
 def claim(store: Store, kind: str, channel: str, now: datetime, limit: int = 20) -> list[Due]:
-    """Begin to send what is due on a lane: each row is `sending` and has its attempt row before the caller calls anybody."""
+    """Begin to send what is due on a lane: each row is `sending` and has its attempt row before the caller calls
+    anybody."""
 
     def work(tx: Any) -> list[Due]:
         found = []
@@ -116,7 +120,13 @@ def claim(store: Store, kind: str, channel: str, now: datetime, limit: int = 20)
             if tx.run(_begin, row=row[0], count=attempt) != 1:
                 continue
             tx.run(
-                _put_attempt, outbox=row[0], attempt=attempt, started_at=micros(now), ended_at=None, outcome="", detail=""
+                _put_attempt,
+                outbox=row[0],
+                attempt=attempt,
+                started_at=micros(now),
+                ended_at=None,
+                outcome="",
+                detail="",
             )
             found.append(
                 Due(
@@ -142,8 +152,8 @@ def settle(
 ) -> None:
     """Say what came of an attempt: `sent`, `failed`, `unknown`, or `pending` with the instant to try again.
 
-    `external_id` is the provider's id of a sent reply: an echo of it is then known as a redelivery. `blocked` closes the
-    handle. What a person should know of is an event of the conversation.
+    `external_id` is the provider's id of a sent reply: an echo of it is then known as a redelivery. `blocked` closes
+    the handle. What a person should know of is an event of the conversation.
     """
 
     def work(tx: Any) -> None:
@@ -178,7 +188,8 @@ def _take_provider_id(tx: Any, due: Due, external_id: str) -> None:
 
 
 def recover(store: Store, kind: str, channel: str, now: datetime) -> int:
-    """Rows that a dead sender left in `sending`: replies become unknown, the others are sent again. How many there were."""
+    """Rows that a dead sender left in `sending`: replies become unknown, the others are sent again. How many there
+    were."""
 
     def work(tx: Any) -> int:
         rows: Sequence[Any] = tx.rows(_sending, what=kind, where=channel)

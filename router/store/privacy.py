@@ -1,8 +1,10 @@
-"""How is a person erased, or given his own? By all his handles, with a dry run, leaving digests so that nothing comes back.
+"""How is a person erased, or given his own? By all his handles, with a dry run, leaving digests so that nothing comes
+back.
 
-Erasing deletes the wrapped keys of his raws (the bytes are then noise, in backups too), his messages, conversations, handles and
-contact; digests of message ids stay, so a redelivered webhook does not bring them back. A raw shared with others loses its key once
-it is decided; their messages stay. The record of it holds numbers only (rules: security, 3). Blocking functions.
+Erasing deletes the wrapped keys of his raws (the bytes are then noise, in backups too), his messages, conversations,
+handles and contact; digests of message ids stay, so a redelivered webhook does not bring them back. A raw shared with
+others loses its key once it is decided; their messages stay. The record of it holds numbers only (rules: security,
+3). Blocking functions.
 """
 
 from __future__ import annotations
@@ -144,7 +146,7 @@ def export(store: Store, contact: int) -> dict[str, Any]:
         numbers = [row[0] for row in tx.rows(_conversations, numbers=people)]
     if not numbers and found is None:
         raise NotFound(f"There is no contact {contact}.")
-    handles = next((c["handles"] for c in queries.contacts(store.database) if c["id"] == found.number), [])
+    handles: list[Any] = next((c["handles"] for c in queries.contacts(store.database) if c["id"] == found.number), [])
     return {
         "contact": msgspec.to_builtins(found),
         "handles": handles,

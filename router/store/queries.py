@@ -1,6 +1,7 @@
 """What does the ledger tell people? Exports, queues, one conversation, one explanation: plain dicts, read in pages.
 
-Field names and formats are those of the contract, section 4; instants are ISO 8601 in UTC with `Z`. Nothing here writes.
+Field names and formats are those of the contract, section 4; instants are ISO 8601 in UTC with `Z`. Nothing here
+writes.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ __all__ = [
     "events",
     "labels",
     "links_of",
+    "message_number",
     "messages",
     "messages_of",
-    "message_number",
     "waiting",
 ]
 
@@ -42,18 +43,18 @@ _M, _C = t.messages.c, t.conversations.c
 
 _MESSAGE_COLUMNS = (
     _M.number, _M.channel, _M.external_id, _M.direction, _M.automatic, _M.handle, _M.contact, t.thread_keys.c.thread,
-    _M.conversation, _M.sent_at, _M.received_at, _M["class"], _M.issue_type, _M.confidence, _M.unsure, _C.tags, _M.flags,
-    _C.queue, _M.subject, _M.text, _M.own_text, _M.kind, _M.agent, _M.attachments, _M.edits,
+    _M.conversation, _M.sent_at, _M.received_at, _M["class"], _M.issue_type, _M.confidence, _M.unsure, _C.tags,
+    _M.flags, _C.queue, _M.subject, _M.text, _M.own_text, _M.kind, _M.agent, _M.attachments, _M.edits,
 )  # fmt: skip
 _messages_from = (
     select(*_MESSAGE_COLUMNS)
     .join(t.conversations, _C.number == _M.conversation)
-    .outerjoin(
-        t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id)
-    )
+    .outerjoin(t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id))
 )
 _messages_page = Statement(
-    _messages_from.where(_M.number > bindparam("after"), _M.kind != "status").order_by(_M.number).limit(bindparam("rows"))
+    _messages_from.where(_M.number > bindparam("after"), _M.kind != "status")
+    .order_by(_M.number)
+    .limit(bindparam("rows"))
 )
 _messages_of = Statement(
     _messages_from.where(member(_M.conversation, "numbers"), _M.kind != "status").order_by(_M.sent_at, _M.number)
@@ -66,9 +67,7 @@ _conversation = Statement(_by_number.where(_C.number == bindparam("number")))
 _absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number")))
 _merged = Statement(select(_C.number, _C.merged_into).where(_C.merged_into != 0))
 _waiting = Statement(
-    _by_number.where(
-        _C.status.in_(("open", "pending", "on_hold")), _C.merged_into == 0, _C.number > bindparam("after")
-    )
+    _by_number.where(_C.status.in_(("open", "pending", "on_hold")), _C.merged_into == 0, _C.number > bindparam("after"))
     .order_by(_C.number)
     .limit(bindparam("rows"))
 )
@@ -94,9 +93,7 @@ _handles = Statement(
 _events_page = Statement(
     select(t.events).where(t.events.c.seq > bindparam("after")).order_by(t.events.c.seq).limit(bindparam("rows"))
 )
-_events_of = Statement(
-    select(t.events).where(member(t.events.c.conversation, "numbers")).order_by(t.events.c.seq)
-)
+_events_of = Statement(select(t.events).where(member(t.events.c.conversation, "numbers")).order_by(t.events.c.seq))
 _joined = Statement(select(t.contacts.c.number, t.contacts.c.joined_into).where(t.contacts.c.joined_into != 0))
 _message_number = Statement(select(_M.number, _M.conversation).where(_M.number == bindparam("number")))
 _message_by_id = Statement(

@@ -1,7 +1,8 @@
-"""How do the desk's own acts get in when a channel or a recorded file tells them? As messages of the desk, with a key.
+"""How do the desk's own acts get in when a channel or a recorded file tells them? As messages of the desk, with a
+key.
 
-A `DeskEvent` (status set, reply given elsewhere) is placed in the conversation of the message it names; its key is a digest
-of its content, so that repeating it adds nothing.
+A `DeskEvent` (status set, reply given elsewhere) is placed in the conversation of the message it names; its key is a
+digest of its content, so that repeating it adds nothing.
 """
 
 from __future__ import annotations

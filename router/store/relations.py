@@ -1,7 +1,7 @@
 """How do people relate conversations? Merge and split, exactly inverse; link and unlink. Nothing is destroyed.
 
-A merge remembers both states; splitting off what was merged gives both back as they were, with what happened since folded in. No
-machine overrules what people decided here. Blocking functions over the store.
+A merge remembers both states; splitting off what was merged gives both back as they were, with what happened since
+folded in. No machine overrules what people decided here. Blocking functions over the store.
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ def merge(store: Store, a: int, b: int, *, agent: str, now: datetime) -> Convers
         )  # fmt: skip
         event = ClockEvent(type="merge_in", at=now, unanswered=unanswered_of(tx, gone, store))
         merged = ticked(_united(into, gone), event, store.policy)
-        moved = ticked(
-            replace(gone, merged_into=into.number), ClockEvent(type="merged_into", at=now), store.policy
-        )
+        moved = ticked(replace(gone, merged_into=into.number), ClockEvent(type="merged_into", at=now), store.policy)
         effects.change(merged)
         effects.change(replace(moved, next_due=None, next_wake_at=None))
         body = {"absorbed": gone.number, "agent": agent}
@@ -164,9 +162,7 @@ def _is_whole(tx: Tx, number: int, rows: Sequence[Sequence[Any]]) -> bool:
     return {row[0] for row in tx.rows(_numbers_of, number=number)} == {row[0] for row in rows}
 
 
-def _unmerged(
-    tx: Tx, store: Store, c: Conversation, absorbed: int, effects: Effects, now: datetime
-) -> Conversation:
+def _unmerged(tx: Tx, store: Store, c: Conversation, absorbed: int, effects: Effects, now: datetime) -> Conversation:
     row = tx.one(_merge_of, number=absorbed)
     if row is None:
         raise NotFound(f"{ref_of(absorbed)} was not merged.")
@@ -210,8 +206,8 @@ def _cut_off(
         last_message_at=instant(max(row[3] for row in rows)), last_in_at=instant(heard[-1][3]), last_out_at=None,
         waiting_since=instant(waits[0][3]) if waits else None, chases=sum(row[5] == "chaser" for row in heard),
         messages=len(rows), issue_type=typed, channels=tuple(dict.fromkeys(row[4] for row in heard)),
-        threads=tuple(dict.fromkeys(row[6] for row in rows)), clocks={}, next_due=None, next_wake_at=None, breached=False,
-        holder="", pinned=False, matter={},
+        threads=tuple(dict.fromkeys(row[6] for row in rows)), clocks={}, next_due=None, next_wake_at=None,
+        breached=False, holder="", pinned=False, matter={},
     )  # fmt: skip
     facts = tuple(_unanswered(row, store) for row in waits)
     new = ticked(new, ClockEvent(type="split_in", at=now, unanswered=facts), store.policy)

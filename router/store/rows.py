@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+
 from router import tables
 from router.model import Contact, Conversation, Handle, KnownMessage, Placement, Status
 from router.store.statement import as_json
@@ -249,4 +250,3 @@ def decision_row(p: Placement) -> dict[str, Any]:
         "trace": _compact(p.trace, "[]"),
         "policy_version": p.policy_version,
     }
-

@@ -44,7 +44,7 @@ class MissedLock(Exception):
     """A contact appeared that this transaction has not locked: begin again."""
 
 
-class Wants(Value):
+class Wants(Value, frozen=True, kw_only=True):
     """What a batch of messages needs to know: message keys, thread keys, handles, marker keys, and from when on."""
 
     keys: frozenset[Key] = frozenset()
@@ -164,7 +164,9 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
         _load_handles(tx, wants.handles, known)
         if not set(known.handles.values()) <= set(known.contacts) | set(known.joined):
             raise MissedLock
-    _load_conversations(tx, wants, known, {m.conversation for m in known.messages.values()} | marked | wants.conversations)
+    _load_conversations(
+        tx, wants, known, {m.conversation for m in known.messages.values()} | marked | wants.conversations
+    )
     return known
 
 

@@ -1,7 +1,8 @@
 """How does a Core statement become fast? Compiled once a dialect, then run as text on the driver's own cursor.
 
-Statements are built at import from `router.tables`; values travel as plain driver values (instants as microseconds, JSON
-as text). A list travels as one parameter: `member(column, name)` is `json_each` on SQLite and `= ANY` on PostgreSQL.
+Statements are built at import from `router.tables`; values travel as plain driver values (instants as microseconds,
+JSON as text). A list travels as one parameter: `member(column, name)` is `json_each` on SQLite and `= ANY` on
+PostgreSQL.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["Statement", "Tx", "as_json", "insert", "insert_into", "member", "ups
 
 _DIALECTS: Mapping[str, Any] = {
     "sqlite": sqlite.dialect(paramstyle="named"),
-    "postgresql": postgresql.psycopg.dialect(paramstyle="pyformat"),
+    "postgresql": postgresql.psycopg.dialect(paramstyle="pyformat"),  # type: ignore[no-untyped-call]
 }
 _encoder = msgspec.json.Encoder()
 

@@ -1,13 +1,15 @@
 """Which deadlines are due now, and what do they set off? The timekeeper's transaction.
 
-Conversations are found by the index on `next_wake_at`, never by scanning. Each warning, breach and ladder step fires once: what fired
-is remembered in the conversation's clocks, in the transaction of its event and outbox rows (rules: deadlines, 16 and 17).
+Conversations are found by the index on `next_wake_at`, never by scanning. Each warning, breach and ladder step fires
+once: what fired is remembered in the conversation's clocks, in the transaction of its event and outbox rows (rules:
+deadlines, 16 and 17).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -75,12 +77,13 @@ def wake(store: Store, now: datetime, limit: int = 200) -> Woken:
 
 
 def settle_history(store: Store, numbers: Collection[int], now: datetime, page: int = 500) -> Woken:
-    """Look at the clocks of recorded conversations up to their newest message: breaches are recorded, nothing goes out."""
+    """Look at the clocks of recorded conversations up to their newest message: breaches are recorded, nothing goes
+    out."""
     fired: list[str] = []
     ordered = sorted(numbers)
     for start in range(0, len(ordered), page):
         part = ordered[start : start + page]
-        woken = store.again(lambda tx, part=part: _fire(tx, store, part, [], now, history=True))
+        woken = store.again(partial(_fire, store=store, numbers=part, contacts=[], now=now, history=True))
         fired.extend(woken.fired)
     return Woken(len(ordered), tuple(fired))
 
@@ -101,9 +104,7 @@ def _fire(
     return Woken(len(numbers), tuple(fired))
 
 
-def _fire_one(
-    tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime, *, history: bool
-) -> list[str]:
+def _fire_one(tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime, *, history: bool) -> list[str]:
     promises = store.policy.promises
     firings, clocks = deadline.firings(deadline.from_json(c.clocks), promises, now)
     after = replace(c, clocks=deadline.to_json(clocks), breached=c.breached or any(f.kind == "breach" for f in firings))

@@ -7,12 +7,18 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
-from router.ports import Channel
+from router.ports import Channel, Cursor, Delivery, Raw
+from router.schema import ensure
+from router.seal import Sealer
+from router.store.database import Database
+from router.store.memory import cursor_of
+from workers.logs.database import DatabaseLog
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -85,3 +91,33 @@ async def hanging_up() -> AsyncIterator[str]:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+class Ledger:
+    """A real log on SQLite, as the daemon uses it, with what a test wants to know of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(f"sqlite:///{folder / 'desk.db'}")
+        ensure(self.database, create=True)
+        self.log = DatabaseLog(self.database, Sealer(bytes(range(32))), 16)
+
+    def cursor(self, channel: str) -> str | None:
+        """How far the channel's source is read."""
+        return cursor_of(self.database, channel)
+
+    async def append(self, channel: str, delivery: Delivery) -> None:
+        """Make a delivery durable, raws and cursor in one transaction."""
+        await self.log.append(delivery.raws, Cursor(channel=channel, value=delivery.cursor))
+
+    async def raws(self) -> list[Raw]:
+        """All that is durable, in order by partition."""
+        return [entry.raw for number in range(16) for entry in await self.log.read(number, 0, 100_000)]
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    """A fresh log; closed at the end."""
+    opened = Ledger(tmp_path)
+    yield opened
+    await opened.log.close()
+    opened.database.close()

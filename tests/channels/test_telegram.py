@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -486,6 +487,26 @@ async def test_the_next_question_confirms(bot: Any, api: BotApi) -> None:
     assert [u["update_id"] for u in api.unconfirmed] == [10001]
     assert api.calls[-1][1]["offset"] == "10001"
     assert "message_reaction" in json.loads(api.calls[-1][1]["allowed_updates"])
+
+
+async def test_crashes_anywhere_lose_and_double_nothing(bot: Any, api: BotApi, ledger: Any) -> None:
+    """Killed before the commit, after it, or before the next question: each update is in the log once, in order."""
+    dice = random.Random(7)
+    last = 0
+    while int(ledger.cursor("tg") or 0) <= 300:
+        batch = range(last + 1, min(300, last + dice.randint(1, 40)) + 1)
+        api.arrive(*(update(n, message=post(n, str(n))) for n in batch))
+        last = batch.stop - 1
+        polling = bot(api).deliveries(ledger.cursor("tg"))
+        while int(ledger.cursor("tg") or 0) <= last:
+            delivery = await take(polling)
+            if dice.random() < 0.4:
+                break  # killed before the commit
+            await ledger.append("tg", delivery)
+            if dice.random() < 0.4:
+                break  # killed before the next question
+        await polling.aclose()
+    assert [r.transport_id for r in await ledger.raws()] == [str(n) for n in range(1, 301)]
 
 
 async def test_after_an_outage_everything_is_caught_up(bot: Any, serve: Any) -> None:

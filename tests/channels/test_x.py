@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import json
 import logging
+import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -420,6 +421,22 @@ async def test_what_was_not_made_durable_comes_again(account: Any, api: Api2) ->
     api.events.append(event(2, "二"))
     resumed_account.wake.set()
     assert [r.transport_id for r in (await take(resumed)).raws] == [api.events[1]["id"]]
+
+
+async def test_crashes_anywhere_lose_and_double_nothing(account: Any, api: Api2, ledger: Any) -> None:
+    """Killed before the commit, after it, or in the middle of a walk: each event is in the log once, in order."""
+    dice = random.Random(7)
+    api.page_size = 7
+    await ledger.append("x", await take(account(api).deliveries(None)))  # the first start, at an empty account
+    while len(api.events) < 200:
+        api.events += [event(len(api.events) + n) for n in range(dice.randint(1, 25))]
+        while ledger.cursor("x") != api.events[-1]["id"]:
+            looking = account(api).deliveries(ledger.cursor("x"))
+            delivery = await take(looking)
+            if dice.random() < 0.5:  # else it is killed before the commit
+                await ledger.append("x", delivery)
+            await looking.aclose()
+    assert [r.transport_id for r in await ledger.raws()] == [e["id"] for e in api.events]
 
 
 async def test_after_an_outage_everything_is_caught_up(account: Any, serve: Any) -> None:

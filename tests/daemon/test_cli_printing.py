@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -38,6 +39,29 @@ def test_values_are_shown_as_people_write_them(capsys: pytest.CaptureFixture[str
     """Truth, numbers, lists and times are written plainly; control characters do not reach the terminal."""
     show([{"value": value, "end": "|"}], as_json=False)
     assert capsys.readouterr().out.splitlines()[1].partition("|")[0].rstrip() == cell
+
+
+def test_a_terminal_gets_a_drawn_table_with_the_words_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal the table is drawn, and brackets in a customer's text are text, not colours."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show([{"text": "[red]refund[/red] [link=x]"}], as_json=False, title="Queue")
+    shown = capsys.readouterr().out
+    assert "[red]refund[/red] [link=x]" in shown
+    assert "─" in shown
+    assert "Queue" in shown
+
+
+def test_progress_draws_for_somebody_who_looks_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal long work draws its bar on stderr and leaves stdout alone."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert list(progress([1, 2], "Reading", total=2)) == [1, 2]
+    shown = capsys.readouterr()
+    assert "Reading" in shown.err
+    assert shown.out == ""
 
 
 def test_json_is_one_document_with_utc_times(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,9 @@
 """How is the log kept in the ledger's own database? One row a raw, sealed, numbered within its partition.
 
-Appends take the partition's counter row and hold it to the commit, partitions in sorted order, so a reader never skips a
-position that a slower appender commits later. Group commit: the first append starts a drain in the writer thread; what
-queues meanwhile goes into the next commit. The source's cursor moves in the same transaction, under its fence.
+Appends take the partition's counter row and hold it to the commit, partitions in sorted order, so a reader never
+skips a position that a slower appender commits later. Group commit: the first append starts a drain in the writer
+thread; what queues meanwhile goes into the next commit. The source's cursor moves in the same transaction, under its
+fence.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ _take = Statement(
 _put = insert(t.raws)
 _read = Statement(
     select(
-        t.raws.c.position, t.raws.c.channel, t.raws.c.transport_id, t.raws.c.received_at, t.raws.c.meta, t.raws.c.history,
-        t.raws.c.wrapped_key, t.raws.c.body,
+        t.raws.c.position, t.raws.c.channel, t.raws.c.transport_id, t.raws.c.received_at, t.raws.c.meta,
+        t.raws.c.history, t.raws.c.wrapped_key, t.raws.c.body,
     )
     .where(t.raws.c.partition == bindparam("number"), t.raws.c.position > bindparam("after"))
     .order_by(t.raws.c.position)
@@ -75,7 +76,13 @@ class DatabaseLog:
     """
 
     def __init__(
-        self, database: Database, sealer: Sealer, partitions: int, *, bell: Bell | None = None, waiting_limit: int = 20_000
+        self,
+        database: Database,
+        sealer: Sealer,
+        partitions: int,
+        *,
+        bell: Bell | None = None,
+        waiting_limit: int = 20_000,
     ) -> None:
         self.partitions = partitions
         self.bell = bell or Bell(database)
@@ -115,7 +122,7 @@ class DatabaseLog:
                     append.done.set_result(places)
 
     def _commit(self, group: Sequence[_Append]) -> list[list[tuple[int, int]] | BaseException]:
-        """One transaction for the whole group; when it fails, each append by itself, so that one cannot fail another."""
+        """One transaction for the group; when it fails, each append by itself, so that one cannot fail another."""
         try:
             return list(self._store(group))
         except Exception as failure:
@@ -159,7 +166,9 @@ class DatabaseLog:
 
     def _raw(self, row: Sequence[Any]) -> Raw:
         _, channel, transport_id, received_at, meta, history, wrapped_key, body = row
-        opened = b"" if wrapped_key is None else self._sealer.open(Sealed(wrapped_key=bytes(wrapped_key), body=bytes(body)))
+        opened = (
+            b"" if wrapped_key is None else self._sealer.open(Sealed(wrapped_key=bytes(wrapped_key), body=bytes(body)))
+        )
         return Raw(
             channel=channel,
             body=opened,
@@ -211,5 +220,3 @@ def _said(failure: Exception) -> BaseException:
     if isinstance(failure, DBAPIError) or type(failure).__module__.partition(".")[0] in ("sqlite3", "psycopg"):
         return LogFull("The log cannot be written at the moment: the database refused it.")
     return failure
-
-

@@ -33,7 +33,8 @@ def configure() -> None:
 
 
 def place(failure: BaseException) -> str:
-    """Where a failure was raised, as `file.py:line` of our innermost frame: enough to find a defect, no word of any message."""
+    """Where a failure was raised, as `file.py:line` of our innermost frame: enough to find a defect, no word of any
+    message."""
     found, trace = "", failure.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
