@@ -2,7 +2,8 @@
 
 In: a pattern. Out: an empty string, or what is wrong with it. A pattern passes if it compiles, is short, and cannot
 backtrack without end: no back-references, no look-around, no repetition of what repeats or chooses itself, at most
-two open repetitions; the text it sees is cut at `LONGEST_TEXT`. So its worst case is a few milliseconds.
+two open repetitions, few choices in a row; the text it sees is cut at `LONGEST_TEXT`. So its worst case is some
+milliseconds.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ __all__ = ["LONGEST_PATTERN", "LONGEST_TEXT", "objection"]
 LONGEST_PATTERN = 200
 LONGEST_TEXT = 200
 _OPEN_REPEATS = 2
+#: In how many ways optional parts and groups of alternatives may combine, alone and beside two open repetitions.
+_WAYS, _FEW_WAYS = 64, 2
 _REPEAT = re.compile(r"[*+?]|\{(\d*)(,?)(\d*)\}")
-_GROUP = re.compile(r"\((?:\?(?::|P<\w+>|[aiLmsux-]+[:)]|(?P<rest>.)))?")
+_GROUP = re.compile(r"\((?:\?(?::|P<\w+>|[aims]+[:)]|(?P<rest>.)))?")
 
 
 def objection(pattern: Any) -> str:
@@ -36,44 +39,47 @@ def objection(pattern: Any) -> str:
 
 
 def _walk(pattern: str) -> str:
-    """Follow the pattern once, with a stack of open groups; each tells whether it repeats or chooses inside."""
-    groups = [False]
+    """Follow the pattern once, with a stack of open groups: whether each repeats or chooses inside, and its choices."""
+    groups, choices = [False], [1]
     repeats = place = 0
+    ways = 1
     while place < len(pattern):
-        sign = pattern[place]
-        inside = False
-        if sign == "\\":
-            if pattern[place + 1] in "123456789":
-                return "the pattern has a back-reference; write out what it repeats"
-            place += 2
-        elif sign == "[":
-            place = _class_end(pattern, place)
-        elif sign == "(":
+        sign, inside = pattern[place], False
+        if sign == "(":
             opened = _GROUP.match(pattern, place)
             if opened is None or opened["rest"]:
                 return "the pattern looks around, refers back or has a condition; only plain groups are allowed"
             place = opened.end()
             if not opened.group().endswith(")"):
                 groups.append(False)
+                choices.append(1)
             continue
-        elif sign == ")":
+        if sign == "|":
+            groups[-1] = True
+            choices[-1] += 1
+        if sign == "\\" and pattern[place + 1] in "123456789":
+            return "the pattern has a back-reference; write out what it repeats"
+        if sign == ")":
             inside = groups.pop()
             groups[-1] = groups[-1] or inside
-            place += 1
-        elif sign == "|":
-            groups[-1] = True
-            place += 1
-            continue
-        else:
-            place += 1
+            ways *= choices.pop()
+        place = _class_end(pattern, place) if sign == "[" else place + (2 if sign == "\\" else 1)
         place, kind = _repeat(pattern, place)
         if kind:
             groups[-1] = True
             repeats += kind == "open"
+            ways *= 2 if kind == "once" else 1
             if inside and kind != "once":
                 return "the pattern repeats a group that repeats or chooses itself; it could run for ever"
-            if repeats > _OPEN_REPEATS:
-                return f"the pattern has more than {_OPEN_REPEATS} open repetitions (*, +, {{n,m}})"
+    return _excess(repeats, ways)
+
+
+def _excess(repeats: int, ways: int) -> str:
+    """What is too much: open repetitions multiply the time by the text's length, choices in a row by each other."""
+    if repeats > _OPEN_REPEATS:
+        return f"the pattern has more than {_OPEN_REPEATS} open repetitions (*, +, {{n,m}})"
+    if ways > (_WAYS if repeats < _OPEN_REPEATS else _FEW_WAYS):
+        return "the pattern has too many choices (?, |) in a row; it could run for ever"
     return ""
 
 

@@ -246,6 +246,7 @@ def test_any_table_is_read_without_a_crash(spec: Any) -> None:
     [
         "^support-", "refund|chargeback", r"\d{4}-\d{2}", "(?:vip|gold)?$", "a+b*", r"[^\]]+@", "(?i:abc)", "(ab){3}",
         r"\(x\)", "(?P<year>20)26", "a{,3}", "[a-z]+?", "{x}", "(a+)?",
+        "refund|chargeback|dispute|fee|limit|card|login|kyc|p2p|otc", "(vip|gold)-(a|b)?$",
     ],
 )  # fmt: skip
 def test_patterns_that_are_safe(pattern: str) -> None:
@@ -262,6 +263,10 @@ def test_patterns_that_are_safe(pattern: str) -> None:
         ("((ab)*c)*", "could run for ever"),
         ("(.*a){12}", "could run for ever"),
         ("a*a*a*", "more than 2 open repetitions"),
+        ("a?" * 20 + "a" * 20, "too many choices"),
+        ("(a|a)" * 20 + "b", "too many choices"),
+        ("a*a*" + "a?" * 4, "too many choices"),
+        ("(?x)( a+ ) +", "looks around"),
         (r"(a)\1", "back-reference"),
         ("(?P<x>a)(?P=x)", "looks around, refers back"),
         ("(?=a)b", "looks around"),
