@@ -702,7 +702,7 @@ async def test_one_chat_waits_its_turn_and_the_others_do_not(bot: Any, api: BotA
 async def test_the_token_shows_nowhere(bot: Any, api: BotApi, caplog: pytest.LogCaptureFixture) -> None:
     """Not in a log line, an error, its causes or a repr, even when somebody's proxy repeats the address."""
     caplog.set_level(logging.DEBUG)
-    opened = bot(api)
+    opened = unhurried(bot(api))
     api.script["sendMessage"] = [refusal(400, f"Not Found: /bot{TOKEN}/sendMessage"), refusal(401, "Unauthorized")]
     texts: list[str] = []
     for _ in range(2):
