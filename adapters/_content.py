@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from adapters._charset import clean_text, decode
 from adapters._filename import default_name, file_name
-from adapters._structure import Part, parameters
+from adapters._structure import Part, parameter, parameters
 from router import attachment
 from router.model import Attachment
 from router.own_words import plain
@@ -32,6 +32,7 @@ def content_of(root: Part) -> tuple[str, str, tuple[Attachment, ...]]:
         texts = [_page(_decoded(root), pages, read=True) if root.kind == "text/html" else _decoded(root).strip()]
     else:
         texts = [text for text in _texts(root, pages, files, read=True) if text]
+        texts = texts or [_decoded(part).strip() for part in files if part.kind == "text/plain" and _is_shown(part)]
     found = []
     for number, part in enumerate(files[: attachment.MOST], 1):
         name = file_name(part) or default_name(part.kind, number)
@@ -70,7 +71,7 @@ def _alternatives(part: Part, pages: list[str], files: list[Part], *, read: bool
 
 
 def _decoded(part: Part) -> str:
-    charset = parameters(part.fields.first(b"content-type")).get(b"charset", b"")
+    charset = parameter(parameters(part.fields.first(b"content-type")), b"charset")
     return clean_text(decode(part.content, charset.decode("ascii", "replace")))
 
 
@@ -85,5 +86,9 @@ def _page(html: str, pages: list[str], *, read: bool) -> str:
 
 def _is_file(part: Part) -> bool:
     """Is a text part meant as a file? (The only part of a mail is its text, whatever it is called.)"""
-    disposition = part.fields.first(b"content-disposition").lstrip()[:10].lower()
-    return disposition == b"attachment" or bool(file_name(part))
+    return not _is_shown(part) or bool(file_name(part))
+
+
+def _is_shown(part: Part) -> bool:
+    """Is a part to be shown within the mail? Where there is no other text, it is the text even if it is a file."""
+    return part.fields.first(b"content-disposition").lstrip()[:10].lower() != b"attachment"

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import binascii
 import re
+from urllib.parse import unquote_to_bytes
 
 from router.errors import InvalidPayload
 
-__all__ = ["MAX_BYTES", "MAX_PARTS", "Fields", "Part", "head", "parameters", "parse"]
+__all__ = ["MAX_BYTES", "MAX_PARTS", "Fields", "Part", "head", "parameter", "parameters", "parse"]
 
 MAX_BYTES = 25 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_PARTS = 1_000
 MAX_FIELD_LINES = 10_000
 MAX_FIELD = 256 * 1024
+MAX_PIECES = 100
 
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]*)', re.DOTALL)
 _KIND = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,127})")
@@ -125,7 +127,7 @@ def _part(raw: bytes, start: int, end: int, depth: int, default: str, budget: _B
         if depth > MAX_DEPTH:
             raise InvalidPayload(f"the mail nests more than {MAX_DEPTH} parts in one another")
         inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-        boundary = parameters(declared).get(b"boundary", b"").rstrip()
+        boundary = parameter(parameters(declared), b"boundary").rstrip()
         for first, last in _split(raw, part.start, end, boundary):
             part.parts.append(_part(raw, first, last, depth + 1, inner, budget))
         if not part.parts:
@@ -151,15 +153,15 @@ def _fields(raw: bytes, at: int, end: int, budget: _Budget) -> tuple[Fields, int
         if folds:
             _fold(values, folds)
         if not line:
-            return _within(fields, budget), stop + 1
+            return _within(fields, budget, at - first), stop + 1
         name, colon, value = line.partition(b":")
         if not colon and (at > first or not line.lstrip(b">").startswith(b"From ")):
-            return _within(fields, budget), at
+            return _within(fields, budget, at - first), at
         values = fields.add(name.strip().lower() if colon else b"", value.strip())
         at = stop + 1
     if folds:
         _fold(values, folds)
-    return _within(fields, budget), end
+    return _within(fields, budget, end - first), end
 
 
 def _fold(values: list[bytes], folds: list[bytes]) -> None:
@@ -168,11 +170,11 @@ def _fold(values: list[bytes], folds: list[bytes]) -> None:
     folds.clear()
 
 
-def _within(fields: Fields, budget: _Budget) -> Fields:
+def _within(fields: Fields, budget: _Budget, size: int) -> Fields:
     """The fields, if they are within the limits."""
     if budget.lines < 0:
         raise InvalidPayload(f"the mail has more than {MAX_FIELD_LINES} header lines")
-    if any(len(value) > MAX_FIELD for values in fields.values.values() for value in values):
+    if size > MAX_FIELD and any(len(value) > MAX_FIELD for values in fields.values.values() for value in values):
         raise InvalidPayload(f"a header field of the mail has more than {MAX_FIELD} bytes")
     return fields
 
@@ -219,6 +221,18 @@ def parameters(value: bytes) -> dict[bytes, bytes]:
                 text = _ESCAPED.sub(rb"\1", text)
         found.setdefault(name, text)
     return found
+
+
+def parameter(given: dict[bytes, bytes], name: bytes) -> bytes:
+    """One parameter in whichever way it is written: plain, encoded, or in numbered pieces (RFC 2231)."""
+    if name in given:
+        return given[name]
+    if name + b"*" in given:
+        return unquote_to_bytes(given[name + b"*"].rpartition(b"'")[2])
+    pieces = []
+    while len(pieces) < MAX_PIECES and (piece := given.get(b"%s*%d" % (name, len(pieces)))) is not None:
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _base64(body: bytes) -> bytes:

@@ -187,6 +187,9 @@ def test_nesting_limit(depth: int, fits: bool) -> None:
         ("𠮷田㐂".encode("gb18030"), "GB18030", "𠮷田㐂"),
         ("naïve café".encode("cp1252"), "iso-8859-1", "naïve café"),
         ("über".encode("cp1252"), "", "über"),
+        ("¡This".encode("cp1252"), "iso-8859-1", "¡This"),
+        ("Ärger, Änderung".encode("cp1252"), "iso-8859-1", "Ärger, Änderung"),
+        ("在吗？".encode("gbk"), "iso-8859-1", "在吗？"),
         ("転送できない".encode("iso2022_jp"), "ISO-2022-JP", "転送できない"),
         ("転送できない".encode("cp932"), "shift_jis", "転送できない"),
         ("转账".encode("utf-16"), "utf-16", "转账"),
@@ -563,6 +566,24 @@ def test_html_without_end() -> None:
     message = read(mail("<div>" * 30_000 + "冻结" + "</b>" * 30_000, Content_Type="text/html; charset=utf-8"))
     assert message.text == "冻结"
     assert message.html == ""
+
+
+@pytest.mark.parametrize(
+    "boundary", ["boundary*=us-ascii''a%62c", 'boundary*0="a"; boundary*1="bc"', 'BOUNDARY="abc"; boundary="x"']
+)
+def test_boundary(boundary: str) -> None:
+    """Parts are found however their boundary is written."""
+    body = "--abc\r\nContent-Type: text/plain\r\n\r\none\r\n--abc\r\n\r\ntwo\r\n--abc--\r\nend"
+    assert read(mail(body, Content_Type=f"multipart/mixed; {boundary}")).text == "one\n\ntwo"
+
+
+@pytest.mark.parametrize(("disposition", "text"), [("inline", "all I say"), ("attachment", "")])
+def test_text_in_a_named_part(disposition: str, text: str) -> None:
+    """A text that some phones send as a shown file is the mail's text where there is no other."""
+    named = f'Content-Type: text/plain\r\nContent-Disposition: {disposition}; filename="t.txt"\r\n\r\nall I say\r\n'
+    message = read(mail(f"--x\r\n{named}--x--", Content_Type="multipart/mixed; boundary=x"))
+    assert message.text == text
+    assert [a.name for a in message.attachments] == ["t.txt"]
 
 
 def test_forwarded_mail_is_a_file() -> None:
