@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -140,7 +140,7 @@ class Telegram:
             secrets = _signature.revealed(self._settings.secret_tokens)
             if not secrets:
                 raise BadSettings(f"channel {self._channel.name}: none of its secret_tokens is set.")
-            await self._open().set_webhook(f"{url}/channels/{self._channel.name}", secrets[0])
+            await self._open().set_webhook(f"{url}/channels/{quote(self._channel.name)}", secrets[0])
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
         """One update, one message; the start button gives none, and what is not known is of kind `unknown`."""
