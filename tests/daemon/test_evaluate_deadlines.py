@@ -66,6 +66,7 @@ STORY: dict[str, Any] = {
         ({"probe": "2026-03-02T11:00:00"}, "naive_datetime"),
         ({"events": [{"at": "2026-03-02T10:00:00", "type": "customer_message"}]}, "naive_datetime"),
         ({"policies": [{"name": "p", "schedule": "desk", "targets": {"first_reply": {"s": -1}}}]}, "invalid_target"),
+        ({"policies": [{"name": "p", "schedule": "desk", "targets": {"update": {"s": "1h"}}}]}, "invalid_target"),
         ({"policies": [{"name": "p", "schedule": "night", "targets": {"first_reply": {"s": 60}}}]}, "invalid_case"),
         ({"schedules": {"desk": {"tz": "UTC", "week": {}}}}, "no_open_time"),
         ({"schedules": {"desk": {"tz": "Mars/Base", "week": {}}}}, "unknown_timezone"),

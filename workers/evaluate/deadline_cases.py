@@ -29,7 +29,7 @@ from router.deadline import (
     fold,
     next_due,
 )
-from router.errors import ConfigurationError, NaiveDatetime, ScheduleError
+from router.errors import ConfigurationError, InvalidTarget, NaiveDatetime, ScheduleError
 
 __all__ = ["answer"]
 
@@ -131,8 +131,11 @@ def _policy(spec: Mapping[str, Any]) -> DeadlinePolicy:
 
 
 def _target(spec: Mapping[str, Any]) -> Target:
+    seconds = spec.get("s", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise InvalidTarget(f"{seconds!r} is no number of seconds")
     return Target(
-        seconds=spec.get("s", 0),
+        seconds=seconds,
         workdays=spec.get("workdays", spec.get("days", 0)),
         hours=spec.get("hours", "business"),
         schedule=spec.get("schedule") or "",
