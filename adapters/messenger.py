@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters import _graph, _signature
-from adapters._http import Caller, credential, no_deliveries
+from adapters._http import Caller, UnguessedPath, credential, no_deliveries
 from adapters._messenger_event import KIND, OURS, messages_of
+from adapters._parts import send_parts
 from adapters._split import split
 from router.errors import BadSettings, OutcomeUnknown, SendRejected
 from router.errors import Refused as NotPossible
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     page_token: Secret
     reply_window: Literal["24h", "7d"] = "24h"
     platform: Literal["messenger", "instagram"] = "messenger"
+    path: UnguessedPath = ""
     graph_url: str = Field(default="https://graph.facebook.com/v24.0", pattern=r"^https?://[^\s?#]+$")
 
 
@@ -54,7 +56,7 @@ class Messenger:
         self._settings: Settings = channel.settings
         self._caller = Caller("Meta")
         self.routes: Sequence[Route] = (
-            Route(methods=("GET", "POST"), path="", receive=self.receive, max_body=LARGEST),
+            Route(methods=("GET", "POST"), path=self._settings.path, receive=self.receive, max_body=LARGEST),
         )
 
     # ── in ──
@@ -92,21 +94,14 @@ class Messenger:
     # ── out ──
 
     async def send(self, reply: Reply) -> Receipt:
-        """Send the text, cut where a reader would pause, then the files.
-
-        What an earlier attempt already sent is remembered and not sent again. The receipt names the first message.
-        """
+        """Send the text, cut where a reader would pause, then the files."""
         frame = {"recipient": {"id": reply.to}, **self._permission(reply)}
         parts: list[str | Attachment] = [*split(reply.text, self._longest(reply.text)), *reply.attachments]
-        if not parts:
-            raise SendRejected("The reply has no text and no attachment.")
-        memory = f"parts:{reply.idempotency_key}"
-        sent: list[str] = json.loads(await self._channel.recall(memory) or "[]")
-        for part in parts[len(sent) :]:
-            sent.append(await self._post(reply, frame, part))
-            if len(parts) > 1:
-                await self._channel.remember(memory, json.dumps(sent))
-        return Receipt(external_id=sent[0], detail=f"sent in {len(parts)} parts" if len(parts) > 1 else "")
+
+        async def post(_: int, part: str | Attachment) -> str:
+            return await self._post(reply, frame, part)
+
+        return await send_parts(self._channel, reply, parts, post)
 
     def _longest(self, text: str) -> int:
         """UTF-16 units of one message: Messenger counts 2,000 characters, Instagram 1,000 bytes (up to 3 a unit)."""

@@ -16,7 +16,7 @@ import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from adapters import _signature
-from adapters._http import json_bytes, mistakes_told, no_deliveries
+from adapters._http import UnguessedPath, json_bytes, mistakes_told, no_deliveries
 from adapters._phone_event import KIND, is_json, messages_of, read_calls
 from router.errors import BadSettings, SendRejected
 from router.errors import Refused as NotPossible
@@ -42,6 +42,7 @@ class Settings(BaseModel):
     secrets: tuple[Secret, ...] = Field(default=(), max_length=5)
     public_url: tuple[str, ...] = ()
     region: str = ""
+    path: UnguessedPath = ""
 
     @field_validator("public_url", mode="before")
     @classmethod
@@ -81,10 +82,11 @@ class Phone:
         self._channel = channel
         self._settings: Settings = channel.settings
         self._urls = tuple(self._address(url) for url in self._settings.public_url or (channel.public_url,) if url)
-        self.routes: Sequence[Route] = (Route(methods=("POST",), path="", receive=self.receive),)
+        self.routes: Sequence[Route] = (Route(methods=("POST",), path=self._settings.path, receive=self.receive),)
 
     def _address(self, url: str) -> str:
-        return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/channels/{self._channel.name}"
+        own = self._settings.path
+        return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/channels/{self._channel.name}{own}"
 
     # ── in ──
 

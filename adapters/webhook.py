@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from adapters import _signature
-from adapters._http import Caller, Response, json_bytes, mistakes_told, no_deliveries, not_now, throttled
+from adapters._http import Caller, Response, UnguessedPath, json_bytes, mistakes_told, no_deliveries, not_now, throttled
 from router.errors import BadSettings, ConfigurationError, SendError, SendRejected
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
@@ -38,6 +38,7 @@ class Settings(BaseModel):
     reply_url: str = ""
     page: bool = False
     origins: tuple[str, ...] = ()
+    path: UnguessedPath = ""
 
     @field_validator("reply_url")
     @classmethod
@@ -67,7 +68,9 @@ class Webhook:
         self._channel = channel
         self._settings: Settings = channel.settings
         self._caller = Caller("The reply_url")
-        self.routes: Sequence[Route] = (Route(methods=("POST",), path="", receive=self.receive, max_body=LARGEST),)
+        self.routes: Sequence[Route] = (
+            Route(methods=("POST",), path=self._settings.path, receive=self.receive, max_body=LARGEST),
+        )
 
     # ── in ──
 
