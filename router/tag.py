@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from router.classifier import Model
+from router.errors import ConfigurationError
 from router.lexicon import Hit, Lexicon, Rule, files
 from router.model import Tagging
 from router.normalise import fold, language
@@ -37,11 +39,16 @@ _UNSURE_BELOW: Final = 0.5
 class Tagger:
     """Tags messages; built once by `load`, then used for every message."""
 
-    def __init__(self, lexicon: Lexicon, issue_types: Sequence[str], unsure_below: float | None, version: str) -> None:
+    def __init__(
+        self, lexicon: Lexicon, issue_types: Sequence[str], model: Model | None, unsure_below: float | None, version: str
+    ) -> None:
         self.issue_types = tuple(issue_types)
         self.version = version
         self._lexicon = lexicon
-        self._unsure_below = _UNSURE_BELOW if unsure_below is None else unsure_below
+        self._model = model
+        calibrated = model.unsure_below if model else _UNSURE_BELOW
+        #: A message with less confidence than this is unsure.
+        self.unsure_below = calibrated if unsure_below is None else unsure_below
         self._rules = _by_concept([rule for rule in lexicon.rules if rule.target in self.issue_types])
         self._flags = _by_concept(lexicon.flags)
 
@@ -56,13 +63,28 @@ class Tagger:
     ) -> Tagger:
         """A tagger over the built-in lexicons, the desk's own folders and its trained model, where there is one.
 
+        A model's labels must be among the issue types unless `issue_types` is empty: then its own labels are the types.
         Raises ConfigurationError with all mistakes of the lexicons, or with what is wrong with the model file.
         """
-        digest = hashlib.sha256("\n".join(issue_types).encode())
         lexicon = Lexicon.load(lexicons)
+        trained = Model.load(model) if model is not None else None
+        types = tuple(issue_types) or (trained.labels if trained else ISSUE_TYPES)
+        foreign = sorted(set(trained.labels) - set(types)) if trained else []
+        if foreign:
+            raise ConfigurationError(
+                f"tagging.model: {model} gives labels that are no issue type of this desk: {', '.join(foreign[:5])}; "
+                "list them in tagging.issue_types or train on the desk's own types"
+            )
+        digest = hashlib.sha256("\n".join(types).encode())
         for file in files(lexicons):
             digest.update(file.read_bytes())
-        return cls(lexicon, issue_types, unsure_below, "lexicon-" + digest.hexdigest()[:12])
+        version = f"lexicon-{digest.hexdigest()[:12]}" + (f"+{trained.version}" if trained else "")
+        return cls(lexicon, types, trained, unsure_below, version)
+
+    def features(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """What a model is trained on: the folded text and the concepts it names, in order of place."""
+        folded = fold(text[:_MOST])
+        return folded, tuple(dict.fromkeys(hit.concept for hit in self._lexicon.find(folded)))
 
     def tag(self, own_text: str, subject: str = "") -> Tagging:
         """The tagging of a message. Never raises; a text without any known word is `other` and unsure."""
@@ -71,13 +93,16 @@ class Tagger:
         hits = self._lexicon.find(folded)
         sentences = _sentences(folded, hits)
         scores, reasons = _weigh(sentences, self._rules, dict(_PRIOR))
+        if self._model is None:
+            best, second, confidence = _ranked(scores)
+        else:
+            best, confidence, second, _ = self._model.guess(folded, dict.fromkeys(hit.concept for hit in hits))
         flags, _ = _weigh(sentences, self._flags, {})
-        best, second, confidence = _ranked(scores)
         return Tagging(
             issue_type=best,
             confidence=round(confidence, 4),
             runner_up=second,
-            unsure=confidence < self._unsure_below,
+            unsure=confidence < self.unsure_below,
             flags=tuple(sorted(name for name, weight in flags.items() if weight >= 1.0)),
             language=language(text),
             words=tuple(dict.fromkeys(hit.words for hit in hits if hit.concept in reasons.get(best, ())))[:8],

@@ -1,0 +1,145 @@
+"""Which label does a trained model give a message, and how sure is it?
+
+In: a model file written by `omnirouter train` and the folded words of a message with their concepts. Out: the label,
+its probability, the runner-up. Features are word 1-2-grams and character 2-5-grams of Latin text, character 1-3-grams
+of Han text, and the lexicon's concepts with their pairs; each of the three blocks is weighed by sublinear tf-idf to a
+length of its own. The labels are those that scikit-learn gives with the same weights; only numpy is needed here, and
+nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from router.errors import ConfigurationError
+
+__all__ = ["BLOCKS", "FORMAT", "Guess", "Model", "grams", "lines", "pack"]
+
+#: The blocks of features, in the order in which their weights lie in a model.
+BLOCKS: Final = ("word", "char", "concept")
+FORMAT: Final = 1
+_LATIN: Final = re.compile(r"[a-z0-9à-öø-ÿ]+(?:'[a-z]+)?")
+_HAN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
+_LONG_NUMBER: Final = re.compile(r"\d{3,}")
+_MOST: Final = 2_000
+_MOST_CONCEPTS: Final = 14
+
+
+class Guess(NamedTuple):
+    """The best label, its calibrated probability, the second best and its probability."""
+
+    label: str
+    confidence: float
+    runner_up: str
+    second: float
+
+
+def grams(folded: str, concepts: Iterable[str]) -> dict[str, list[str]]:
+    """The features of a folded text by block, repeated as often as they occur."""
+    folded = _LONG_NUMBER.sub("0", folded[:_MOST])
+    words = _LATIN.findall(folded)
+    line = f" {' '.join(words)} " if words else ""
+    chars = [line[i : i + n] for n in range(2, 6) for i in range(len(line) - n + 1)]
+    if not folded.isascii():
+        for run in _HAN.findall(folded):
+            chars += [run[i : i + n] for n in range(1, 4) for i in range(len(run) - n + 1)]
+    named = list(concepts)[:_MOST_CONCEPTS]
+    return {
+        "word": words + [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)],
+        "char": chars,
+        "concept": named + [f"{a}+{b}" if a < b else f"{b}+{a}" for a, b in itertools.combinations(named, 2)],
+    }
+
+
+class Model:
+    """A trained model in memory: vocabulary, idf, weights of one byte each, scale and bias of each label."""
+
+    def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.labels: tuple[str, ...] = tuple(lines(arrays["labels"]))
+        self.unsure_below = float(arrays["unsure_below"])
+        self.version = str(lines(arrays["version"])[0])
+        self._temperature = float(arrays["temperature"])
+        self._idf = arrays["idf"].astype(np.float64)
+        self._weights = np.ascontiguousarray(arrays["weights"])
+        self._scale = arrays["scale"].astype(np.float64)
+        self._bias = arrays["bias"].astype(np.float64)
+        self._lengths = dict(zip(BLOCKS, arrays["lengths"].tolist(), strict=True))
+        self._places: dict[str, dict[str, int]] = {}
+        first = 0
+        for block in BLOCKS:
+            vocabulary = lines(arrays[f"vocabulary_{block}"])
+            self._places[block] = {gram: first + i for i, gram in enumerate(vocabulary)}
+            first += len(vocabulary)
+        if not first == len(self._idf) == len(self._weights) or self._weights.shape[1] != len(self.labels):
+            raise ValueError("its parts do not fit together")
+
+    @classmethod
+    def load(cls, path: Path) -> Model:
+        """The model in a file; ConfigurationError with one sentence when it is no such file."""
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            if int(arrays["format"]) != FORMAT:
+                raise ValueError(f"its format is {int(arrays['format'])}, this version reads {FORMAT}")
+            return cls(arrays)
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+            raise ConfigurationError(f"tagging.model: {path} is no model of `omnirouter train` ({error})") from error
+
+    def scores(self, folded: str, concepts: Iterable[str]) -> npt.NDArray[np.float64]:
+        """The decision value of each label."""
+        places: list[int] = []
+        values: list[float] = []
+        for block, found in grams(folded, concepts).items():
+            known = self._places[block]
+            counts: dict[int, int] = {}
+            for place in map(known.get, found):
+                if place is not None:
+                    counts[place] = counts.get(place, 0) + 1
+            if counts:
+                places += counts
+                values += self._unit(counts, self._lengths[block])
+        if not places:
+            return self._bias.copy()
+        rows = self._weights[places].astype(np.float64)
+        result: npt.NDArray[np.float64] = (np.array(values) @ rows) * self._scale + self._bias
+        return result
+
+    def guess(self, folded: str, concepts: Iterable[str]) -> Guess:
+        """The label with its probability; the same label as the arg max of `scores`."""
+        scores = self.scores(folded, concepts)
+        chances = np.exp((scores - scores.max()) * self._temperature)
+        chances /= chances.sum()
+        best = int(scores.argmax())
+        if len(self.labels) == 1:
+            return Guess(self.labels[0], 1.0, "", 0.0)
+        rest = scores.copy()
+        rest[best] = -math.inf
+        second = int(rest.argmax())
+        return Guess(self.labels[best], float(chances[best]), self.labels[second], float(chances[second]))
+
+    def _unit(self, counts: dict[int, int], weight: float) -> list[float]:
+        """Sublinear tf-idf of one block, its length made `weight`."""
+        idf = self._idf[list(counts)].tolist()
+        raw = [(1.0 + math.log(n)) * i if n > 1 else i for n, i in zip(counts.values(), idf, strict=True)]
+        norm = weight / math.sqrt(sum(v * v for v in raw))
+        return [v * norm for v in raw]
+
+
+def lines(packed: npt.NDArray[Any]) -> list[str]:
+    """The strings of an array of UTF-8 bytes, one a line."""
+    text = packed.astype(np.uint8).tobytes().decode("utf-8")
+    return text.split("\n") if text else []
+
+
+def pack(strings: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Strings as an array of UTF-8 bytes, one a line; the reverse of what a model reads."""
+    return np.frombuffer("\n".join(strings).encode("utf-8"), dtype=np.uint8)
