@@ -32,6 +32,8 @@ _STATING = Word.PROBLEM | Word.WISH
 _FEW_WORDS = 4.0
 #: Kinds of messages that say nothing that needs an answer.
 _SILENT = frozenset(("reaction", "sticker", "deleted"))
+#: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
+HEAD, TAIL = 600, 200
 _LETTERS = re.compile(r"[\W_]+")
 _REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
 
@@ -136,7 +138,8 @@ def read(message: Message, policy: Policy) -> Reading:
     hidden_whole = hidden if whole == cut.own else redact.redact(whole)
     hidden_subject = redact.redact(message.subject)
     own_subject = hidden_subject.text if subject else ""
-    folded = fold(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text)
+    telling = _telling(hidden.text)
+    folded = fold(f"{own_subject}\n{telling}" if own_subject else telling)
     failed = _failed(message, policy)
     return Reading(
         message=message,
@@ -151,10 +154,15 @@ def read(message: Message, policy: Policy) -> Reading:
         strong=_foreign(known.keys(), message),
         cards=tuple(w for w in known.weak() if w.startswith("card:")),
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
-        tagging=policy.tagger.tag(hidden.text, own_subject),
+        tagging=policy.tagger.tag(telling, own_subject),
         failed=failed,
         handles=_handles(message, failed),
     )
+
+
+def _telling(own: str) -> str:
+    """The part of long own words that tells what they are about: how they begin and how they end."""
+    return own if len(own) <= HEAD + TAIL else f"{own[:HEAD]}\n{own[-TAIL:]}"
 
 
 def _failed(message: Message, policy: Policy) -> bool:
