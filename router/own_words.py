@@ -87,7 +87,10 @@ class _Scan:
             return
         kind = mark(line)
         if kind is Mark.QUOTED and (self.quoted or not line.lstrip()[1:2].isdigit()):
-            self._quote(self.at + 1)
+            end = self.at + 1
+            while end < len(self.lines) and self.lines[end].startswith((">", "＞")):
+                end += 1
+            self._quote(end)
         elif kind in (Mark.ORIGINAL, Mark.FORWARD):
             self._quoted_mail(self._after_headers(self.at + 1))
         elif kind is Mark.DELIMITER:
@@ -95,6 +98,9 @@ class _Scan:
         elif kind is Mark.DEVICE:
             self.signature.append(line.strip())
             self.at += 1
+        elif line.startswith("|") and (end := self._card()):
+            self.signature += self.lines[self.at : end]
+            self.at = end
         elif kind is Mark.RULE and label(self._next_words(self.at + 1)) == "from":
             self._quoted_mail(self._after_headers(self.at + 1))
         elif kind is Mark.WORDS and self._is_header_block():
@@ -106,9 +112,8 @@ class _Scan:
             self.at += 1
 
     def _quote(self, end: int) -> None:
-        for line in self.lines[self.at : end]:
-            self.quoted.append(line)
-            self.body.append(line)
+        self.quoted += self.lines[self.at : end]
+        self.body += self.lines[self.at : end]
         self.at = end
 
     def _quoted_mail(self, content: int) -> None:
@@ -180,6 +185,13 @@ class _Scan:
             self.own.extend(self.lines[self.at : end])
         self.at = end
 
+    def _card(self) -> int:
+        """Where the signature card ends that a mail program draws with bars and signs with its name (0: none)."""
+        for at in range(self.at + 1, min(len(self.lines), self.at + _SIGNATURE_LINES)):
+            if self.lines[at].startswith("签名由"):
+                return at + 1
+        return 0
+
     def _chat_quote(self) -> None:
         """A chat's quote: 「name：words」, a rule, then the answer."""
         if not self.lines[0].lstrip().startswith(("「", "『")):
@@ -195,12 +207,18 @@ class _Scan:
         """Move a closing with contact lines below it from the end of the own words to the signature."""
         last = [at for at in range(max(0, len(self.own) - 16), len(self.own)) if self.own[at].strip()][-8:]
         for place, at in enumerate(last):
-            below = [self.own[i].strip() for i in last[place + 1 :]]
-            if self.own[at].strip(" ,，.。!！-—").lower() in marks().closings and any(map(contacts, below)):
-                if all(len(line) <= 80 and not line.endswith(("?", "？", "。", "!", "！")) for line in below):
+            if self.own[at].strip(" ,，.。!！-—").lower() in marks().closings:
+                below = [self.own[i].strip() for i in last[place + 1 :]]
+                reachable = len(below) >= 2 and any(map(contacts, below))
+                if reachable and all(_is_name(line) or contacts(line) for line in below):
                     self.signature[:0] = self.own[at:]
                     del self.own[at:]
                 return
+
+
+def _is_name(line: str) -> bool:
+    """Is this line short enough for a name, a title, a firm: a few words, no sentence?"""
+    return len(line.split()) <= 6 and len(line) <= (48 if line.isascii() else 20) and line[-1:] not in "?？。!！,，;；"
 
 
 def _joined(lines: Iterable[str]) -> str:

@@ -91,7 +91,7 @@ def marks() -> Marks:
         device_suffixes=tuple(devices["suffixes"]),
         device_names=tuple(devices["names"]),
         closings=frozenset(known["closings"]["words"]),
-        contacts=tuple(known["closings"]["contacts"]),
+        contacts=tuple(sorted(known["closings"]["contacts"], key=len, reverse=True)),
         quote_selector=", ".join(html["quotes"]),
         rest_selector=", ".join(html["rest"]),
         signature_selector=", ".join(html["signatures"]),
@@ -109,7 +109,7 @@ def mark(line: str) -> Mark:
         return Mark.QUOTED
     if words == "--":
         return Mark.DELIMITER
-    core = words.strip(_RULES + _COLONS).lower()
+    core = words.replace("&nbsp;", " ").strip(_RULES + _COLONS).lower()
     if not core:
         return Mark.RULE if len(words) >= 10 and first in _DASHES else Mark.WORDS
     known = marks()
@@ -161,9 +161,7 @@ def closes(line: str) -> bool:
     words = whole.rstrip("- ")
     if not words or (words[-1] not in _COLONS and len(whole) - len(words) < 3):
         return False
-    words = words.rstrip(_COLONS + " \t")
-    known = marks()
-    return words.endswith((*known.closers, ">")) or any(verb in words for verb in known.verbs)
+    return _says_wrote(words.rstrip(_COLONS + " \t")) or ("<" in words and "@" in words)
 
 
 def cites(words: str) -> Cited:
@@ -174,15 +172,25 @@ def cites(words: str) -> Cited:
     if not closes(words):
         return Cited.NO
     low = words[:LIMIT].strip(" \t*-").lower()
-    dated = bool(_DATE.search(low))
-    if "@" in low and (dated or low.startswith(marks().openers) or not low.endswith((">:", ">："))):
+    dated, opened = bool(_DATE.search(low)), low.startswith(marks().openers)
+    if "@" in low and "<" in low and (dated or opened or _says_wrote(low.rstrip(_COLONS + " "))):
         return Cited.SURELY
-    if not low.startswith(marks().openers) and not (low[:4].isdigit() and _DATE.match(low)):
+    if not opened and not (low[:4].isdigit() and _DATE.match(low)):
         return Cited.NO
-    return Cited.SURELY if _YEAR.search(low) else Cited.MAYBE if dated else Cited.NO
+    return Cited.SURELY if _YEAR.search(low) else Cited.MAYBE if dated or "@" in low else Cited.NO
+
+
+def _says_wrote(words: str) -> bool:
+    known = marks()
+    return words.endswith(known.closers) or any(verb in words for verb in known.verbs)
 
 
 def contacts(line: str) -> bool:
-    """Does this short line give a way to reach somebody, as signatures do?"""
-    low = line[:LIMIT].lower()
-    return len(low) <= 80 and any(word in low for word in marks().contacts)
+    """Is this line nothing but a way to reach somebody ("Tel: +44 …", an address), as in signatures?"""
+    low = line[:LIMIT].strip().lower()
+    if len(low) > 80:
+        return False
+    if " " not in low and ("@" in low or low.startswith(("www.", "http"))):
+        return True
+    label = next((word for word in marks().contacts if low.startswith(word)), "")
+    return bool(label) and low[len(label) :].lstrip(" .").startswith((":", "：", "+", *"0123456789("))
