@@ -1,7 +1,7 @@
 """Does everything that one table of the configuration says of another hold?
 
 In: the tables as TOML gives them (a table that is itself wrong is looked at all the same, as far as it goes). Out: one
-sentence a mistake: names that nobody configured, ids used twice, rules that can never match, ladders in a circle,
+sentence a mistake: names that nobody configured, ids used twice, promises of nothing, ladders in a circle,
 channels and issue types in a condition that no message can have (its other words: `router.condition`).
 """
 
@@ -37,7 +37,7 @@ def check(data: Mapping[str, Any], issue_types: Iterable[str], kinds: Iterable[s
     """Add the mistakes between tables. `kinds` are the channel kinds that the configured adapters have."""
     channel_kinds = list(dict.fromkeys((*CHANNEL_KINDS, *kinds)))
     _capacity(data, channel_kinds, mistakes)
-    for check_one in (_references, _default_queue, _unique, _order, _hours, _rule_steps, _ladders, _reserved):
+    for check_one in (_references, _default_queue, _unique, _hours, _rule_steps, _ladders, _reserved):
         check_one(data, mistakes)
     closed = {
         "channel": names(data, "channels"),
@@ -108,19 +108,6 @@ def _unique(data: Mapping[str, Any], mistakes: list[str]) -> None:
             first.setdefault(name, path)
             if table == "deadlines" and name == "none":
                 mistakes.append(mistake((*path, key), '"none" stands for no promise at all; choose another name'))
-
-
-def _order(data: Mapping[str, Any], mistakes: list[str]) -> None:
-    """A rule behind one that takes everything, or the same, can never match."""
-    earlier: list[tuple[Path, object]] = []
-    for path, item in items(data, "rules"):
-        when = item.get("when") or None
-        for before, taken in earlier:
-            if taken is None or taken == when:
-                reason = "has no condition" if taken is None else "has the same condition"
-                mistakes.append(mistake(path, f"can never match, for {dotted(before)} comes first and {reason}"))
-                break
-        earlier.append((path, when))
 
 
 def _hours(data: Mapping[str, Any], mistakes: list[str]) -> None:

@@ -8,9 +8,9 @@ or text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any, Final, cast
 
 from pydantic import BaseModel
@@ -21,6 +21,7 @@ from router.condition import Condition
 from router.configuration_checks import items
 from router.configuration_schedules import desk_timezone, schedules
 from router.deadline import DeadlinePolicy, Ladder, Promises, Step, Target
+from router.mistakes import Path, mistake
 from router.policy import (
     Acknowledgement,
     AgentPolicy,
@@ -36,7 +37,7 @@ from router.policy import (
     Web,
     version_of,
 )
-from router.route import Rule
+from router.route import Rule, unreachable
 from router.units import Span
 from router.wording import dotted, ended
 
@@ -63,8 +64,8 @@ def build(
     data: Mapping[str, Any],
     parsed: Parsed,
     channels: Mapping[str, ChannelPolicy],
-    folder: Path,
-    source: Path | None,
+    folder: FilePath,
+    source: FilePath | None,
     mistakes: list[str],
 ) -> Policy | None:
     """Build the policy; None when the file has mistakes, now or before."""
@@ -87,6 +88,7 @@ def build(
 def _conditions(data: Mapping[str, Any], mistakes: list[str]) -> dict[tuple[str, int], Condition]:
     """Every condition of the rules and deadlines, by table and index."""
     compiled: dict[tuple[str, int], Condition] = {}
+    sound: list[tuple[Path, Rule]] = []
     for name in ("rules", "deadlines"):
         for path, entry in items(data, name):
             when = entry.get("when")
@@ -94,7 +96,20 @@ def _conditions(data: Mapping[str, Any], mistakes: list[str]) -> dict[tuple[str,
             if when not in (None, {}):
                 compiled[cast("tuple[str, int]", path)] = Condition.compile(when, dotted((*path, "when")), found)
             mistakes += [ended(line) for line in found]
+            if name == "rules" and not found:
+                sound.append((path, Rule(id="", queue="", when=compiled.get(cast("tuple[str, int]", path)))))
+    _reachable(sound, mistakes)
     return compiled
+
+
+def _reachable(rules: Sequence[tuple[Path, Rule]], mistakes: list[str]) -> None:
+    """A rule behind one that takes everything, or the same, can never match."""
+    for index, earlier in unreachable([rule for _, rule in rules]):
+        (path, rule), (before, taking) = rules[index], rules[earlier]
+        reason = (
+            "has the same condition" if taking.when is not None and taking.when == rule.when else "takes everything"
+        )
+        mistakes.append(mistake(path, f"can never match, for {dotted(before)} comes first and {reason}"))
 
 
 def _deadlines(parsed: Parsed, conditions: Mapping[tuple[str, int], Condition]) -> tuple[DeadlinePolicy, ...]:
@@ -184,7 +199,7 @@ def _people(parsed: Parsed) -> dict[str, Any]:
     }
 
 
-def _singles(parsed: Parsed, folder: Path) -> dict[str, Any]:
+def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
     """The tables that there is one of; relative paths begin at the folder of the file."""
     web, tagging, follow_ups = parsed.single["web"], parsed.single["tagging"], parsed.single["follow_ups"]
     closing, words = parsed.single["closing"], parsed.single["acknowledgement"]
@@ -194,8 +209,8 @@ def _singles(parsed: Parsed, folder: Path) -> dict[str, Any]:
         "privacy": Privacy(**_fields(parsed.single["privacy"])),
         "follow_ups": FollowUps(**{k: v for k, v in _fields(follow_ups).items() if v is not None}),
         "tagging": TaggingPolicy(
-            model=None if tagging.model is None else folder / Path(tagging.model).expanduser(),
-            lexicons=tuple(folder / Path(path).expanduser() for path in tagging.lexicons),
+            model=None if tagging.model is None else folder / FilePath(tagging.model).expanduser(),
+            lexicons=tuple(folder / FilePath(path).expanduser() for path in tagging.lexicons),
             issue_types=tuple(tagging.issue_types), unsure_below=tagging.unsure_below,
         ),
         "closing": Closing(**_fields(closing)),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, PydanticUserError, ValidationError
 from pydantic_core import ErrorDetails
 
 from router.wording import cut, did_you_mean, dotted, ended, quoted
@@ -44,6 +44,9 @@ def validate(
         return model.model_validate(table, context={"folder": folder})
     except ValidationError as error:
         found = error.errors(include_url=False)
+    except PydanticUserError as error:  # a private adapter's model that pydantic cannot build
+        mistakes.append(mistake(path, f"the settings of its adapter are unusable: {str(error).splitlines()[0]}"))
+        return None
     mistakes += [mistake(path + _place(table, d["loc"]), _sentence(d, model)) for d in found if not _follows(d)]
     return None
 

@@ -249,12 +249,16 @@ MISTAKES = {
     ),
     "an unreachable rule": (
         RULE + '[[rules]]\nid = "b"\nqueue = "general"\nwhen = { unsure = [true] }\n',
-        "rules[1]: can never match, for rules[0] comes first and has no condition.",
+        "rules[1]: can never match, for rules[0] comes first and takes everything.",
     ),
     "a rule behind its twin": (
         '[[rules]]\nid = "a"\nqueue = "general"\nwhen = { unsure = [true] }\n'
         '[[rules]]\nid = "b"\nqueue = "general"\nwhen = { unsure = [true] }\n',
         "rules[1]: can never match, for rules[0] comes first and has the same condition.",
+    ),
+    "a rule behind everything": (
+        RULE + 'when = { any = [{ not = { unsure = [true] } }, {}] }\n[[rules]]\nid = "b"\nqueue = "general"\n',
+        "rules[1]: can never match, for rules[0] comes first and takes everything.",
     ),
     "an unknown field": (
         RULE + 'when = { field = "isue_type", eq = "fee" }\n',
@@ -522,6 +526,24 @@ def test_a_channel_whose_library_is_missing_is_kept_and_told() -> None:
     channel = read(SMALL + '[channels.b]\nadapter = "bare"\ntoken = "env:T"\n').channel("b")
     assert channel.unavailable == "needs a library that is not installed: pip install 'bare'."
     assert channel.settings is None
+
+
+def test_an_adapter_whose_settings_cannot_be_used_is_told() -> None:
+    """A private adapter with a defect in its settings is one sentence about its channel."""
+
+    class Unfinished(BaseModel):
+        key: "Undefined"  # type: ignore[name-defined]  # noqa: F821, UP037
+
+    class Defect(Line):
+        Settings = Unfinished  # type: ignore[assignment]
+
+    with pytest.raises(ConfigurationError, match=r"channels\.line: the settings of its adapter are unusable") as caught:
+        from_text(
+            SMALL.replace('server = { host = "line.example.com" }', 'key = "k"'),
+            folder=Path(),
+            adapter_of=lambda name: Defect,  # type: ignore[arg-type, return-value]
+        )
+    assert len(caught.value.mistakes) == 1
 
 
 def test_unset_secrets_are_told_by_channel(monkeypatch: pytest.MonkeyPatch) -> None:
