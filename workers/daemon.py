@@ -94,12 +94,18 @@ class Daemon:
         Leases(self.store.database, "new").take_over()
         return lock
 
+    @property
+    def stopping(self) -> bool:
+        """Was it asked to stop?"""
+        return self._stop.is_set()
+
     def stop(self) -> None:
         """Finish what is under way and return from `run`."""
         self._stop.set()
 
     async def run(self) -> None:
         """Run until `stop`. Raises `Unreachable` when the listening address is taken."""
+        _ = self.policy.tagger  # built before the first message waits for it
         await self.store.bell.open()
         server = self._server()
         parts = [asyncio.create_task(self._renewing(), name="duties")]
