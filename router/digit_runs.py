@@ -35,7 +35,7 @@ _MOBILE = re.compile(r"(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"0[1-9][0-9]{1,2}-?[2-9][0-9]{6,7}|400-?[0-9]{3}-?[0-9]{4}")
 _HOTLINE = re.compile(r"95[0-9]{3}|1008[0-9]|100[01]0|123[0-9]{2}")
 _NUMBER_WORD = re.compile(r"([0-9][0-9,]*(?:\.[0-9]+)?)([A-Za-z]{1,5})")
-_CHINESE_PAIR = re.compile(r"[十百千万萬]")
+_LARGE = re.compile(r"[百千万萬佰仟亿]")
 _MASKS = frozenset("*xX•…＊")
 _PIECE = re.compile(r"[0-9A-Za-z_\-]*[0-9][0-9A-Za-z_\-]*(?:\.[0-9]+)?")
 _PREFIX = re.compile(r"(?<![0-9A-Za-z])([A-Za-z]{1,5})[ \-]\Z")
@@ -305,15 +305,14 @@ class Runs:
             self.found.amounts[value, kind[6:] if kind.startswith("money:") else ""] = None
 
     def _chinese(self, match: re.Match[str]) -> None:
-        numeral = match[0]
-        if not _CHINESE_PAIR.search(numeral, 1):
-            return
-        end = match.end()
+        """A Chinese numeral: a sum with its unit ("十块"), or from a hundred up where nothing counts with it."""
+        numeral, end = match[0], match.end()
         if self.text[end : end + 1] in ("多", "来", "余", "几"):
             end += 1
-        unit = self._unit(end)
-        large = any(c in "百千万萬佰仟亿" for c in numeral[1:])
-        if unit.startswith("money:") or (large and unit != "count"):
+        unit = cues.after(self.text, end)
+        large = _LARGE.search(numeral, 1) is not None
+        together = numeral == "一" and self.text[end : end + 1] not in ("元", "圆")
+        if (unit.startswith("money:") and not together) or (large and unit != "count"):
             value = amounts.of_chinese(numeral)
             if value:
                 self._amount(value, unit)
