@@ -37,10 +37,11 @@ class _Stale(SendUnreachable):
 
 
 class Account(Value, frozen=True, kw_only=True):
-    """Where and as whom to send. `starttls` and `tls` both false only for a server on this machine."""
+    """Where and as whom to send; `domain` is how we introduce ourselves (so that no name is looked up). `starttls` and `tls` both false only for a server on this machine."""
 
     host: str
     port: int
+    domain: str
     username: str = ""
     password: str = ""
     token: Callable[[], Awaitable[str]] | None = None
@@ -120,7 +121,7 @@ class Outbound:
         login: dict[str, Any] = {"username": account.username or None}
         login |= {"oauth_token_generator": account.token} if account.token else {"password": account.password or None}
         client = aiosmtplib.SMTP(
-            hostname=account.host, port=account.port, timeout=PATIENCE, tls_context=account.tls,
+            hostname=account.host, port=account.port, local_hostname=account.domain, timeout=PATIENCE, tls_context=account.tls,
             use_tls=account.tls is not None and not account.starttls, start_tls=account.starttls,
             **(login if account.username else {}),
         )  # fmt: skip

@@ -205,6 +205,7 @@ class Email:
             account = Account(
                 host=smtp.host,
                 port=smtp.port,
+                domain=self._settings.address.rpartition("@")[2],
                 username=user if smtp.password or smtp.oauth else "",
                 password=password,
                 token=functools.partial(_token, smtp) if smtp.oauth else None,

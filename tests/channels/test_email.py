@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import adapters
 from adapters import _mailbox, _smtp
 from adapters.email import Email
 from router.errors import BadSettings, OutcomeUnknown, SendError, SendRejected, SendUnreachable, Throttled, Unreachable
@@ -572,3 +577,25 @@ def test_plain_only_on_this_machine(settings: dict[str, Any], encrypted: bool) -
     assert read.smtp is not None
     assert read.imap.encrypted == encrypted
     assert read.smtp.encrypted == encrypted
+
+
+def test_sdks_are_loaded_when_needed() -> None:
+    """A desk without a mailbox loads no mail library; and aioimaplib is imported by one module alone (its licence)."""
+    code = "import sys, adapters.email; print([m for m in ('aioimaplib', 'aiosmtplib') if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+    sources = Path(adapters.__file__).parents[1].glob("*/**/*.py")
+    importing = [p.name for p in sources if re.search(r"^\s*(?:from|import) aioimaplib", p.read_text("utf-8"), re.M)]
+    assert sorted(set(importing)) == ["_imap.py", "test_imap.py"]
+
+
+@pytest.mark.parametrize("package", ["aioimaplib", "aiosmtplib"])
+async def test_missing_sdk(open_channel: Open, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """A missing library is told in one sentence with the extra to install."""
+    for module in [m for m in sys.modules if m.startswith((package, "adapters._imap"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    server = {"host": "127.0.0.1", "port": 9}
+    email = Email(open_channel(Email, "m", address="a@b.example", imap=server, smtp=server))
+    with pytest.raises(BadSettings, match=rf"needs {package}: pip install 'omnirouter\[email\]'"):
+        await (anext(email.deliveries(None)) if package == "aioimaplib" else email.send(reply()))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from adapters import _structure
 from adapters._addresses import mailboxes
-from adapters._charset import decode, header
+from adapters._charset import clean_text, decode, header
 from adapters._instant import from_header
 from adapters._mime import Desk, translate
 from router.errors import InvalidPayload
@@ -493,6 +493,28 @@ def test_any_bytes(raw: bytes) -> None:
     """Whatever bytes arrive, they give a message or a refusal with a sentence."""
     with contextlib.suppress(InvalidPayload):
         assert read(raw).external_id
+
+
+@given(
+    st.binary(max_size=80), st.sampled_from(["", "utf-8", "gbk", "big5", "iso-2022-jp", "utf-16", "hz", "x", "euc-kr"])
+)
+def test_any_charset(content: bytes, declared: str) -> None:
+    """No bytes under any charset stop the reading, and what comes out can be stored."""
+    clean_text(decode(content, declared)).encode("utf-8")
+    assert "\n" not in header(content)
+    header(content).encode("utf-8")
+
+
+@given(st.text('a@b.<>(),;:"\\ \n陈=?', max_size=60))
+def test_any_address(text: str) -> None:
+    """Whatever stands in an address field, it gives whole addresses of one line or none."""
+    for found in mailboxes(text.encode()):
+        local, at, domain = found.address.rpartition("@")
+        assert local
+        assert at
+        assert domain
+        assert found.name.isprintable()
+        assert not set(found.address) & set("\r\n<> ")
 
 
 def files(raw: bytes) -> list[tuple[str, str, int]]:
