@@ -25,7 +25,7 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     thanks = said.thanks and said.empty and not said.asks and not said.presses
     if reading.silent or reading.thanks or (answers and thanks):
         return MessageClass.ACK
-    if said.has(Word.ATTEMPT) and not joined.same_text:
+    if reading.tries and not joined.same_text and not (said.weight >= _FEW_WORDS / 2 and _restates(reading, joined)):
         return MessageClass.ADDITION
     if reading.poor:
         tells = answers and said.kinds and not said.asks and not said.presses and not said.has(Word.GREETING)
@@ -43,8 +43,8 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
 def _only_names(reading: Reading, joined: Weighed) -> bool:
     """Does it only name the matter, by its number or as a question, and say nothing new of it?"""
     said = reading.said
-    if joined.same_id and said.weight <= 1.0 and not said.has(_STATING) and not said.numbers:
-        return True
+    if joined.same_id and not said.numbers and (said.asks or not said.has(_STATING)):
+        return said.weight <= (_FEW_WORDS if said.asks else 1.0)
     known = joined.same_type or joined.overlap >= 0.5
     return said.asks and known and not said.has(_STATING) and said.weight <= _FEW_WORDS and not _news(reading, joined)
 

@@ -16,17 +16,22 @@ from router.utterance import Word
 
 __all__ = ["Memory", "features_of", "remember", "side_of", "united"]
 
+#: Below this the runner-up of an issue type may have been meant.
+_SURE = 0.8
 #: How many of each are kept.
 _MOST = {
     "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
-    "types": 6,
+    "types": 6, "maybe": 6,
 }  # fmt: skip
 
 
 class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
-    __slots__ = ("amounts", "cards", "ids", "kinds", "names", "numbers", "poor", "side", "texts", "types", "words")
+    __slots__ = (
+        "amounts", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side", "texts", "types",
+        "words",
+    )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
         self.ids: list[str] = matter.get("ids", [])
@@ -37,7 +42,9 @@ class Memory:
         self.texts: list[str] = matter.get("texts", [])
         self.words: frozenset[int] = frozenset(matter.get("words", ()))
         self.kinds: list[str] = matter.get("kinds", [])
+        self.maybe: list[str] = matter.get("maybe", [])
         self.types: list[str] = matter.get("types", [])
+        self.said_at: int = matter.get("said_at", 0)
         self.side: str = matter.get("side", "")
         self.poor: bool = matter.get("poor", False)
 
@@ -66,6 +73,8 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
             following["poor"] = True
         return following
     following.pop("poor", None)
+    if not reading.chases:
+        following["said_at"] = max(matter.get("said_at", 0), int(reading.message.sent_at.timestamp()))
     _add(following, "amounts", reading.amounts)
     _add(following, "cards", reading.cards)
     _add(following, "numbers", reading.said.numbers)
@@ -73,8 +82,11 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     if reading.text_hash:
         _add(following, "texts", (reading.text_hash,))
     _add(following, "words", sorted(features_of(reading)))
-    if reading.topical or (not matter.get("types") and reading.tagging.issue_type not in NO_TOPIC):
-        _add(following, "types", (reading.tagging.issue_type,))
+    tagging = reading.tagging
+    if reading.topical or (not matter.get("types") and tagging.issue_type not in NO_TOPIC):
+        _add(following, "types", (tagging.issue_type,))
+        if tagging.confidence < _SURE and tagging.runner_up not in NO_TOPIC:
+            _add(following, "maybe", (tagging.runner_up,))
     if not matter.get("side") and (side := side_of(reading)):
         following["side"] = side
     return following
@@ -83,6 +95,8 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
 def united(into: Mapping[str, Any], gone: Mapping[str, Any]) -> dict[str, Any]:
     """The memory of two conversations that become one: what either knows, within the same bounds."""
     both = {name: value for name, value in {**gone, **into}.items() if name != "poor"}
+    if said := max(gone.get("said_at", 0), into.get("said_at", 0)):
+        both["said_at"] = said
     for name, most in _MOST.items():
         held = list(dict.fromkeys((*gone.get(name, ()), *into.get(name, ()))))[-most:]
         if held:

@@ -28,6 +28,8 @@ NO_TOPIC = frozenset(("other", "complaint", "feedback", ""))
 _THREATS = frozenset(("complaint", "legal"))
 _CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
 _STATING = Word.PROBLEM | Word.WISH
+#: A type is this sure, and a matter takes as many words, before it counts as stated without any word of a problem.
+_CLEAR, _A_MATTER = 0.9, 2.0
 #: A chaser may name its topic in as many words.
 _FEW_WORDS = 4.0
 #: Kinds of messages that say nothing that needs an answer.
@@ -78,12 +80,19 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Does it carry next to no content: a greeting, chasing alone, a sticker, nothing?"""
         if self.strong or self.amounts or self.cards or self.message.attachments:
             return False
-        return self.said.empty or (self.said.poor and not self.topical)
+        return self.said.poor and not self.topical
 
     @cached_property
     def states(self) -> bool:
-        """Does it state a problem or a wish, or ask about a topic of its own?"""
-        return self.said.has(_STATING) or (self.topical and self.said.asks)
+        """Does it state a problem or a wish, or ask about or clearly name a topic of its own?"""
+        if self.said.has(_STATING):
+            return True
+        return self.topical and (self.said.asks or self.clear)
+
+    @property
+    def clear(self) -> bool:
+        """Is its issue type so sure that it is a matter of its own, whether a problem is stated or not?"""
+        return self.topical and self.tagging.confidence >= _CLEAR and self.said.weight >= _A_MATTER
 
     @cached_property
     def chases(self) -> bool:
@@ -97,7 +106,16 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
             return False
         if said.has(Word.PROBLEM) and said.weight > 1.5 and not said.asks:
             return False
-        return said.has(Word.CHASE) or (said.asks and said.has(_CHASING))
+        if said.has(Word.CHASE) or (said.asks and said.has(_CHASING)):
+            return True
+        return said.asks and not self.topical and said.weight <= _FEW_WORDS - 1 and not said.has(_STATING)
+
+    @cached_property
+    def tries(self) -> bool:
+        """Does it tell how a try ended, or add to what was said, rather than state a matter of its own?"""
+        if not self.said.has(Word.ATTEMPT):
+            return False
+        return self.said.weight < _A_MATTER or not self.topical or self.tagging.confidence < _CLEAR
 
     @cached_property
     def thanks(self) -> bool:

@@ -28,7 +28,7 @@ _UNIT: Final = re.compile(
     r"|(?:st|nd|rd|th|days?|weeks?|hours?|hrs?|h|d|min|mins|minutes?|months?|times?)\b)"
 )
 _ASKS: Final = re.compile(
-    r"[?]|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|没|没有|呢|了没|不|好没|如何|怎样)[\s.!~,]*$"
+    r"[?]|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
     r"|^(?:so |and |but |then |hi |hello )?"
     r"(?:is|are|was|were|did|does|do|have|has|when|what|where|why|how|who|can|could|will|would|any)\b"
 )

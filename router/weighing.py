@@ -18,8 +18,8 @@ from router.utterance import Word
 
 __all__ = ["Weighed", "compare", "is_live", "spoken_to", "weigh"]
 
-#: A type this sure is another matter even where no problem is stated.
-_CLEAR = 0.85
+#: Below this an issue type is a guess.
+_LIKELY = 0.7
 #: How long after the desk's word a message is likely an answer to it.
 _ANSWERING = timedelta(days=7)
 
@@ -100,6 +100,8 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
     _compare_type(weighed, reading)
     if reading.amounts and memory.amounts:
         _compare_amounts(weighed, reading)
+    elif not weighed.same_text:
+        _compare_figures(weighed, reading)
     if memory.cards and not set(reading.cards).isdisjoint(memory.cards):
         weighed.add(0.2, "the same card")
     if memory.names and not set(reading.said.entities).isdisjoint(memory.names):
@@ -142,20 +144,30 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     if tagging.issue_type in theirs:
         weighed.same_type = True
         weighed.add(0.5, "the same issue type")
+    elif tagging.issue_type in weighed.memory.maybe:
+        weighed.same_type = reading.states
+        weighed.add(0.35 if reading.states else 0.1, "an issue type that it may have been")
     elif all(kind in ("", "other") for kind in theirs):
         return
     elif tagging.runner_up in theirs:
         weighed.add(-0.1, "perhaps another issue type")
     elif reading.chases:
         weighed.add(-0.2, "names another issue type")
-    elif reading.said.has(Word.ATTEMPT):
+    elif reading.tries:
         weighed.add(-0.15, "another issue type")
-    elif reading.states:
+    elif _states(weighed, reading):
         weighed.add(-0.6, "states another issue type")
-    elif tagging.confidence >= _CLEAR and reading.said.weight >= 2.0 and not _details(weighed, reading):
-        weighed.add(-0.4, "clearly another issue type")
+    elif reading.amounts and not _details(weighed, reading):
+        weighed.add(-0.5, "another issue type, with an amount of its own")
     else:
-        weighed.add(-0.15, "another issue type")
+        weighed.add(-0.15 if tagging.confidence >= _LIKELY else -0.05, "another issue type")
+
+
+def _states(weighed: Weighed, reading: Reading) -> bool:
+    """Does it state a matter of its own? A type alone does not, where it holds details that this conversation needs."""
+    if reading.said.has(Word.PROBLEM | Word.WISH) or (reading.topical and reading.said.asks):
+        return True
+    return reading.clear and not _details(weighed, reading)
 
 
 def _details(weighed: Weighed, reading: Reading) -> int:
@@ -173,9 +185,22 @@ def _compare_amounts(weighed: Weighed, reading: Reading) -> None:
         weighed.add(-0.15, "another amount")
 
 
+def _compare_figures(weighed: Weighed, reading: Reading) -> None:
+    """The same sentence with another number in it is about another payment, though nothing calls it an amount."""
+    mine, theirs = reading.said.numbers, weighed.memory.numbers
+    if weighed.same_type and weighed.overlap >= 0.8 and mine and theirs and set(mine).isdisjoint(theirs):
+        weighed.conflict = True
+        weighed.add(-0.8, "the same words with another number")
+
+
 def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
-    """What has no topic of its own goes where the sender was last active: open before ended."""
+    """What has no topic of its own goes where the sender was last active: open before ended.
+
+    A detail goes where the desk asked last, else where something was last stated: chasing draws no details after it.
+    """
     live = [w for w in own if w.live and not w.conflict]
+    if not (reading.poor or reading.chases):
+        live.sort(key=lambda w: (spoken_to(w.conversation), w.memory.said_at), reverse=True)
     latest = next((w for w in live if w.conversation.status is not Status.CLOSED), live[0] if live else None)
     for weighed in live:
         conversation = weighed.conversation
@@ -188,9 +213,9 @@ def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
             weighed.add(-0.05, "closed")
         if reading.poor or reading.chases:
             weighed.add(0.55, "asks for what is open")
-        elif reading.said.has(Word.ATTEMPT) and weighed is latest:
+        elif reading.tries and weighed is latest:
             weighed.add(0.6, "tells how a try ended, or adds to what was said")
-        elif not reading.states:
+        elif not _states(weighed, reading):
             weighed.add(0.4, "states no problem of its own")
             if details := _details(weighed, reading):
                 weighed.add(min(0.45, 0.1 + 0.08 * details), "details that this issue type asks for")
