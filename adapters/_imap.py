@@ -41,7 +41,7 @@ logging.getLogger(_lib.__name__).disabled = True
 
 
 class Account(Value, frozen=True, kw_only=True):
-    """Where and as whom to log in. `tls` is None only for a server on this machine. Holds secrets: never logged."""
+    """Where and as whom to log in. `tls` is None only for a server on this machine."""
 
     host: str
     port: int
@@ -51,6 +51,9 @@ class Account(Value, frozen=True, kw_only=True):
     tls: ssl.SSLContext | None = None
     mailbox: str = "INBOX"
     version: str = ""
+
+    def __repr__(self) -> str:
+        return f"Account({self.host}:{self.port}, ***)"
 
 
 class _Protocol(_lib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library is not typed

@@ -37,7 +37,8 @@ class _Stale(SendUnreachable):
 
 
 class Account(Value, frozen=True, kw_only=True):
-    """Where and as whom to send; `domain` is how we introduce ourselves (so that no name is looked up). `starttls` and `tls` both false only for a server on this machine."""
+    """Where and as whom to send. `domain` is how we introduce ourselves, so that no name is looked up. `starttls` and
+    `tls` are both false only for a server on this machine."""
 
     host: str
     port: int
@@ -47,6 +48,9 @@ class Account(Value, frozen=True, kw_only=True):
     token: Callable[[], Awaitable[str]] | None = None
     tls: ssl.SSLContext | None = None
     starttls: bool = False
+
+    def __repr__(self) -> str:
+        return f"Account({self.host}:{self.port}, ***)"
 
 
 class Outbound:
@@ -121,9 +125,9 @@ class Outbound:
         login: dict[str, Any] = {"username": account.username or None}
         login |= {"oauth_token_generator": account.token} if account.token else {"password": account.password or None}
         client = aiosmtplib.SMTP(
-            hostname=account.host, port=account.port, local_hostname=account.domain, timeout=PATIENCE, tls_context=account.tls,
-            use_tls=account.tls is not None and not account.starttls, start_tls=account.starttls,
-            **(login if account.username else {}),
+            hostname=account.host, port=account.port, local_hostname=account.domain, timeout=PATIENCE,
+            tls_context=account.tls, use_tls=account.tls is not None and not account.starttls,
+            start_tls=account.starttls, **(login if account.username else {}),
         )  # fmt: skip
         try:
             await client.connect()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aioimaplib import aioimaplib as upstream
 
-from adapters import _imap, _mailbox
+from adapters import _imap, _mailbox, _smtp
 from adapters._imap import Account, Session
 from adapters._imap_text import Fetched, day, fetched, modified_utf7, numbers, sizes
 from adapters.email import Email
@@ -153,6 +153,13 @@ async def session(server: Server, **account: Any) -> AsyncIterator[Session]:
         yield opened
     finally:
         await opened.close()
+
+
+def test_account_shows_no_secret() -> None:
+    """No report of an error can show the password of a mailbox."""
+    account = Account(host="h", port=1, username="u", password="hunter2", token="t0ken")
+    sending = _smtp.Account(host="h", port=1, domain="d", password="hunter2")
+    assert not [secret for secret in ("hunter2", "t0ken") if secret in f"{account} {account!r} {sending!r} {sending}"]
 
 
 async def test_greeting_of_a_full_server(server: Server) -> None:
