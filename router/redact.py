@@ -40,7 +40,9 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
 _LATIN = re.compile(r"[0-9A-Za-z]")
 _LONG_TOKEN = re.compile(r"[0-9A-Za-z]{51}")
 _HAN_GATE = re.compile("[码碼密令歌位]")
-_LATIN_GATES = ("code", "pin", "pass", "otp", "pwd", "cvv", "cvc", "csc", "secret", "token", "key", "2fa", "bearer")
+_LATIN_GATES = (
+    "code", "pin", "pass", "otp", "pwd", "cvv", "cvc", "csc", "secret", "token", "key", "2fa", "bearer", "yzm", "mima",
+)  # fmt: skip
 _JWT = re.compile(r"eyJ[0-9A-Za-z_\-]{8,2000}\.[0-9A-Za-z_\-]{8,4000}(?:\.[0-9A-Za-z_\-]{0,2000})?")
 _AFTER_CARD = re.compile(r"[\s,，/|]{1,3}(?:0[1-9]|1[0-2])[/\-]?(?:20)?[0-9]{2}[\s,，/|]{1,3}([0-9]{3,4})(?![0-9])")
 
@@ -98,7 +100,7 @@ def _secrets(plain: str) -> list[Span]:
         found.extend(seed_phrases.seeds(low))
     if not _LATIN.search(plain) and "码" not in low and "碼" not in low:
         return found
-    if len(plain) >= 51 and (_LONG_TOKEN.search(plain) or "PRIVATE KEY" in plain):
+    if len(plain) >= 51 and (_LONG_TOKEN.search(plain) or "key" in low or "私" in low or "PRIVATE KEY" in plain):
         found.extend(seed_phrases.keys(plain, low))
     if "eyJ" in plain:
         found.extend((match.start(), match.end(), "token") for match in _JWT.finditer(plain))

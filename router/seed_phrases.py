@@ -33,12 +33,13 @@ _CHECKED = 48
 _NEAR = 30
 _HEAD = 12  # "seed phrase" consists of listed words itself
 _WORD = re.compile(r"[a-z]+")
-_FEW_WORDS = re.compile(r"[a-z]{3,}[^a-z]{1,24}[a-z]{3,}")
 _HAN_GATE = re.compile("[助私注註密种種恢]")
-_GAP = re.compile(r"[\W\d_第个個词詞號号]{1,24}")
+_GAP = re.compile(r"(?:[\W\d_第个個词詞號号是为一二三四五六七八九十]|(?<=[0-9])(?:st|nd|rd|th)|w(?=[0-9])){1,24}")
+_ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)(?![a-z])|(?<![a-z])w(?=[0-9])")
 _HAN = re.compile(r"(?:[\u4e00-\u9fff][\s、,，.。;；/|_\-0-9()（）:：]{1,6}){10,}[\u4e00-\u9fff](?![\u4e00-\u9fff])")
 _HAN_CHARACTER = re.compile(r"[\u4e00-\u9fff]")
-_HEX_KEY = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?[0-9A-Fa-f]{64}(?![0-9A-Za-z])")
+_ORDINALS = frozenset(("st", "nd", "rd", "th", "w"))
+_HEX_KEY = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9A-Fa-f][ \n\r\t:\-]{0,2}){63}[0-9A-Fa-f](?![0-9A-Za-z])")
 _BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _LONG_BASE58 = re.compile(rf"(?<![0-9A-Za-z])[{_BASE58_ALPHABET}]{{51,112}}(?![0-9A-Za-z])")
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,8000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?")
@@ -47,8 +48,8 @@ _PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,8000}(?:-----E
 def seeds(low: str) -> list[Span]:
     """The seed phrases of a text: English word runs, and Chinese characters where a word introduces them."""
     found: list[Span] = []
-    if _FEW_WORDS.search(low) and _longest_run(low) >= _LIKELY // 2:
-        words = list(_WORD.finditer(low))
+    if _longest_run(low) >= _LIKELY // 2:
+        words = [word for word in _WORD.finditer(low) if len(word[0]) > 2 or not _ORDINAL.match(low, word.start())]
         found.extend(_runs(words, low, _LIKELY, 0))
         if not found:
             found.extend(span for span in _runs(words, low, _INTRODUCED, 1) if _is_introduced(span, low))
@@ -116,7 +117,8 @@ def _longest_run(low: str) -> int:
     """How many listed words follow each other at most, whatever stands between them (a look before the scan)."""
     known, longest, run = _english(), 0, 0
     for word in _WORD.findall(low):
-        run = run + 1 if word in known or (len(word) == 4 and word in _stems()) else 0
+        if word not in _ORDINALS:
+            run = run + 1 if word in known or (len(word) == 4 and word in _stems()) else 0
         if run > longest:
             longest = run
     return longest

@@ -51,6 +51,10 @@ CANARIES = [
     ("seed with invisible characters", SEED.replace("sausage", "sau\u200bsage"), "sage", "seed"),
     ("seed split by tags", plain("<p>" + SEED.replace("sausage", "sau<b>sage</b>") + "</p>"), "sausage", "seed"),
     ("seed split by tags in a text", SEED.replace("sausage", "sau<b>sage</b>"), "sage", "seed"),
+    ("seed with ordinals", " ".join(f"{n}th: {w}" for n, w in enumerate(SEED.split(), 4)), "sausage", "seed"),
+    ("seed with Chinese ordinals", " ".join(f"第{n}个{w}" for n, w in enumerate(SEED.split(), 1)), "sausage", "seed"),
+    ("seed with names", " ".join(f"w{n}={w}" for n, w in enumerate(SEED.split(), 1)), "sausage", "seed"),
+    ("seed as a list", json.dumps(SEED.split()), "sausage", "seed"),
     ("seed of line breaks in a text", SEED.replace(" ", "<br>"), "sausage", "seed"),
     ("seed in a table", plain("<table><td>" + SEED.replace(" ", "<tr><td>") + "</table>"), "sausage", "seed"),
     ("seed with a typing mistake", "助记词：" + SEED.replace("sausage", "sosage"), "winner", "seed"),
@@ -58,6 +62,8 @@ CANARIES = [
     ("seed of Chinese characters", "我的助记词是：" + " ".join(CHINESE[9:21]), " ".join(CHINESE[11:14]), "seed"),
     ("key of hex digits", f"私钥是{HEX}", HEX[:20], "key"),
     ("key with 0x", f"my private key: 0x{HEX}", HEX[-20:], "key"),
+    ("key over two lines", f"私钥：{HEX[:32]}\n{HEX[32:]}", HEX[:20], "key"),
+    ("key in groups", "private key " + " ".join(HEX[at : at + 8] for at in range(0, 64, 8)), HEX[16:24], "key"),
     ("key full-width", f"私钥 {_wide(HEX)}", _wide(HEX[:20]), "key"),
     ("WIF", f"帮我看看{WIF}对不对", WIF[5:20], "key"),
     ("extended key", XPRV, XPRV[20:40], "key"),
@@ -84,6 +90,7 @@ CANARIES = [
     ("code told", "我收到的验证码是 884210，输进去没用", "884210", "code"),
     ("code in Chinese digits", "验证码是八八四二一零", "八八四二一零", "code"),
     ("code in brackets", "【884210】登录验证码", "884210", "code"),
+    ("code by its initials", "yzm884210", "884210", "code"),
     ("code by the bare word", "code 884210 does not work", "884210", "code"),
     ("code between tags", "验证码<b>884210</b>", "884210", "code"),
     ("code full-width", "驗證碼：８８４２１０", "８８４２１０", "code"),
@@ -305,7 +312,7 @@ def _steps(action: Callable[[], object]) -> int:
     ],
 )
 def test_a_crafted_message_costs_no_more_than_its_size(piece: str) -> None:
-    """50 KB take twice the steps of 25 KB."""
-    small, large = piece * (25_000 // len(piece)), piece * (50_000 // len(piece))
+    """20 KB take twice the steps of 10 KB."""
+    small, large = piece * (10_000 // len(piece)), piece * (20_000 // len(piece))
     steps = _steps(lambda: redact(small))
     assert _steps(lambda: redact(large)) <= 2.2 * steps + 400
