@@ -58,7 +58,7 @@ def advance(clocks: Clocks, event: ClockEvent, promises: Promises) -> Clocks:
     """The clocks after one more event.
 
     An event whose id is among the last ones has no effect. An event that was seen before the last one counts as seen
-    with it, and none has happened after it was seen. Clocks of another configuration version are re-targeted first.
+    with it, and none has happened after it was seen, or more than ten years before. Clocks of another configuration version are re-targeted first.
     Raises NaiveDatetime, and NoOpenTime if the promises are strict.
     """
     short = short_id(event.id)
@@ -67,7 +67,7 @@ def advance(clocks: Clocks, event: ClockEvent, promises: Promises) -> Clocks:
     at = microseconds(event.at)
     seen = at if event.seen_at is None else microseconds(event.seen_at)
     draft = Draft(clocks, promises, seen)
-    at = min(at, draft.now)
+    at = draft.within(at)
     draft.remember(short)
     if not draft.gone:
         draft.log_overdue()
@@ -146,7 +146,7 @@ def _merge_in(draft: Draft, event: ClockEvent, at: int) -> None:
         short = short_id(message.id)
         if short not in draft.ids:
             draft.remember(short)
-            _ask(draft, message, min(microseconds(message.at), draft.now))
+            _ask(draft, message, draft.within(microseconds(message.at)))
 
 
 def _merged_into(draft: Draft, event: ClockEvent, at: int) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from router.calendar import SEARCH_DAYS
 from router.clocks import Breach, Clocks, Pledge, Run
 from router.errors import NoOpenTime
+from router.opening import DAY
 from router.promise import NOTHING, PROVIDER, DeadlinePolicy, Promises, Target
 from router.span import target_end
 from router.zone import SECOND
@@ -62,6 +64,10 @@ class Draft:
             version=self.promises.edition,
             moves=self.moves,
         )
+
+    def within(self, at: int) -> int:
+        """When something happened: not after it was seen, and not so long before that counting would take for ever."""
+        return max(min(at, self.now), self.now - SEARCH_DAYS * DAY * SECOND)
 
     def remember(self, short: str) -> None:
         """The event of this (short) id has had its effect."""

@@ -277,6 +277,14 @@ def test_an_older_message_that_is_seen_later() -> None:
     assert (found.started_at, found.due_at) == (t("2026-03-02T09:30"), t("2026-03-02T14:30"))
 
 
+def test_a_message_from_the_year_one() -> None:
+    """A message with an absurd time counts as ten years old at most, and one from the future as just sent."""
+    now = t("2026-03-02T10:00")
+    for at, start in ((datetime(1, 1, 1, tzinfo=UTC), now - timedelta(days=3660)), (now + timedelta(days=9), now)):
+        event = ClockEvent(type="customer_message", at=at, seen_at=now, facts={"channel_kind": "email"})
+        assert clocks_at(advance(Clocks.empty(), event, DESK), DESK, now)[0].started_at == start
+
+
 def test_a_late_seen_message_reopens_at_its_own_time() -> None:
     """The time a case was solved ends with the customer's next message, not with its being fetched."""
     desk = promises(DeadlinePolicy(name="p", schedule="chat", targets={"resolution": Target(seconds=7200)}))
