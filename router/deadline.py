@@ -58,7 +58,8 @@ def advance(clocks: Clocks, event: ClockEvent, promises: Promises) -> Clocks:
     """The clocks after one more event.
 
     An event whose id is among the last ones has no effect. An event that was seen before the last one counts as seen
-    with it, and none has happened after it was seen, or more than ten years before. Clocks of another configuration version are re-targeted first.
+    with it, and none has happened after it was seen, or more than ten years before. Clocks of another configuration
+    version are re-targeted first.
     Raises NaiveDatetime, and NoOpenTime if the promises are strict.
     """
     short = short_id(event.id)
