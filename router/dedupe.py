@@ -12,7 +12,7 @@ from hashlib import sha256
 import msgspec
 
 from router.known import Known
-from router.model import Key, KnownMessage, Message, Value
+from router.model import Direction, Key, KnownMessage, Message, Value
 
 __all__ = ["Seen", "content_digest", "seen"]
 
@@ -47,7 +47,8 @@ def seen(message: Message, digest: str, known: Known) -> Seen:
     stored = known.message(key)
     if stored is None:
         return Seen(key=key, message=message)
-    if stored.digest == digest:
+    echo = stored.direction == Direction.OUT == message.direction  # our own reply, told by the provider
+    if stored.digest == digest or echo:
         return Seen(key=key, message=message, before=stored)
     renamed = msgspec.structs.replace(message, external_id=f"{message.external_id}~{digest[:8]}")
     again = known.message(renamed.key)

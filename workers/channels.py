@@ -17,8 +17,16 @@ from router.policy import Policy
 from router.ports import Adapter, Channel, Raw
 from router.store import Database
 from router.store.memory import recall, remember
+from router.wire import messages_from_body
 
 __all__ = ["Channels", "utc_now"]
+
+#: Kinds by the names that people give them.
+_KINDS = {kind: kind for kind in ("email", "telegram", "x", "messenger", "wechat", "phone", "webhook")} | {
+    "chat": "webhook",
+    "facebook": "messenger",
+    "mail": "email",
+}
 
 
 def utc_now() -> datetime:
@@ -39,6 +47,11 @@ class Channels:
     def names(self) -> Iterator[str]:
         """The enabled channels, in the order of the file."""
         return (c.name for c in self._policy.channels.values() if c.enabled)
+
+    def kind_of(self, name: str) -> str:
+        """The kind of a channel; a recorded line may name one that is not configured, by its kind or otherwise."""
+        configured = self._policy.channels.get(name)
+        return configured.kind if configured else _KINDS.get(name, "webhook")
 
     def get(self, name: str) -> Adapter:
         """The adapter of a channel. Raises ConfigurationError for an unknown channel or one that cannot be loaded."""
@@ -73,6 +86,8 @@ class Channels:
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
         """The messages of a raw, by the adapter of its channel. Raises InvalidPayload."""
+        if raw.meta.get("wire"):
+            return messages_from_body(raw.body, channel=raw.channel, channel_kind=self.kind_of(raw.channel))
         try:
             adapter = self.get(raw.channel)
         except ConfigurationError as failure:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import socket
 import uuid
@@ -25,6 +24,7 @@ from router import schema
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy import Policy
 from router.store import Store, passing
+from workers.alone import lock
 from workers.channels import Channels, utc_now
 from workers.duties import Duties
 from workers.inbound import read_channel
@@ -80,19 +80,15 @@ class Daemon:
 
     def _lock(self) -> int | None:
         """On SQLite the daemon holds a lock file: whoever gets it knows that former holders of leases are dead."""
-        path = self.store.database.path
-        if path is None:
+        if self.store.database.path is None:
             return None
-        lock = os.open(f"{path}-daemon", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
+        held = lock(self.store.database)
+        if held is None:
             raise ConfigurationError(
-                f"Another omnirouter daemon runs on {path}; one SQLite file has one daemon. Stop it, or use PostgreSQL."
-            ) from None
-        Leases(self.store.database, "new").take_over()
-        return lock
+                f"Another omnirouter works on {self.store.database.path}; one SQLite file has one daemon. "
+                "Stop it, or use PostgreSQL."
+            )
+        return held
 
     @property
     def stopping(self) -> bool:

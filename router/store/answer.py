@@ -36,7 +36,7 @@ _M = t.messages.c
 _heard = Statement(
     select(
         _M.channel, _M.handle, _M.realm, _M.external_id, _M.sent_at, _M.subject, _M.sender_name, t.thread_keys.c.thread,
-        _M.automatic, _M.flags, _M.kind,
+        _M.provider_id,
     )
     .outerjoin(t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id))
     .where(member(_M.conversation, "numbers"), _M.direction == "in")
@@ -74,9 +74,7 @@ class Heard(msgspec.Struct, frozen=True):
     subject: str
     name: str
     thread: int | None
-    automatic: bool
-    flags: str
-    kind: str
+    provider_id: str | None
 
 
 def reply(
@@ -139,7 +137,7 @@ def queue_reply(
     after = reply_given(c, now, text, store.policy, automatic=automatic, event_id=f"m{own}")
     effects.change(replace(after, messages=after.messages + 1))
     files = [{"name": a.name, "type": a.type, "size": a.size, "sha256": a.sha256, "url": a.url} for a in attachments]
-    scope = heard.external_id.rpartition(":")[0] if heard.realm != "mail" else ""
+    scope = _scope(heard)
     key = external_id if heard.realm == "mail" else f"{scope}:{external_id}"
     effects.say(
         desk.desk_row(
@@ -246,4 +244,11 @@ def _body(
 def _parent_id(heard: Heard) -> str:
     if heard.realm == "mail":
         return "" if heard.external_id.startswith("sha256:") else heard.external_id
-    return heard.external_id.rpartition(":")[2]
+    return heard.external_id[len(_scope(heard)) + 1 :]
+
+
+def _scope(heard: Heard) -> str:
+    """Where the provider's ids are unique: the part of the external id before the provider's own."""
+    if heard.realm == "mail":
+        return ""
+    return heard.external_id.removesuffix(f":{heard.provider_id}")

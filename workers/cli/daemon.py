@@ -1,7 +1,8 @@
 """`run` and `demo`: the daemon of a desk, and a sample day that shows what it does.
 
-`run` serves until SIGTERM or Ctrl-C (a second one ends at once). Without a configuration file it serves the demo desk: channels whose
-credentials are not set are left out with one line each, and a line to paste posts a first message.
+`run` serves until SIGTERM or Ctrl-C (a second one ends at once). Without a configuration file it serves the demo
+desk: channels whose credentials are not set are left out with one line each, and a line to paste posts a first
+message.
 """
 
 from __future__ import annotations

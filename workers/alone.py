@@ -1,0 +1,42 @@
+"""Is this process the only one that decides on an SQLite file? A lock file beside it tells.
+
+Whoever holds it knows that former holders of leases are dead, so nobody waits for their time to end. PostgreSQL needs
+no such lock: there the leases' own time decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+
+from router.store import Database
+from workers.leases import Leases
+
+__all__ = ["alone", "lock"]
+
+
+def lock(database: Database) -> int | None:
+    """Take the lock of an SQLite file: its descriptor, or None when another process holds it (or there is no file)."""
+    if database.path is None:
+        return None
+    descriptor = os.open(f"{database.path}-daemon", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    Leases(database, "new").take_over()
+    return descriptor
+
+
+@contextlib.contextmanager
+def alone(database: Database) -> Iterator[bool]:
+    """Hold the lock while the block runs, if it is free; says whether it is ours."""
+    descriptor = lock(database)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)

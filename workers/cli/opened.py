@@ -1,0 +1,68 @@
+"""What does a command over the ledger work with? `opened()`: policy, store and channels, closed when the command ends.
+
+Also the two kinds of words that many commands take: a conversation (number or ref) and an instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from router import schema
+from router.errors import ConfigurationError
+from router.policy import Policy
+from router.store import Store
+from workers.channels import Channels
+from workers.cli import configured
+
+if TYPE_CHECKING:
+    from workers.logs.database import DatabaseLog
+
+__all__ = ["Desk", "instant", "opened"]
+
+
+class Desk:
+    """An open desk: its policy, its ledger, its channels."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.store = Store.open(policy)
+        self.channels = Channels(policy, self.store.database)
+
+    def log(self) -> DatabaseLog:
+        """The log; the caller closes it."""
+        from workers.logs.database import DatabaseLog
+
+        database = self.store.database
+        return DatabaseLog(database, self.store.sealer, schema.partitions(database), bell=self.store.bell)
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[Desk]:
+    """The desk of this command's configuration. Raises the sentences of `Store.open`."""
+    desk = Desk(configured())
+    try:
+        yield desk
+    finally:
+        asyncio.run(desk.channels.close())
+        desk.store.close()
+
+
+def instant(text: str, option: str) -> datetime:
+    """An instant as a person writes it: a date, or a date and time; without an offset it is UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{option}: {text!r} is no instant; right would be 2026-03-01 or 2026-03-01T08:00:00+08:00."
+        ) from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def local(at: datetime | None, policy: Policy) -> str:
+    """An instant in the desk's time zone, to the minute."""
+    return "" if at is None else at.astimezone(ZoneInfo(policy.timezone)).strftime("%Y-%m-%d %H:%M")

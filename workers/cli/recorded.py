@@ -1,0 +1,222 @@
+"""`ingest`, `backfill`, `replay` and `dead`: messages that come in late, or once more.
+
+In: recorded files, what a provider still has, or raws of this ledger. Out: the same log and pipeline as for live
+messages, and a summary. Nothing goes out because of recorded messages, unless `--live`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from router.errors import ConfigurationError, OmnirouterError
+from workers.cli.printing import JsonFlag, json_line, line, progress, show, warn
+
+if TYPE_CHECKING:
+    from router.ports import Raw
+    from workers.channels import Channels
+    from workers.cli.opened import Desk
+    from workers.recorded import Summary
+
+__all__ = ["backfill", "dead_drop", "dead_list", "dead_replay", "dead_show", "ingest", "replay"]
+
+Since = Annotated[
+    str, typer.Option(metavar="T", help="From this instant on: 2026-03-01T08:00:00+08:00.")
+]
+Until = Annotated[str | None, typer.Option(metavar="T", help="Up to this instant (default: now).", show_default=False)]
+
+
+def ingest(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH…", help="Mails, mbox, Maildir, folders, .jsonl, -.")
+    ],
+    channel: Annotated[str, typer.Option(metavar="NAME", help="The channel they came by.")],
+    live: Annotated[bool, typer.Option("--live", help="Let replies, events and notices go out.")] = False,
+) -> int:
+    """Take in recorded messages through the same log and pipeline; repeating it adds nothing."""
+    from workers.cli.opened import opened
+
+    began = time.perf_counter()
+    with opened() as desk:
+        if channel not in desk.policy.channels:
+            known = ", ".join(desk.policy.channels) or "none"
+            raise ConfigurationError(f"There is no channel {channel!r} in the configuration; it has: {known}.")
+        raws = progress(_raws(paths, channel, desk.channels), "Reading")
+        summary = asyncio.run(_ingest(desk, raws, live))
+    if summary.invalid + summary.dead:
+        warn(f"{summary.invalid} invalid and {summary.dead} dead were set aside; see: omnirouter dead list")
+    fields = ("read", "stored", "redelivered", "invalid", "dead", "conversations")
+    json_line({**{f: getattr(summary, f) for f in fields}, "seconds": round(time.perf_counter() - began, 3)})
+    return 1 if summary.invalid + summary.dead else 0
+
+
+async def _ingest(desk: Desk, raws: Iterable[Raw], live: bool) -> Summary:
+    from workers.recorded import ingest as take_in
+
+    log = desk.log()
+    try:
+        return await take_in(desk.store, desk.channels, log, raws, live=live)
+    finally:
+        await log.close()
+
+
+def _raws(paths: Sequence[str], channel: str, channels: Channels) -> Iterator[Raw]:
+    from workers.recorded import lines, lines_of
+
+    now = datetime.now(UTC)
+    for path in paths:
+        if path == "-":
+            yield from lines(sys.stdin.buffer, channel, now)
+        elif Path(path).is_file() and path.endswith((".jsonl", ".ndjson", ".json")):
+            yield from lines_of(Path(path), channel, now)
+        else:
+            yield from _recorded(path, channel, channels, now)
+
+
+def _recorded(path: str, channel: str, channels: Channels, now: datetime) -> Iterator[Raw]:
+    """What the channel's adapter reads at a path; `.jsonl` files in a folder are wire messages of any channel."""
+    from workers.recorded import lines_of
+
+    where = Path(path)
+    if not where.exists():
+        raise ConfigurationError(
+            f"There is no file or folder {path}; name a mail, an mbox, a Maildir, a folder or a .jsonl."
+        )
+    reader: Any = getattr(channels.get(channel), "recorded", None)
+    wires = sorted(where.rglob("*.jsonl")) if where.is_dir() else []
+    for wire in wires:
+        yield from lines_of(wire, channel, now)
+    if reader is not None:
+        yield from reader([where])
+    elif not wires:
+        raise ConfigurationError(f"Channel {channel} has no recorded form of its own: name a .jsonl of wire messages.")
+
+
+def backfill(
+    channel: Annotated[str, typer.Option(metavar="NAME", help="The channel to ask.")],
+    since: Since,
+    until: Until = None,
+) -> int:
+    """Fetch from the provider what a first start or an outage left out; safe to repeat."""
+    from workers.cli.opened import instant, opened
+
+    start, end = instant(since, "--since"), instant(until, "--until") if until else None
+    with opened() as desk:
+        summary = asyncio.run(_backfill(desk, channel, start, end))
+    json_line(summary)
+    return 0
+
+
+async def _backfill(desk: Desk, channel: str, since: datetime, until: datetime | None) -> dict[str, Any]:
+    from workers.recorded import ingest as take_in
+
+    adapter, log = desk.channels.get(channel), desk.log()
+    raws: list[Raw] = []
+    try:
+        async for delivery in adapter.backfill(since, until):
+            raws.extend(delivery.raws)
+            if delivery.acknowledge is not None:
+                await delivery.acknowledge()
+        summary = await take_in(desk.store, desk.channels, log, raws, live=True)
+    finally:
+        await log.close()
+        await adapter.close()
+    fields = ("read", "stored", "redelivered", "invalid", "dead", "conversations")
+    return {f: getattr(summary, f) for f in fields}
+
+
+def replay(
+    channel: Annotated[str, typer.Option(metavar="NAME", help="The channel whose raws are decided again.")],
+    since: Since,
+    until: Until = None,
+) -> int:
+    """Decide again from the stored bytes: what is known already is a redelivery."""
+    from router.model import Placement
+    from router.store.aside import raws_between, replay_raw
+    from workers.cli.opened import instant, opened
+
+    now = datetime.now(UTC)
+    start, end = instant(since, "--since"), instant(until, "--until") if until else now
+    counts = {"read": 0, "stored": 0, "redelivered": 0, "failed": 0}
+    with opened() as desk:
+        for place in progress(raws_between(desk.store, channel, start, end), "Deciding"):
+            counts["read"] += 1
+            try:
+                decisions = replay_raw(desk.store, place, desk.channels.translate, now)
+            except Exception as failure:
+                counts["failed"] += 1
+                warn(f"raw {place[0]}:{place[1]}: {_words(failure)}")
+                continue
+            stored = sum(isinstance(d, Placement) for d in decisions)
+            counts["stored"] += stored
+            counts["redelivered"] += len(decisions) - stored
+    json_line(counts)
+    return 1 if counts["failed"] else 0
+
+
+def _words(failure: Exception) -> str:
+    return str(failure) if isinstance(failure, OmnirouterError) else f"it failed ({type(failure).__name__})"
+
+
+def dead_list(
+    all_of_them: Annotated[bool, typer.Option("--all", help="Also those that were replayed or dropped.")] = False,
+    as_json: JsonFlag = False,
+) -> int:
+    """What is set aside: invalid raws and dead messages."""
+    from router.store.aside import listed
+    from workers.cli.opened import opened
+
+    with opened() as desk:
+        show(list(listed(desk.store, closed=all_of_them)), as_json=as_json, empty="Nothing is set aside.")
+    return 0
+
+
+def dead_show(
+    number: Annotated[int, typer.Argument(metavar="ID")],
+    raw: Annotated[bool, typer.Option("--raw", help="Also the raw itself, opened.")] = False,
+    as_json: JsonFlag = False,
+) -> int:
+    """One of them, with its reason; --raw prints what arrived."""
+    from router.store.aside import one, raw_at
+    from workers.cli.opened import opened
+
+    with opened() as desk:
+        entry = one(desk.store, number)
+        if raw:
+            partition, _, position = str(entry["raw"]).rpartition(":")
+            entry["body"] = raw_at(desk.store, int(partition), int(position)).body.decode("utf-8", "replace")
+    if as_json:
+        json_line(entry)
+    else:
+        for name, value in entry.items():
+            line(f"{name:<10}{value}")
+    return 0
+
+
+def dead_replay(number: Annotated[int, typer.Argument(metavar="ID")]) -> int:
+    """Decide one again, from the stored bytes."""
+    from router.store.aside import replay as decide_again
+    from workers.cli.opened import opened
+
+    with opened() as desk:
+        decisions = decide_again(desk.store, number, desk.channels.translate, datetime.now(UTC))
+    line(f"{number} was decided: {len(decisions)} message{'s' if len(decisions) != 1 else ''}.")
+    return 0
+
+
+def dead_drop(number: Annotated[int, typer.Argument(metavar="ID")]) -> int:
+    """Give one up: it needs no decision."""
+    from router.store.aside import drop
+    from workers.cli.opened import opened
+
+    with opened() as desk:
+        drop(desk.store, number)
+    line(f"{number} was dropped; its raw is kept until it expires.")
+    return 0
