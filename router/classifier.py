@@ -13,6 +13,7 @@ import itertools
 import math
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -54,7 +55,7 @@ def grams(folded: str, concepts: Iterable[str]) -> dict[str, list[str]]:
             chars += [run[i : i + n] for n in range(1, 4) for i in range(len(run) - n + 1)]
     named = list(concepts)[:_MOST_CONCEPTS]
     return {
-        "word": words + [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)],
+        "word": words + [f"{a} {b}" for a, b in itertools.pairwise(words)],
         "char": chars,
         "concept": named + [f"{a}+{b}" if a < b else f"{b}+{a}" for a, b in itertools.combinations(named, 2)],
     }
@@ -97,20 +98,24 @@ class Model:
     def scores(self, folded: str, concepts: Iterable[str]) -> npt.NDArray[np.float64]:
         """The decision value of each label."""
         places: list[int] = []
-        values: list[float] = []
+        counts: list[int] = []
+        starts: list[int] = []
+        lengths: list[float] = []
         for block, found in grams(folded, concepts).items():
-            known = self._places[block]
-            counts: dict[int, int] = {}
-            for place in map(known.get, found):
-                if place is not None:
-                    counts[place] = counts.get(place, 0) + 1
-            if counts:
-                places += counts
-                values += self._unit(counts, self._lengths[block])
+            known = Counter(map(self._places[block].get, found))
+            known.pop(None, None)
+            if known:
+                starts.append(len(places))
+                lengths.append(self._lengths[block])
+                places += known  # type: ignore[arg-type]
+                counts += known.values()
         if not places:
             return self._bias.copy()
-        rows = self._weights[places].astype(np.float64)
-        result: npt.NDArray[np.float64] = (np.array(values) @ rows) * self._scale + self._bias
+        rows = self._weights.take(places, axis=0).astype(np.float64)
+        values = (1.0 + np.log(counts)) * self._idf.take(places)
+        norms = np.sqrt(np.add.reduceat(values * values, starts))
+        values *= np.repeat(np.array(lengths) / norms, np.diff([*starts, len(places)]))
+        result: npt.NDArray[np.float64] = (values @ rows) * self._scale + self._bias
         return result
 
     def guess(self, folded: str, concepts: Iterable[str]) -> Guess:
@@ -125,13 +130,6 @@ class Model:
         rest[best] = -math.inf
         second = int(rest.argmax())
         return Guess(self.labels[best], float(chances[best]), self.labels[second], float(chances[second]))
-
-    def _unit(self, counts: dict[int, int], weight: float) -> list[float]:
-        """Sublinear tf-idf of one block, its length made `weight`."""
-        idf = self._idf[list(counts)].tolist()
-        raw = [(1.0 + math.log(n)) * i if n > 1 else i for n, i in zip(counts.values(), idf, strict=True)]
-        norm = weight / math.sqrt(sum(v * v for v in raw))
-        return [v * norm for v in raw]
 
 
 def lines(packed: npt.NDArray[Any]) -> list[str]:

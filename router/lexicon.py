@@ -24,6 +24,7 @@ __all__ = ["Hit", "Lexicon", "Rule", "files"]
 _CHOICE: Final = re.compile(r"\(([^()]*)\)")
 _KEY: Final = re.compile(r"^[a-z_0-9]+(?: [+-] [a-z_0-9]+)*$")
 _BREAKS: Final = frozenset(",.!?;:\n")
+_Found: TypeAlias = tuple[str, int, int]
 #: Words after which a negation no longer holds.
 _TURNS: Final = frozenset((*_BREAKS, "and", "but", "becaus", "though", "although", "但", "却", "所"))
 _GAP: Final = "…"
@@ -117,6 +118,9 @@ class Lexicon:
                 self._add_form(language, concept, form)
         for kind, rules in (("evidence", self.rules), ("flags", self.flags)):
             for target, weights in tables.get(kind, {}).items():
+                if not isinstance(weights, dict):
+                    mistakes.append(f'{name}: {kind}.{target}: a table of "transfer + fail" = 3.0 would be right')
+                    continue
                 rules += _rules(f"{name}: {kind}.{target}", target, weights, mistakes)
 
     def find(self, folded: str) -> list[Hit]:
@@ -156,7 +160,7 @@ class Lexicon:
 
     def _search(self, language: str, symbols: list[_Symbol], text: str, hits: list[Hit]) -> None:
         root, gap = self._forms[language], _GAPS[language]
-        found: list[tuple[str, int, int]] = []
+        found: list[_Found] = []
         for first, (symbol, _, _) in enumerate(symbols):
             node = root.get(symbol)
             if node is not None:
@@ -177,10 +181,10 @@ def _symbols(language: str, plain: str) -> list[str]:
     return path
 
 
-def _rules(where: str, target: str, weights: object, mistakes: list[str]) -> list[Rule]:
+def _rules(where: str, target: str, weights: dict[str, Any], mistakes: list[str]) -> list[Rule]:
     rules = []
-    for key, weight in weights.items() if isinstance(weights, dict) else [(weights, None)]:
-        if not _KEY.match(str(key)) or not isinstance(weight, int | float):
+    for key, weight in weights.items():
+        if not _KEY.match(key) or not isinstance(weight, int | float):
             mistakes.append(f'{where}: "{key}" is no evidence; "transfer + fail - refund" = 3.0 would be right')
             continue
         signed = ("+ " + key).split(" ")
@@ -190,7 +194,7 @@ def _rules(where: str, target: str, weights: object, mistakes: list[str]) -> lis
     return rules
 
 
-def _walk(node: _Node, symbols: list[_Symbol], first: int, at: int, gap: int, found: list[tuple[str, int, int]]) -> None:
+def _walk(node: _Node, symbols: list[_Symbol], first: int, at: int, gap: int, found: list[_Found]) -> None:
     """Collect every form that continues from `node` at symbol `at`; a gap stays within the clause."""
     while True:
         for concept in node.get(_END, ()):
@@ -203,15 +207,13 @@ def _walk(node: _Node, symbols: list[_Symbol], first: int, at: int, gap: int, fo
                     _walk(after_gap[symbol], symbols, first, place + 1, gap, found)
                 if symbol in _BREAKS:
                     break
-        node = node.get(symbols[at][0]) if at < len(symbols) else None  # type: ignore[assignment]
-        if node is None:
+        following = node.get(symbols[at][0]) if at < len(symbols) else None
+        if following is None:
             return
-        at += 1
+        node, at = following, at + 1
 
 
-def _polarised(
-    found: list[tuple[str, int, int]], symbols: list[_Symbol], reach: int, polar: set[str]
-) -> Iterator[tuple[str, int, int]]:
+def _polarised(found: list[_Found], symbols: list[_Symbol], reach: int, polar: set[str]) -> Iterator[_Found]:
     """What was found, with `not_NAME` for the polar concepts under a negation, and without what is denied."""
     negations = [after for concept, _, after in found if concept == "negated"]
     denials = [after for concept, _, after in found if concept == "denied"]

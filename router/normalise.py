@@ -18,15 +18,19 @@ __all__ = ["fold", "frequent_words", "is_han", "language"]
 
 _FOLDER: Final = Path(__file__).parent / "lexicons"
 #: Invisible or decorative characters that people and apps leave in texts.
-_DROPPED: Final = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff\ufe0e\ufe0f\u00ad嗯"
-_ONE_FORM: Final = {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "。": ".", "、": ",", "—": "-", "–": "-"}
+_DROPPED: Final = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f\u00ad嗯") | frozenset(
+    chr(code) for first, last in ((0x202A, 0x202E), (0x2066, 0x2069)) for code in range(first, last + 1)
+)
+_ONE_FORM: Final = dict(zip("’‘`´“”。、—–", "''''\"\".,--", strict=True))
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff"
 _GAPS: Final = re.compile(rf"(?<=[{_HAN}])[ \t\u3000]+(?=[{_HAN}])")
 _BLANKS: Final = re.compile(r"[ \t\f\v\r\u00a0]+")
 _LATIN_WORD: Final = re.compile(r"[a-zà-öø-ÿ]+(?:'[a-z]+)?")
 _HAN_RUN: Final = re.compile(rf"[{_HAN}]")
 #: Scripts whose presence in force says that the text is neither Chinese nor English.
-_FOREIGN: Final = re.compile(r"[\u0370-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0eff\u1ea0-\u1eff\u3040-\u30ff\uac00-\ud7af]")
+_FOREIGN: Final = re.compile(
+    r"[\u0370-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0eff\u1ea0-\u1eff\u3040-\u30ff\uac00-\ud7af]"
+)
 
 
 def _rows(name: str) -> list[list[str]]:
@@ -56,7 +60,8 @@ def _scripts() -> tuple[frozenset[str], frozenset[str]]:
     rows = _rows("hant.tsv")
     shared = set(_rows("shared.tsv")[0][0])
     traditional = {c for _, olds in rows for c in olds} - shared
-    return frozenset(traditional | set("喺咗冇嘅哋咁嚟乜嘢啲睇攞")), frozenset({s for s, _ in rows} - shared - traditional)
+    dialect = set("喺咗冇嘅哋咁嚟乜嘢啲睇攞")
+    return frozenset(traditional | dialect), frozenset({s for s, _ in rows} - shared - traditional)
 
 
 @cache

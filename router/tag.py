@@ -40,7 +40,12 @@ class Tagger:
     """Tags messages; built once by `load`, then used for every message."""
 
     def __init__(
-        self, lexicon: Lexicon, issue_types: Sequence[str], model: Model | None, unsure_below: float | None, version: str
+        self,
+        lexicon: Lexicon,
+        issue_types: Sequence[str],
+        model: Model | None,
+        unsure_below: float | None,
+        version: str,
     ) -> None:
         self.issue_types = tuple(issue_types)
         self.version = version

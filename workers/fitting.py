@@ -64,7 +64,8 @@ def fit(
 ) -> Fitted:
     """A machine of this strength (C) with a concept block of this length, over all features or the given ones."""
     lengths = {"word": 1.0, "char": 0.8, "concept": concepts}
-    vectorizers = {block: _vectorizer([f[block] for f in features], (vocabularies or {}).get(block)) for block in BLOCKS}
+    given = vocabularies or {}
+    vectorizers = {block: _vectorizer([f[block] for f in features], given.get(block)) for block in BLOCKS}
     machine = sklearn("svm").LinearSVC(C=strength, random_state=_SEED, max_iter=3_000)
     return Fitted(vectorizers, lengths, machine.fit(_matrix(vectorizers, lengths, features), labels))
 

@@ -1,7 +1,7 @@
 """How does a desk's own history become a tagging model?
 
 In: labelled messages, one JSON object a line with `text` and `label` (any closed set of labels). Out: one model file
-that `router.classifier` reads, and a report: cross-validated accuracy, macro-F1, coverage at 95 % precision, confusions.
+that `router.classifier` reads, and a report: cross-validated accuracy, macro-F1, coverage at 95 % precision, confusion.
 The machine's strength and the length of its concept block are chosen on messages held back; so are the calibration of
 the probabilities and the probability below which a message is unsure. Needs the `train` extra, imported when used.
 """
@@ -70,8 +70,8 @@ def _labelled(path: Path, number: int, line: str) -> Labelled:
 def train(labelled: Path, out: Path, progress: Progress = lambda _stage, _share: None) -> dict[str, Any]:
     """Fit a model to the labelled messages, write it to `out`, and report how good it is on messages held back.
 
-    `progress` hears of each stage with the share done (0 to 1). Raises ConfigurationError when a line is wrong, there is
-    too little to learn from, scikit-learn is missing or `out` cannot be written. The file appears whole or not at all.
+    `progress` hears of each stage with the share done (0 to 1). Raises ConfigurationError when a line is wrong, there
+    is too little to learn from, scikit-learn is missing or `out` cannot be written. The file appears whole or not at all.
     """
     messages = labelled_messages(labelled)
     _enough(labelled, Counter(message.label for message in messages))

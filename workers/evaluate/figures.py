@@ -57,4 +57,5 @@ def coverage(confidences: Sequence[float], right: Sequence[bool], precision: flo
 def confusions(truth: Sequence[str], predicted: Sequence[str]) -> list[dict[str, Any]]:
     """What was taken for what, most frequent first."""
     wrong = Counter((t, p) for t, p in zip(truth, predicted, strict=True) if t != p)
-    return [{"label": t, "taken_for": p, "messages": n} for (t, p), n in sorted(wrong.items(), key=lambda i: (-i[1], i[0]))]
+    ordered = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
+    return [{"label": label, "taken_for": other, "messages": count} for (label, other), count in ordered]
