@@ -1,6 +1,6 @@
 """Which numbers of the wallet's world does a message name?
 
-In: the text of a message as the customer wrote it (before anything is redacted). Out: `Identifiers`: order and
+In: the text of a message as the customer wrote it. Out: `Identifiers`: order and
 transaction numbers, hashes, accounts, card tails, phones, mail addresses, amounts; each normalised, so that the same
 number written with full-width digits, spaces or hyphens is equal. Dates, times, counts and phones are no orders,
 order numbers no cards. The words that introduce a number are data (`lexicons/identifiers.toml`).
@@ -15,6 +15,7 @@ import unicodedata
 
 from router.digit_runs import Found, Runs
 from router.model import Value
+from router.redact import redact
 
 __all__ = ["MOST", "Identifiers", "read"]
 
@@ -63,8 +64,19 @@ class Identifiers(Value, frozen=True, kw_only=True):
 _NONE = Identifiers()
 
 
-def read(text: str) -> Identifiers:
-    """The identifiers that a text names. Total: any text gives an answer."""
+def read(text: str, *, redacted: bool = False) -> Identifiers:
+    """The identifiers that a text names, none of which is (a piece of) a secret. Total: any text gives an answer.
+
+    `redacted`: the text came from `redact.redact` already, so it is not looked through for secrets once more.
+    """
+    found = _read(text)
+    if redacted or found is _NONE:
+        return found
+    hidden = redact(text)
+    return _read(hidden.text) if hidden.found else found
+
+
+def _read(text: str) -> Identifiers:
     if _UNUSUAL.search(text):
         text = _UNUSUAL.sub(_usual, text)
     emails: dict[str, None] = {}

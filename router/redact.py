@@ -67,6 +67,20 @@ def redact(text: str, mac: Callable[[str], str] | None = None) -> Redacted:
 
     Tags and invisible characters do not hide a secret: it is looked for without them, and taken out with them.
     """
+    first = _redacted(text, mac)
+    if not first.found:
+        return first
+    again = _redacted(first.text, mac)  # what a secret hid by standing beside it
+    return Redacted(
+        text=again.text,
+        found=tuple(dict.fromkeys((*first.found, *again.found))),
+        exposed=first.exposed or again.exposed,
+        certain=first.certain or again.certain,
+        marks=(*first.marks, *again.marks),
+    )
+
+
+def _redacted(text: str, mac: Callable[[str], str] | None) -> Redacted:
     plain = text.translate(_twins()) if not text.isascii() and _UNUSUAL.search(text) else text
     tagged = "<" in plain and _TAG.search(plain) is not None
     if tagged or (not plain.isascii() and _INVISIBLE.search(plain)):

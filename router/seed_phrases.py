@@ -31,7 +31,6 @@ _LIKELY = 11
 _INTRODUCED = 8
 _CHECKED = 48
 _NEAR = 30
-_HEAD = 12  # "seed phrase" consists of listed words itself
 _WORD = re.compile(r"[a-z]+")
 _HAN_GATE = re.compile("[助私注註密种種恢]")
 _GAP = re.compile(r"(?:[\W\d_第个個词詞號号是为一二三四五六七八九十]|(?<=[0-9])(?:st|nd|rd|th)|w(?=[0-9])){1,24}")
@@ -51,8 +50,7 @@ def seeds(low: str) -> list[Span]:
     if _longest_run(low) >= _LIKELY // 2:
         words = [word for word in _WORD.finditer(low) if len(word[0]) > 2 or not _ORDINAL.match(low, word.start())]
         found.extend(_runs(words, low, _LIKELY, 0))
-        if not found:
-            found.extend(span for span in _runs(words, low, _INTRODUCED, 1) if _is_introduced(span, low))
+        found.extend(span for span in _runs(words, low, _INTRODUCED, 1) if _is_introduced(span, low))
     if not low.isascii() and (_HAN_GATE.search(low) or "seed" in low or "recovery" in low or "mnemonic" in low):
         for run in _HAN.finditer(low):
             characters = _HAN_CHARACTER.findall(run[0])
@@ -125,9 +123,9 @@ def _longest_run(low: str) -> int:
 
 
 def _is_introduced(span: Span, low: str) -> bool:
-    """Does a word within 30 characters announce a seed phrase or key?"""
-    before, behind = low[max(0, span[0] - _NEAR) : span[0] + _HEAD], low[span[1] : span[1] + _NEAR]
-    return any(word in before or word in behind for word in _recovery())
+    """Does a word within 30 characters announce a seed phrase or key? Inside counts: "seed" is itself a listed word."""
+    around = low[max(0, span[0] - _NEAR) : span[1] + _NEAR]
+    return any(word in around for word in _recovery())
 
 
 def _says_hash(low: str, start: int) -> bool:

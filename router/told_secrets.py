@@ -29,6 +29,7 @@ _CODE = re.compile(
 )
 _PASSWORD_DIGITS = re.compile(r"[0-9]{4,16}(?![0-9A-Za-z])(?![.,:/\-][0-9])")
 _TOKEN = re.compile(r"[!-~]{4,128}")
+_ENDS = frozenset(("", "\n", "\r", "，", "。", "！", "；", "、", "）"))
 _CVV = re.compile(r"[0-9]{3,4}(?![0-9])")
 _CODE_BEFORE = re.compile(
     r"(?<![0-9])([0-9](?:[ \-]?[0-9]){3,7})\s?(?:就?是|is|was|as)\s?(?:我的|你们发的|收到的|这次的|my|your|the)?\s?\Z"
@@ -79,7 +80,8 @@ def _behind(plain: str, low: str, start: int, kind: str) -> Iterator[Span]:
         if match and not _is_code(plain, match):
             return
         if not match and (match := _TOKEN.match(plain, at)) and not _is_password(match[0], kind, explicit):
-            ends = low[match.end() : match.end() + 1] in ("", "\n", "\r")
+            behind = low[match.end() : match.end() + 2]
+            ends = behind[:1] in _ENDS or (behind[0] == " " and not _is_latin(behind[1:] or " "))
             if not (ends and kind == "password" and low[start:at].rstrip().endswith(" is") and _is_word(match[0])):
                 return
     if match and at > start - 1:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.identifiers import MOST, Identifiers, read
+from router.redact import redact
 
 HEX = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
 DATA = Path(__file__).parents[1] / "data"
@@ -229,6 +230,24 @@ def test_a_mail_address_is_read_whole() -> None:
     """Digits in an address are no order number and no sum."""
     found = read("我的邮箱是Chen.2026030299@Example.com，谢谢")
     assert found == Identifiers(emails=("chen.2026030299@example.com",))
+
+
+@pytest.mark.parametrize(
+    ("text", "identifiers"),
+    [
+        ("884210是我的验证码", Identifiers()),
+        ("卡号4111111111111111 cvv 123 没到账", Identifiers(cards=("1111",))),
+        ("身份证110105 19491231 002x", Identifiers()),
+        ("密码 13579246，单号TP202690702951", Identifiers(orders=("TP202690702951",))),
+        ("我的PIN是4821，转了500元", Identifiers(amounts=(("500", "CNY"),))),
+        (f"私钥 {HEX}", Identifiers()),
+        ("４１１１ 1111 1111 1111", Identifiers(cards=("1111",))),
+    ],
+)
+def test_no_secret_is_kept_as_an_identifier(text: str, identifiers: Identifiers) -> None:
+    """What will be redacted is never stored by another name; of a card the last four digits stay."""
+    assert read(text) == identifiers
+    assert read(redact(text).text, redacted=True) == identifiers
 
 
 def test_a_message_with_everything_keeps_the_kinds_apart() -> None:

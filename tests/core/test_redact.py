@@ -139,6 +139,17 @@ def test_the_words_around_a_secret_stay(text: str) -> None:
     assert result.text.endswith("谢谢，单号TP202690702951")
 
 
+@pytest.mark.parametrize(("text", "secret"), [c[1:3] for c in CANARIES], ids=[c[0] for c in CANARIES])
+@pytest.mark.parametrize("joint", ["，", "\n"])
+def test_a_secret_beside_another_is_taken_out_too(text: str, secret: str, joint: str) -> None:
+    """One secret never hides the next, in either order, and nothing is left for a second look."""
+    for other in (SEED, f"卡号{CARD}", "验证码884210", f"私钥{HEX}", f"身份证{ID}"):
+        for both in (f"{text}{joint}{other}", f"{other}{joint}{text}"):
+            result = redact(both).text
+            assert secret not in result
+            assert redact(result).text == result
+
+
 ORDINARY = [
     "单号TP202690702951 怎么还没到账",
     "订单号4111111111111111",
