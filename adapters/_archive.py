@@ -7,23 +7,22 @@ size of an archive, only one mail of it is in memory, and of a mail beyond the l
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters import _instant
-from adapters._structure import MAX_BYTES, head
-from router.errors import ConfigurationError, InvalidPayload
+from adapters._mbox import SEPARATOR, split
+from adapters._structure import MAX_BYTES
+from router.errors import ConfigurationError
 from router.ports import Raw
 
 __all__ = ["is_mail_source", "recorded"]
 
 #: One byte more than a mail may have: enough for its translation to refuse it.
 _MOST = MAX_BYTES + 1
-_PIECE = 1 << 20
-_SEPARATOR = re.compile(rb"From .*\d{1,2}:\d{2}.*\b\d{4}\b")
-_ESCAPED = re.compile(rb">+From ")
 _BEGINS = re.compile(
     rb"(?:Return-Path|Received|From|To|Subject|Date|Message-ID|MIME-Version|Content-Type|Delivered-To|DKIM-Signature"
     rb"|ARC-[A-Za-z-]+|Authentication-Results|Envelope-To|X-[A-Za-z0-9-]+)[ \t]*:",
@@ -40,8 +39,11 @@ def recorded(paths: Iterable[str | Path], channel: str, now: datetime) -> Iterat
     for path in map(Path, paths):
         if not path.exists():
             raise ConfigurationError(f"There is no file or folder {path}: name a mail, an mbox, a Maildir or a folder.")
-        for file in _files(path):
-            yield from _mails(file, channel, now)
+        try:
+            for file in _files(path):
+                yield from _mails(file, channel, now)
+        except OSError as error:
+            raise ConfigurationError(f"{error.filename or path} cannot be read: {error.strerror}.") from error
 
 
 def is_mail_source(path: Path) -> bool:
@@ -54,26 +56,29 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    maildir = (path / "cur").is_dir() and (path / "new").is_dir()
-    for entry in sorted(path.iterdir()):
-        if entry.is_dir():
-            if not (maildir and entry.name == "tmp") and not entry.is_symlink():
-                yield from _files(entry)
-        elif entry.is_file() and _is_mail(entry, within=path.name):
-            yield entry
+    with os.scandir(path) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    maildir = {"cur", "new", "tmp"} <= {entry.name for entry in entries}
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if not (maildir and entry.name == "tmp"):
+                yield from _files(Path(entry.path))
+        elif _is_mail(Path(entry.path), within=path.name) and entry.is_file():
+            yield Path(entry.path)
 
 
 def _is_mail(entry: Path, *, within: str) -> bool:
     """Is a file of a folder a mail or an mbox?"""
-    if within in ("cur", "new"):
-        return not entry.name.startswith(".")
     if entry.name.startswith("."):
         return False
-    return entry.suffix.lower() in _ENDINGS or bool(_BEGINS.match(_first_line(entry))) or _is_mbox(entry)
+    if within in ("cur", "new") or entry.suffix.lower() in _ENDINGS:
+        return True
+    line = _first_line(entry)
+    return bool(_BEGINS.match(line) or SEPARATOR.match(line))
 
 
 def _is_mbox(path: Path) -> bool:
-    return bool(_SEPARATOR.match(_first_line(path)))
+    return bool(SEPARATOR.match(_first_line(path)))
 
 
 def _first_line(path: Path) -> bytes:
@@ -86,64 +91,27 @@ def _first_line(path: Path) -> bytes:
 
 def _mails(path: Path, channel: str, now: datetime) -> Iterator[Raw]:
     """The mails of one file."""
-    try:
-        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    with path.open("rb") as source:
+        written = datetime.fromtimestamp(os.fstat(source.fileno()).st_mtime, UTC)
         if path.suffix.lower() != ".eml" and _is_mbox(path):
-            for number, body in enumerate(_split_mbox(path), 1):
+            for number, body in enumerate(split(source, _MOST), 1):
                 yield _raw(body, channel, written, now, f"{path.name}#{number}")
         else:
-            with path.open("rb") as source:
-                body = source.read(_MOST)
-            if path.suffix.lower() == ".emlx":
-                body = _without_length(body)
+            body = source.read(_MOST)
+            body = _without_length(body) if path.suffix.lower() == ".emlx" else body
             yield _raw(body, channel, written, now, path.name)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from error
 
 
 def _raw(body: bytes, channel: str, written: datetime, now: datetime, name: str) -> Raw:
-    """One mail as a history raw. A mail that is beyond reading has its file's time."""
-    try:
-        at = _instant.of_mail(head(body), latest=now)
-    except InvalidPayload:
-        at = None
+    """One mail as a history raw; one that names no time has its file's."""
     return Raw(
         channel=channel,
         body=body,
-        received_at=at or min(written, now),
+        received_at=_instant.of_raw(body, latest=now) or min(written, now),
         partition_key=channel,
         meta={"file": name[:200]},
         history=True,
     )
-
-
-def _split_mbox(path: Path) -> Iterator[bytes]:
-    """The mails of an mbox: a separator is a `From ` line with a time at the start or behind an empty line."""
-    lines: list[bytes] = []
-    size = 0
-    blank = begun = True
-    started = False
-    with path.open("rb") as source:
-        for line in iter(lambda: source.readline(_PIECE), b""):
-            if blank and line.startswith(b"From ") and _SEPARATOR.match(line):
-                if started:
-                    yield _joined(lines)
-                lines, size, started = [], 0, True
-            elif size <= _MOST:
-                kept = line[1:] if begun and _ESCAPED.match(line) else line
-                lines.append(kept)
-                size += len(kept)
-            blank = begun and line in (b"\n", b"\r\n")
-            begun = line.endswith(b"\n")
-    if started:
-        yield _joined(lines)
-
-
-def _joined(lines: list[bytes]) -> bytes:
-    """A mail's bytes without the empty line that the archive put behind it."""
-    if len(lines) > 1 and lines[-1] in (b"\n", b"\r\n"):
-        lines.pop()
-    return b"".join(lines)[:_MOST]
 
 
 def _without_length(body: bytes) -> bytes:

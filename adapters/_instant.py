@@ -10,13 +10,16 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from adapters._structure import Fields
 
-__all__ = ["from_header", "of_mail"]
+__all__ = ["from_header", "of_mail", "of_raw"]
 
 _MONTHS = {b"janfebmaraprmayjunjulaugsepoctnovdec"[3 * n : 3 * n + 3]: n + 1 for n in range(12)}
 _DATE = re.compile(
     rb"(\d{1,2})[ \t-]+([A-Za-z]{3})[a-z]{0,6}[ \t-]+(\d{2,4})[ \t]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d{1,9})?"
     rb"[ \t]*([+-]\d{4}(?!\d)|[A-Za-z]{1,5})?"
 )
+_RECEIVED = re.compile(rb"^received[ \t]*:((?:.*\n[ \t])*.*)", re.IGNORECASE | re.MULTILINE)
+_SENT = re.compile(rb"^date[ \t]*:((?:.*\n[ \t])*.*)", re.IGNORECASE | re.MULTILINE)
+MAX_HEAD = 1 << 20
 _ZONES = {b"est": -5, b"edt": -4, b"cst": -6, b"cdt": -5, b"mst": -7, b"mdt": -6, b"pst": -8, b"pdt": -7, b"hkt": 8}
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
@@ -27,6 +30,18 @@ def of_mail(fields: Fields, *, latest: datetime) -> datetime | None:
     at = from_header(received.rpartition(b";")[2][:200]) if received else None
     at = at or from_header(fields.first(b"date")[:200])
     return None if at is None else min(at, latest)
+
+
+def of_raw(raw: bytes, *, latest: datetime) -> datetime | None:
+    """Like `of_mail`, for a mail that is not taken apart yet: only the two fields are looked for in its head."""
+    ends = [end for end in (raw.find(b"\n\n"), raw.find(b"\n\r\n")) if end >= 0]
+    head = raw[: min(ends, default=len(raw))][:MAX_HEAD]
+    for field in (_RECEIVED, _SENT):
+        found = field.search(head)
+        at = from_header(found[1].rpartition(b";")[2][-200:]) if found else None
+        if at:
+            return min(at, latest)
+    return None
 
 
 def from_header(text: bytes) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mailbox
 import os
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import _archive
+from adapters import _archive, _mbox
 from adapters._archive import is_mail_source, recorded
 from adapters.email import Email
 from router.errors import ConfigurationError
@@ -64,12 +65,11 @@ def test_words_that_look_like_a_separator(tmp_path: Path) -> None:
     assert bodies(path) == [one, mail(2)]
 
 
-@given(st.lists(st.text("From >x\n:", max_size=60), min_size=1, max_size=4))
-def test_mbox_of_the_standard_library(texts: list[str]) -> None:
-    """What the standard library wrote as an mbox is read back mail by mail, byte by byte."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
+@given(st.lists(st.text("From >x\n:", max_size=60), min_size=1, max_size=4), st.integers(1, 200))
+def test_mbox_of_the_standard_library(texts: list[str], piece: int) -> None:
+    """What the standard library wrote as an mbox is read back mail by mail, byte by byte, in pieces of any size."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_mbox, "PIECE", piece)
         path = Path(folder) / "box.mbox"
         wrote = [mail(n, text.replace(">From", "From").encode() + b"\n") for n, text in enumerate(texts)]
         box = mailbox.mbox(str(path))
@@ -141,7 +141,7 @@ def test_unreadable_mail_is_kept(tmp_path: Path) -> None:
 def test_large_mails_are_cut_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a mail beyond the limit only so much is held as shows that it is; those around it are whole."""
     monkeypatch.setattr(_archive, "_MOST", 1000)
-    monkeypatch.setattr(_archive, "_PIECE", 64)
+    monkeypatch.setattr(_mbox, "PIECE", 64)
     path = tmp_path / "box"
     path.write_bytes(FROM + mail(1) + b"\n" + FROM + mail(2, b"y" * 5000 + b"\n") + b"\n" + FROM + mail(3))
     one, two, three = bodies(path)
