@@ -9,6 +9,7 @@ alternatives and `…` a short gap within the clause. Files add up, so a desk ex
 
 from __future__ import annotations
 
+import bisect
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -215,15 +216,19 @@ def _walk(node: _Node, symbols: list[_Symbol], first: int, at: int, gap: int, fo
 
 def _polarised(found: list[_Found], symbols: list[_Symbol], reach: int, polar: set[str]) -> Iterator[_Found]:
     """What was found, with `not_NAME` for the polar concepts under a negation, and without what is denied."""
-    negations = [after for concept, _, after in found if concept == "negated"]
-    denials = [after for concept, _, after in found if concept == "denied"]
+    negations = sorted(after for concept, _, after in found if concept == "negated")
+    denials = sorted(after for concept, _, after in found if concept == "denied")
     for concept, first, after in found:
-        if concept in ("negated", "denied") or any(_near(d, first, symbols, 2 * reach) for d in denials):
+        if concept in ("negated", "denied") or _near(denials, first, symbols, 2 * reach):
             continue
-        if concept in polar and any(_near(n, first, symbols, reach) for n in negations):
+        if concept in polar and _near(negations, first, symbols, reach):
             concept = f"not_{concept}"
         yield concept, first, after
 
 
-def _near(after: int, first: int, symbols: list[_Symbol], reach: int) -> bool:
-    return 0 <= first - after <= reach and not any(symbols[i][0] in _TURNS for i in range(after, first))
+def _near(ends: list[int], first: int, symbols: list[_Symbol], reach: int) -> bool:
+    """Does one of these cues end at most `reach` symbols before `first`, with no turn of the sentence between?"""
+    place = bisect.bisect_right(ends, first)
+    if place == 0 or first - ends[place - 1] > reach:
+        return False
+    return not any(symbols[i][0] in _TURNS for i in range(ends[place - 1], first))

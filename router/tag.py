@@ -33,6 +33,8 @@ _SENTENCE_ENDS: Final = re.compile(r"[.!?;\n]")
 #: A message that names nothing of the lexicon is `other`; this much evidence must speak against it.
 _PRIOR: Final = {"other": 1.0}
 _ELSEWHERE: Final = 0.6
+#: How many unnamed alternatives share in the probability: with little evidence, confidence is low.
+_DOUBT: Final = 8.0
 _UNSURE_BELOW: Final = 0.5
 
 
@@ -161,5 +163,5 @@ def _ranked(scores: dict[str, float]) -> tuple[str, str, float]:
     """Best, second and the share of the best among all, as a soft maximum."""
     order = sorted(scores, key=lambda name: (-scores[name], name))
     top = scores[order[0]]
-    total = sum(math.exp(weight - top) for weight in scores.values())
+    total = sum(math.exp(weight - top) for weight in scores.values()) + _DOUBT * math.exp(-top)
     return order[0], order[1] if len(order) > 1 else "", 1.0 / total

@@ -71,7 +71,7 @@ def train(labelled: Path, out: Path, progress: Progress = lambda _stage, _share:
     """Fit a model to the labelled messages, write it to `out`, and report how good it is on messages held back.
 
     `progress` hears of each stage with the share done (0 to 1). Raises ConfigurationError when a line is wrong, there
-    is too little to learn from, scikit-learn is missing or `out` cannot be written. The file appears whole or not at all.
+    is too little to learn from, scikit-learn is missing or `out` cannot be written. The file appears whole or not.
     """
     messages = labelled_messages(labelled)
     _enough(labelled, Counter(message.label for message in messages))
