@@ -119,7 +119,7 @@ def _compare_numbers(weighed: Weighed, ids: frozenset[str]) -> None:
     decisive = [key for key in shared if not key.startswith("account:")]
     if decisive:
         weighed.same_id = True
-        weighed.add(1.0, f"the same {_kind(min(decisive))}")
+        weighed.add(2.0, f"the same {_kind(min(decisive))}")
     elif shared:
         weighed.add(0.25, "the same account")
     for kind in ("order:", "hash:"):

@@ -1,0 +1,52 @@
+"""What a conversation remembers is small, bounded, and enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from router.memory import Memory, remember, side_of, united
+from router.policy import Policy
+from router.reading import read
+
+
+def told(policy: Policy, say: Any, *texts: str) -> dict[str, Any]:
+    matter: dict[str, Any] = {}
+    for number, text in enumerate(texts):
+        matter = remember(matter, read(say(text, number), policy), inbound=True)
+    return matter
+
+
+def test_a_greeting_is_remembered_as_poor_until_there_is_content(wallet: Policy, say: Any) -> None:
+    """The first message with content ends it for good."""
+    assert told(wallet, say, "你好")["poor"] is True
+    assert "poor" not in told(wallet, say, "你好", "提现1200一直审核")
+    assert "poor" not in told(wallet, say, "提现1200一直审核", "在吗")
+
+
+def test_of_the_desk_only_numbers_are_kept(wallet: Policy, say: Any) -> None:
+    """The desk's words are not the customer's matter."""
+    reading = read(say("您的单号TP202690702951已受理,金额2000"), wallet)
+    assert remember({}, reading, inbound=False) == {"ids": ["order:TP202690702951"]}
+
+
+def test_lists_keep_the_newest(wallet: Policy, say: Any) -> None:
+    """Of very many numbers the oldest are forgotten."""
+    matter = told(wallet, say, *(f"单号TP2026907{n:05d}没到账" for n in range(60)))
+    assert len(matter["ids"]) == 40
+    assert matter["ids"][-1] == "order:TP202690700059"
+
+
+def test_sides_of_a_payment(wallet: Policy, say: Any) -> None:
+    """Who paid and who waits for money speak differently."""
+    assert side_of(read(say("I sent 300 to my sister"), wallet)) == "payer"
+    assert side_of(read(say("a client paid me 300 and it is not here"), wallet)) == "payee"
+    assert side_of(read(say("登录不了"), wallet)) == ""
+
+
+def test_merged_conversations_remember_both(wallet: Policy, say: Any) -> None:
+    """A number of either is a number of the one they become."""
+    one, two = told(wallet, say, "单号TP202690702951没到账"), told(wallet, say, "单号TP202690702952没到账", "你好")
+    both = Memory(united(one, two))
+    assert set(both.ids) == {"order:TP202690702951", "order:TP202690702952"}
+    assert not both.poor
+    assert united({"poor": True}, {"poor": True})["poor"] is True

@@ -1,0 +1,86 @@
+"""What speaks for a conversation, and what against it, in numbers that add up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from router.model import Conversation, Status
+from router.policy import Policy
+from router.reading import read
+from router.weighing import Weighed, is_live, spoken_to, weigh
+
+
+def scores(world: Any, message: Any, policy: Policy, answered: Conversation | None = None) -> list[Weighed]:
+    own = [Weighed(c, True) for c in world.known.conversations.values()]
+    return weigh(read(message, policy), own, answered)
+
+
+def test_the_score_is_the_sum_of_its_reasons(world: Any, wallet: Policy, say: Any) -> None:
+    """Nothing counts that is not told."""
+    world.place(say("提现1200一直显示审核中"))
+    world.place(say("换手机后登录不了,一直说设备异常", 5))
+    for weighed in scores(world, say("提现1200怎么还没到账", 60), wallet):
+        assert weighed.score == pytest.approx(sum(weight for _, weight in weighed.reasons))
+        assert 0 <= weighed.candidate().score <= 1
+
+
+def test_a_shared_number_outweighs_everything(world: Any, wallet: Policy, say: Any) -> None:
+    """The older conversation with the number stands before the younger one with the same words."""
+    old = world.place(say("单号TP202690702951转账没到账"))
+    world.place(say("换手机后登录不了", 60))
+    best = scores(world, say("登录不了,单号TP202690702951", 90), wallet)[0]
+    assert best.conversation.number == old.conversation.number
+    assert best.same_id
+
+
+def test_another_number_forbids(world: Any, wallet: Policy, say: Any) -> None:
+    """One digit makes another matter, however equal the words."""
+    world.place(say("单号TP202690702951转账没到账"))
+    weighed = scores(world, say("单号TP202690702952转账没到账", 9), wallet)[0]
+    assert weighed.conflict
+
+
+def test_a_sentence_with_another_number_is_another_payment(world: Any, wallet: Policy, say: Any) -> None:
+    """The same words about another sum, even where nothing calls it a sum."""
+    world.place(say("Charged for seat 1450 twice on one ticket"))
+    assert scores(world, say("Charged for seat 1470 twice on one ticket", 9), wallet)[0].conflict
+
+
+def test_an_answer_weighs(world: Any, wallet: Policy, say: Any) -> None:
+    """What the message answers by right gains by it."""
+    one = world.place(say("提现1200一直显示审核中")).conversation
+    message = say("换手机后登录不了", 60)
+    plain, answered = scores(world, message, wallet)[0], scores(world, message, wallet, one)[0]
+    assert answered.score == pytest.approx(plain.score + 0.6)
+
+
+def test_details_follow_what_was_stated_last(world: Any, wallet: Policy, say: Any) -> None:
+    """After chasing an old matter, a detail still belongs to the one that was stated last."""
+    world.place(say("换手机后登录不了,一直说设备异常"))
+    second = world.place(say("转账2000给我弟,显示成功可他没收到", 30))
+    world.place(say("登录的问题修好没有", 600))
+    detail = world.place(say("他用的是农行", 610))
+    assert detail.conversation.number == second.conversation.number
+
+
+@pytest.mark.parametrize(("status", "days", "live"), [
+    (Status.OPEN, 300, True), (Status.PENDING, 300, True), (Status.CLOSED, 13, True), (Status.CLOSED, 15, False),
+    (Status.SOLVED, 15, False),
+])  # fmt: skip
+def test_what_an_ordinary_message_may_join(world: Any, say: Any, status: Status, days: int, live: bool) -> None:
+    """Open ones at any age, ended ones within the window."""
+    one = world.place(say("提现1200一直显示审核中")).conversation
+    if status is not Status.OPEN:
+        one = world.status(one.number, status.value, 0)
+    assert is_live(one, one.opened_at + timedelta(days=days), timedelta(days=14)) is live
+
+
+def test_who_spoke_last(world: Any, say: Any) -> None:
+    """The desk did, until the customer writes again."""
+    one = world.place(say("提现1200一直显示审核中")).conversation
+    assert not spoken_to(one)
+    assert spoken_to(world.reply(one.number, "请稍等", 5))
+    assert not spoken_to(world.place(say("好了吗", 9)).conversation)
