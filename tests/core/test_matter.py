@@ -196,4 +196,4 @@ def test_every_choice_is_explained(world: Any, say: Any) -> None:
     best = chased.candidates[0]
     assert best.conversation == chased.conversation.number
     assert best.score > chased.candidates[1].score
-    assert "the same issue type (+0.50)" in best.reasons
+    assert "asks for what is open (+0.55)" in best.reasons
