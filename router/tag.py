@@ -35,7 +35,7 @@ _PRIOR: Final = {"other": 1.0}
 _ELSEWHERE: Final = 0.6
 #: How many unnamed alternatives share in the probability: with little evidence, confidence is low.
 _DOUBT: Final = 8.0
-_UNSURE_BELOW: Final = 0.5
+_UNSURE_BELOW: Final = 0.55
 
 
 class Tagger:
