@@ -14,6 +14,9 @@ from router.model import Value
 
 __all__ = ["Mailbox", "mailboxes"]
 
+#: Bytes of a field that are read: more mailboxes than anybody is answered to.
+MAX_FIELD = 64 * 1024
+
 _ATOM = r"[^\s<>()\[\]:;@\\,\"]"
 _SPEC = rf"{_ATOM}{{1,64}}@{_ATOM}{{1,255}}"
 _PLAIN = re.compile(rf"\s*({_SPEC})\s*")
@@ -34,7 +37,7 @@ def mailboxes(value: bytes, limit: int = 1_000) -> list[Mailbox]:
     """The mailboxes of a field, in order, at most `limit`; groups are flattened, nonsense gives none."""
     if not value or b"@" not in value:
         return []
-    text = decode(value)
+    text = " ".join(decode(value[:MAX_FIELD]).split())
     if plain := _PLAIN.fullmatch(text):
         return [Mailbox(address=_address(plain[1]))]
     if named := _NAMED.fullmatch(text):

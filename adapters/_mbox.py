@@ -48,7 +48,7 @@ def _separators(piece: bytes, before: bytes) -> Iterator[tuple[int, int]]:
     hit = window.find(b"\nFrom ")
     while hit >= 0:
         begin, end = hit + 1, window.find(b"\n", hit + 1) + 1 or len(window)
-        if window.endswith(_EMPTY, 0, begin) and SEPARATOR.match(window, begin, end):
+        if window.endswith(_EMPTY, 0, begin) and SEPARATOR.match(window, begin, min(end, begin + 200)):
             yield begin - shift, end - shift
         hit = window.find(b"\nFrom ", end - 1)
 

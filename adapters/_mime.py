@@ -61,7 +61,7 @@ def translate(raw: Raw, desk: Desk) -> Message:
     fields = root.fields
     author = _author(fields)
     subject = header(fields.first(b"subject"))[:MAX_SUBJECT]
-    addressed = [m.address for name in _RECIPIENTS for value in fields.every(name)[:5] for m in mailboxes(value)]
+    addressed = [m.address for name in _RECIPIENTS for value in fields.every(name)[:2] for m in mailboxes(value)]
     origin = _automatic.judge(
         root, sender=author.address, subject=subject, own=(desk.address.lower(),), recipients=len(addressed)
     )

@@ -146,6 +146,8 @@ def _fields(raw: bytes, at: int, end: int, budget: _Budget) -> tuple[Fields, int
         stop = end if stop < 0 else stop
         line = raw[at:stop].strip(b"\r")
         budget.lines -= 1
+        if budget.lines < 0:
+            raise InvalidPayload(f"the mail has more than {MAX_FIELD_LINES} header lines")
         if line[:1] in (b" ", b"\t"):
             folds.append(line.strip())
             at = stop + 1
@@ -153,15 +155,15 @@ def _fields(raw: bytes, at: int, end: int, budget: _Budget) -> tuple[Fields, int
         if folds:
             _fold(values, folds)
         if not line:
-            return _within(fields, budget, at - first), stop + 1
+            return _within(fields, at - first), stop + 1
         name, colon, value = line.partition(b":")
         if not colon and (at > first or not line.lstrip(b">").startswith(b"From ")):
-            return _within(fields, budget, at - first), at
+            return _within(fields, at - first), at
         values = fields.add(name.strip().lower() if colon else b"", value.strip())
         at = stop + 1
     if folds:
         _fold(values, folds)
-    return _within(fields, budget, end - first), end
+    return _within(fields, end - first), end
 
 
 def _fold(values: list[bytes], folds: list[bytes]) -> None:
@@ -170,10 +172,8 @@ def _fold(values: list[bytes], folds: list[bytes]) -> None:
     folds.clear()
 
 
-def _within(fields: Fields, budget: _Budget, size: int) -> Fields:
-    """The fields, if they are within the limits."""
-    if budget.lines < 0:
-        raise InvalidPayload(f"the mail has more than {MAX_FIELD_LINES} header lines")
+def _within(fields: Fields, size: int) -> Fields:
+    """The fields, if none is beyond its limit."""
     if size > MAX_FIELD and any(len(value) > MAX_FIELD for values in fields.values.values() for value in values):
         raise InvalidPayload(f"a header field of the mail has more than {MAX_FIELD} bytes")
     return fields

@@ -140,6 +140,14 @@ def test_cost_of_hostile_mail(kind: str) -> None:
     assert lines <= 25_000 + 4 * len(raw)
 
 
+@pytest.mark.parametrize("field", ["From", "To", "Subject", "Content-Type", "Authentication-Results", "References"])
+@pytest.mark.parametrize("piece", [" ", "(", '"', "<", ",", ";", "=?", "\\", "a@", "; a", "()"])
+def test_endless_fields(field: str, piece: str) -> None:
+    """A field of a quarter of a megabyte is read or passed over; a pattern that retries itself would never come back."""
+    message = read(mail(**{field.replace("-", "_"): "a@b.example " + piece * (250_000 // len(piece)) + "x"}))
+    assert message.external_id == "m1@mail.example"
+
+
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
