@@ -36,11 +36,12 @@ Progress: TypeAlias = Callable[[str, float], None]
 
 
 class Labelled(NamedTuple):
-    """One labelled message; `id` is its own or the number of its line."""
+    """One labelled message; `id` is its own or the number of its line; labels in `also` are right as well."""
 
-    id: str
+    id: str | int
     text: str
     label: str
+    also: tuple[str, ...] = ()
 
 
 def labelled_messages(path: Path) -> list[Labelled]:
@@ -64,7 +65,15 @@ def _labelled(path: Path, number: int, line: str) -> Labelled:
         raise ConfigurationError(f'{path}: line {number} has no "text" that is a string; {_RIGHT}')
     if not isinstance(label, str) or not label.strip() or "\n" in label.strip():
         raise ConfigurationError(f'{path}: line {number} has no "label" of one line; {_RIGHT}')
-    return Labelled(str(row.get("id", number)), text, label.strip())
+    also = row.get("also") or ()
+    if not isinstance(also, list | tuple) or not all(isinstance(other, str) for other in also):
+        raise ConfigurationError(
+            f'{path}: line {number} has an "also" that is no list of labels; ["refund"] would be right'
+        )
+    identity = row.get("id", number)
+    if not isinstance(identity, str | int):
+        raise ConfigurationError(f'{path}: line {number} has an "id" that is neither string nor number')
+    return Labelled(identity, text, label.strip(), tuple(also))
 
 
 def train(labelled: Path, out: Path, progress: Progress = lambda _stage, _share: None) -> dict[str, Any]:
