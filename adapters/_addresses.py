@@ -39,10 +39,17 @@ def mailboxes(value: bytes, limit: int = 1_000) -> list[Mailbox]:
         return []
     text = " ".join(decode(value[:MAX_FIELD]).split())
     if plain := _PLAIN.fullmatch(text):
-        return [Mailbox(address=_address(plain[1]))]
+        return _found(plain[1], "", False)
     if named := _NAMED.fullmatch(text):
-        return [Mailbox(address=_address(named[3]), name=_name(named[1] or named[2] or ""))]
+        return _found(named[3], named[1] or named[2] or "", False)
     return _scan(text, limit)
+
+
+def _found(address: str, name: str, doubtful: bool) -> list[Mailbox]:
+    """The mailbox, unless nothing is left of its address once it is cleaned."""
+    written = _address(address)
+    whole = written[:1] != "@" and written[-1:] != "@"
+    return [Mailbox(address=written, name=_name(name), doubtful=doubtful)] if whole else []
 
 
 def _address(text: str) -> str:
@@ -92,7 +99,7 @@ class _Reader:
             matched = _ADDRESS.search(address)
             address = matched[0] if matched else ""
         if address and len(self.found) < self.limit:
-            self.found.append(Mailbox(address=_address(address), name=_name(before), doubtful=doubtful))
+            self.found += _found(address, before, doubtful)
         self.words, self.angle, self.inside, self.doubtful = [], [], False, False
 
 

@@ -143,7 +143,7 @@ def test_cost_of_hostile_mail(kind: str) -> None:
 @pytest.mark.parametrize("field", ["From", "To", "Subject", "Content-Type", "Authentication-Results", "References"])
 @pytest.mark.parametrize("piece", [" ", "(", '"', "<", ",", ";", "=?", "\\", "a@", "; a", "()"])
 def test_endless_fields(field: str, piece: str) -> None:
-    """A field of a quarter of a megabyte is read or passed over; a pattern that retries itself would never come back."""
+    """A field of a quarter of a megabyte is read or passed over; one that is tried again and again never ends."""
     message = read(mail(**{field.replace("-", "_"): "a@b.example " + piece * (250_000 // len(piece)) + "x"}))
     assert message.external_id == "m1@mail.example"
 
