@@ -29,7 +29,9 @@ _THREATS = frozenset(("complaint", "legal"))
 _CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
 _STATING = Word.PROBLEM | Word.WISH
 #: A type is this sure, and a matter takes as many words, before it counts as stated without any word of a problem.
-_CLEAR, _A_MATTER = 0.9, 2.0
+_CLEAR, _A_MATTER = 0.85, 2.0
+#: An unsure type of this confidence is likely all the same: it is weighed, though no rule of a queue may rely on it.
+_LIKELY = 0.4
 #: A chaser may name its topic in as many words.
 _FEW_WORDS = 4.0
 #: Kinds of messages that say nothing that needs an answer.
@@ -65,10 +67,15 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         letters = _LETTERS.sub("", self.words)
         return xxh3_64_hexdigest(letters.encode("utf-8", "surrogatepass")) if letters else ""
 
+    @property
+    def named(self) -> bool:
+        """Does the tagger name a matter at all, however unsure?"""
+        return self.tagging.issue_type not in NO_TOPIC
+
     @cached_property
     def topical(self) -> bool:
-        """Is the issue type known for sure, and one that names a matter?"""
-        return not self.tagging.unsure and self.tagging.issue_type not in NO_TOPIC
+        """Is the matter that the tagger names a likely one?"""
+        return self.named and (not self.tagging.unsure or self.tagging.confidence >= _LIKELY)
 
     @property
     def silent(self) -> bool:
@@ -80,7 +87,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Does it carry next to no content: a greeting, chasing alone, a sticker, nothing?"""
         if self.strong or self.amounts or self.cards or self.message.attachments:
             return False
-        return self.said.poor and not self.topical
+        return self.said.poor and not self.named
 
     @cached_property
     def states(self) -> bool:
@@ -108,7 +115,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
             return False
         if said.has(Word.CHASE) or (said.asks and said.has(_CHASING)):
             return True
-        return said.asks and not self.topical and said.weight <= _FEW_WORDS - 1 and not said.has(_STATING)
+        return said.asks and not self.named and said.weight <= _FEW_WORDS - 1 and not said.has(_STATING)
 
     @cached_property
     def tries(self) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from router.memory import Memory, features_of
 from router.model import Candidate, Conversation, Status
-from router.reading import Reading
+from router.reading import NO_TOPIC, Reading
 from router.utterance import Word
 
 __all__ = ["Weighed", "compare", "is_live", "spoken_to", "weigh"]
@@ -138,8 +138,7 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     if reading.poor:
         return
     if not reading.topical:
-        if any(kind in theirs and kind != "other" for kind in (tagging.issue_type, tagging.runner_up)):
-            weighed.add(0.15, "perhaps the same issue type")
+        _compare_guess(weighed, reading)
         return
     if tagging.issue_type in theirs:
         weighed.same_type = True
@@ -147,7 +146,7 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     elif tagging.issue_type in weighed.memory.maybe:
         weighed.same_type = reading.states
         weighed.add(0.35 if reading.states else 0.1, "an issue type that it may have been")
-    elif all(kind in ("", "other") for kind in theirs):
+    elif NO_TOPIC.issuperset(theirs):
         return
     elif tagging.runner_up in theirs:
         weighed.add(-0.1, "perhaps another issue type")
@@ -161,6 +160,17 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
         weighed.add(-0.5, "another issue type, with an amount of its own")
     else:
         weighed.add(-0.15 if tagging.confidence >= _LIKELY else -0.05, "another issue type")
+
+
+def _compare_guess(weighed: Weighed, reading: Reading) -> None:
+    """What an unsure type is worth: two guesses that agree are no chance, two that differ may be."""
+    tagging, theirs = reading.tagging, weighed.types
+    if reading.named and (tagging.issue_type in theirs or tagging.issue_type in weighed.memory.maybe):
+        weighed.add(0.3, "perhaps the same issue type")
+    elif tagging.runner_up in theirs and tagging.runner_up != "other":
+        weighed.add(0.15, "perhaps the same issue type")
+    elif reading.named and reading.states and not reading.tries and not NO_TOPIC.issuperset(theirs):
+        weighed.add(-0.3, "perhaps another issue type")
 
 
 def _states(weighed: Weighed, reading: Reading) -> bool:
@@ -177,7 +187,7 @@ def _details(weighed: Weighed, reading: Reading) -> int:
 
 def _compare_amounts(weighed: Weighed, reading: Reading) -> None:
     if not set(reading.amounts).isdisjoint(weighed.memory.amounts):
-        weighed.add(0.25, "the same amount")
+        weighed.add(0.35, "the same amount")
     elif weighed.same_type or weighed.overlap >= 0.5:
         weighed.conflict = True
         weighed.add(-0.8, "another amount")
@@ -219,5 +229,5 @@ def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
             weighed.add(0.4, "states no problem of its own")
             if details := _details(weighed, reading):
                 weighed.add(min(0.45, 0.1 + 0.08 * details), "details that this issue type asks for")
-        elif weighed is latest and not reading.topical:
+        elif weighed is latest and not reading.named:
             weighed.add(0.2, "no issue type of its own")
