@@ -51,12 +51,14 @@ class Speller:
 
     def __init__(self) -> None:
         self._vocabulary = {stem(word) for word in frequent_words()}
+        self._learned: set[str] = set()
         self._shortened: dict[str, str] = {}
 
     def learn(self, stems: Iterable[str]) -> None:
         """Add the stems of a form to the vocabulary."""
         for word in stems:
-            if word not in self._vocabulary:
+            if word not in self._learned:
+                self._learned.add(word)
                 self._vocabulary.add(word)
                 if len(word) >= _SHORTEST and word.isalpha():
                     for i in range(1, len(word)):
