@@ -355,6 +355,15 @@ def test_the_address_is_the_configured_one(
     assert isinstance(phone.receive(request, NOW), Accepted) is taken
 
 
+def test_a_piece_that_nobody_guesses_is_part_of_the_address(hotline: Callable[..., Phone]) -> None:
+    """With `path` in the table the signed address has it too."""
+    phone = hotline(public_url="https://support.example.com", path="/k3J9x")
+    fields = {**CALL, "CallStatus": "busy"}
+    assert isinstance(phone.receive(form(fields, url=f"{URL}/k3J9x"), NOW), Accepted)
+    assert isinstance(phone.receive(form(fields, url=URL), NOW), Refused)
+    assert phone.routes[0].path == "/k3J9x"
+
+
 def test_twilio_is_told_to_do_nothing(hotline: Callable[..., Phone]) -> None:
     """A form is answered with an empty TwiML document, as a call in progress needs."""
     taken = hotline().receive(form({**CALL, "CallStatus": "busy"}), NOW)

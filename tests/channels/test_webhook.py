@@ -130,12 +130,19 @@ def test_a_forgery_is_refused_silently(chat: Callable[..., Webhook]) -> None:
         ({"secrets": ["whsec_AAAA"]}, "reference"),
         ({"secrets": ["env:A"], "reply_url": "chat.example.com"}, "https://"),
         ({"secrets": ["env:A"], "origins": ["https://a.example/path"]}, "host only"),
+        ({"secrets": ["env:A"], "path": "k3J9x"}, "path"),
     ],
 )
 def test_mistakes_of_the_table_are_told(table: dict[str, Any], told: str) -> None:
     """What is wrong with the channel's table is said with what would be right."""
     with pytest.raises(ValidationError, match=told):
         Webhook.Settings.model_validate(table)
+
+
+def test_the_address_may_hold_a_piece_that_nobody_guesses(chat: Callable[..., Webhook]) -> None:
+    """With `path` in the table the channel is reached below its name only."""
+    assert [route.path for route in chat(path="/k3J9x").routes] == ["/k3J9x"]
+    assert [route.path for route in chat().routes] == [""]
 
 
 async def test_nothing_is_polled(chat: Callable[..., Webhook]) -> None:
