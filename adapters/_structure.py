@@ -27,6 +27,7 @@ _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]
 _KIND = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,127})")
 _ENCODING = re.compile(rb"[A-Za-z0-9-]+")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_FOLDS = b" \t"
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
@@ -148,7 +149,7 @@ def _fields(raw: bytes, at: int, end: int, budget: _Budget) -> tuple[Fields, int
         budget.lines -= 1
         if budget.lines < 0:
             raise InvalidPayload(f"the mail has more than {MAX_FIELD_LINES} header lines")
-        if line[:1] in (b" ", b"\t"):
+        if line and line[0] in _FOLDS:
             folds.append(line.strip())
             at = stop + 1
             continue
