@@ -42,7 +42,8 @@ _AWAY = re.compile(
     r"(?:自动(?:回复|答复|应答)|自動(?:回[覆復]|答[覆復]|応答)|休假(?:回复|回覆|中|通知|自动回复)?|不在(?:办公室|通知)|外出自动回复"
     r"|automatic(?:ally generated)? (?:reply|response)|auto(?:matic)?[- ]?(?:reply|response|responder)|auto"
     r"|out[- ]of[- ](?:the[- ])?office(?: (?:auto)?reply| message)?|on vacation|vacation (?:reply|response|notice)"
-    r"|abwesenheits?(?:notiz|meldung)?|automatische antwort|réponse automatique|respuesta automática|risposta automatica)"
+    r"|abwesenheits?(?:notiz|meldung)?|automatische antwort|réponse automatique|respuesta automática"
+    r"|risposta automatica)"
     r"\s*(?:[:：\]】)）]|-\s|(?:to|from|re)\b|(?<!auto)$)",
     re.IGNORECASE,
 )
