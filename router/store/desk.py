@@ -139,8 +139,8 @@ def desk_row(
         "automatic": automatic, "class": "", "kind": "text", "channel": channel, "handle": handle, "sender_name": agent,
         "agent": agent, "sent_at": micros(now), "received_at": micros(now), "subject": redact(subject).text,
         "text": redact(text).text, "own_text": None, "digest": external_id, "edits": "", "issue_type": "",
-        "confidence": 0.0, "unsure": False, "language": c.language, "flags": "[]", "attachments": attachments, "raw_partition": None,
-        "raw_position": None, "history": False,
+        "confidence": 0.0, "unsure": False, "language": c.language, "flags": "[]", "attachments": attachments,
+        "raw_partition": None, "raw_position": None, "history": False,
     }  # fmt: skip
 
 

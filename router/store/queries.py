@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, or_, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 
 from router import tables as t
 from router.deadline import Promises, clocks_at, from_json
@@ -19,6 +19,7 @@ from router.errors import NotFound
 from router.model import Conversation
 from router.ref import ref_of
 from router.store.database import Database
+from router.store.history import history_until, looked_at
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
 from router.tables import instant
@@ -42,7 +43,8 @@ _decode = msgspec.json.Decoder().decode
 _M, _C = t.messages.c, t.conversations.c
 
 _MESSAGE_COLUMNS = (
-    _M.number, _M.channel, _M.external_id, _M.direction, _M.automatic, _M.handle, _M.contact, t.thread_keys.c.thread,
+    _M.number, _M.channel, _M.external_id, _M.direction, _M.automatic, _M.handle, _M.contact,
+    func.coalesce(t.thread_keys.c.thread, _M.thread),
     _M.conversation, _M.sent_at, _M.received_at, _M["class"], _M.issue_type, _M.confidence, _M.unsure, _C.tags,
     _M.flags, _C.queue, _M.subject, _M.text, _M.own_text, _M.kind, _M.agent, _M.attachments, _M.edits,
 )  # fmt: skip
@@ -186,13 +188,14 @@ def _message(
 
 def conversations(database: Database, promises: Promises, now: datetime) -> Iterator[dict[str, Any]]:
     """All conversations that were not merged away, oldest first."""
+    until = history_until(database)
     for page in _pages(database, _conversations_page):
         found = [conversation_of(row) for row in page]
         with database.read() as tx:
             links = links_of(tx, [c.number for c in found])
         for c in found:
             if not c.merged_into:
-                yield shown_conversation(c, promises, now, links.get(c.number, []))
+                yield shown_conversation(c, promises, looked_at(c, promises, now, until), links.get(c.number, []))
 
 
 def shown_conversation(
@@ -236,10 +239,11 @@ def links_of(tx: Tx, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
 
 
 def deadlines(database: Database, promises: Promises, now: datetime) -> Iterator[dict[str, Any]]:
-    """All clocks of all conversations, running and ended, as they stand at `now`."""
+    """All clocks of all conversations, running and ended, as they stand at `now` (recorded ones: `looked_at`)."""
+    until = history_until(database)
     for page in _pages(database, _conversations_page):
         for c in map(conversation_of, page):
-            yield from clock_rows(c, promises, now)
+            yield from clock_rows(c, promises, looked_at(c, promises, now, until))
 
 
 def clock_rows(c: Conversation, promises: Promises, now: datetime) -> Iterator[dict[str, Any]]:

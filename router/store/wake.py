@@ -25,6 +25,7 @@ from router.ref import ref_of
 from router.rerouting import retargeted
 from router.store.desk import contact_of_number
 from router.store.effects import Effects, Event, Outgoing
+from router.store.history import remember
 from router.store.ledger import Store
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
@@ -77,8 +78,9 @@ def wake(store: Store, now: datetime, limit: int = 200) -> Woken:
 
 
 def settle_history(store: Store, numbers: Collection[int], now: datetime, page: int = 500) -> Woken:
-    """Look at the clocks of recorded conversations up to their newest message: breaches are recorded, nothing goes
+    """Look at the clocks of recorded conversations up to the newest message: breaches are recorded, nothing goes
     out."""
+    store.again(lambda tx: remember(tx, now))
     fired: list[str] = []
     ordered = sorted(numbers)
     for start in range(0, len(ordered), page):
