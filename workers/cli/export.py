@@ -1,0 +1,119 @@
+"""`export`: the desk's data for other programs, as JSON lines or CSV, streamed to stdout.
+
+In: what to export. Out: one row a message, conversation, clock, contact, event or label, with exactly the fields of
+the contract (section 4), oldest first. Read in pages, so that an export of millions disturbs nobody.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TextIO
+
+import msgspec
+import typer
+
+from router.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from workers.cli.opened import Desk
+
+__all__ = ["FIELDS", "export"]
+
+#: The fields of each export, in order. Contacts have those of the ledger.
+FIELDS: Final[Mapping[str, Sequence[str]]] = {
+    "messages": (
+        "id", "channel", "external_id", "direction", "automatic", "sender", "contact", "thread", "conversation",
+        "sent_at", "received_at", "class", "issue_type", "confidence", "unsure", "tags", "flags", "queue", "subject",
+        "text",
+    ),
+    "conversations": (
+        "id", "ref", "contact", "status", "queue", "priority", "issue_type", "tags", "channels", "first_message_at",
+        "waiting_since", "chases", "next_due", "breached", "messages", "links",
+    ),
+    "deadlines": (
+        "conversation", "metric", "cycle", "started_at", "due_at", "state", "ended_at", "policy", "schedule",
+        "paused_seconds", "breached_at", "provisional",
+    ),
+    "contacts": ("id", "name", "verified", "attributes", "language", "blocked", "created_at", "handles"),
+    "events": ("seq", "at", "type", "conversation", "message", "data"),
+    "labels": ("id", "text", "label", "by", "at", "lang"),
+}  # fmt: skip
+#: Fields that only some rows have: they follow the others where they are there.
+_SOMETIMES: Final[Mapping[str, Sequence[str]]] = {"events": ("history",)}
+_PAGE: Final = 200
+
+
+def export(
+    what: Annotated[
+        Literal["messages", "conversations", "deadlines", "contacts", "events", "labels"],
+        typer.Argument(metavar="WHAT", help="messages, conversations, deadlines, contacts, events or labels."),
+    ],
+    form: Annotated[Literal["jsonl", "csv"], typer.Option("--format", help="JSON lines or CSV.")] = "jsonl",
+    raw: Annotated[bool, typer.Option("--raw", help="Messages: also the full text, as full_text.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
+) -> int:
+    """Messages, conversations, deadlines, contacts, events or labels, one a line, oldest first."""
+    from workers.cli.opened import opened
+
+    if raw and what != "messages":
+        raise ConfigurationError(f"--raw adds the full text of messages; {what} have none.")
+    fields = [*FIELDS[what], *(("full_text",) if raw else ())]
+    with opened() as desk:
+        rows = _rows(desk, what, raw)
+        if form == "csv" and not as_json:
+            _write_csv(rows, [*fields, *_SOMETIMES.get(what, ())], sys.stdout)
+        else:
+            _write_lines(rows, fields, _SOMETIMES.get(what, ()), sys.stdout)
+    return 0
+
+
+def _rows(desk: Desk, what: str, raw: bool) -> Iterator[dict[str, Any]]:
+    from router.store import queries
+
+    database, promises, now = desk.store.database, desk.policy.promises, datetime.now(UTC)
+    if what == "messages":
+        return queries.messages(database, raw=raw)
+    if what == "conversations":
+        return queries.conversations(database, promises, now)
+    if what == "deadlines":
+        return queries.deadlines(database, promises, now)
+    rest = {"contacts": queries.contacts, "events": queries.events, "labels": queries.labels}
+    return rest[what](database)
+
+
+def _write_lines(rows: Iterable[Mapping[str, Any]], fields: Sequence[str], more: Sequence[str], out: TextIO) -> None:
+    """JSON lines in UTF-8, whatever the terminal's encoding, some hundred at a time."""
+    encode = msgspec.json.Encoder().encode
+    lines: list[str] = []
+    for row in rows:
+        kept = {name: row[name] for name in fields} | {name: row[name] for name in more if name in row}
+        lines.append(encode(kept).decode())
+        if len(lines) == _PAGE:
+            out.write("\n".join(lines) + "\n")
+            lines.clear()
+    out.write("".join(f"{line}\n" for line in lines))
+    out.flush()
+
+
+def _write_csv(rows: Iterable[Mapping[str, Any]], fields: Sequence[str], out: TextIO) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(fields)
+    for row in rows:
+        writer.writerow([_cell(row.get(name)) for name in fields])
+    out.flush()
+
+
+def _cell(value: Any) -> Any:
+    """A cell: lists and objects as JSON, and no text that a spreadsheet would run as a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, dict)):
+        return msgspec.json.encode(value).decode()
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and not value[1:].isdigit():
+        return f"'{value}"
+    return value
