@@ -129,7 +129,7 @@ class Lexicon:
         hits: list[Hit] = []
         if not folded.isascii():
             self._search("zh", [(c, i, i + 1) for i, c in enumerate(folded)], folded, hits)
-        latin = [(self._speller.correct(stem), start, end) for stem, start, end in words.stems(folded)]
+        latin = words.stems(folded, self._speller)
         if latin:
             self._search("en", latin, folded, hits)
         hits.sort(key=lambda hit: (hit.start, -hit.end))
@@ -161,12 +161,12 @@ class Lexicon:
 
     def _search(self, language: str, symbols: list[_Symbol], text: str, hits: list[Hit]) -> None:
         root, gap = self._forms[language], _GAPS[language]
-        found: list[_Found] = []
+        walk = _Walk(symbols, gap)
         for first, (symbol, _, _) in enumerate(symbols):
             node = root.get(symbol)
             if node is not None:
-                _walk(node, symbols, first, first + 1, gap, found)
-        for concept, first, after in _polarised(found, symbols, _REACH[language], self._polar):
+                walk.go(node, first, first + 1)
+        for concept, first, after in _polarised(walk.found, symbols, _REACH[language], self._polar):
             start, end = symbols[first][1], symbols[after - 1][2]
             hits.append(Hit(concept, start, end, text[start:end]))
 
@@ -195,23 +195,45 @@ def _rules(where: str, target: str, weights: dict[str, Any], mistakes: list[str]
     return rules
 
 
-def _walk(node: _Node, symbols: list[_Symbol], first: int, at: int, gap: int, found: list[_Found]) -> None:
-    """Collect every form that continues from `node` at symbol `at`; a gap stays within the clause."""
-    while True:
-        for concept in node.get(_END, ()):
-            found.append((concept, first, at))
-        after_gap = node.get(_GAP)
-        if after_gap is not None:
-            for place in range(at, min(at + gap + 1, len(symbols))):
-                symbol = symbols[place][0]
-                if symbol in after_gap:
-                    _walk(after_gap[symbol], symbols, first, place + 1, gap, found)
-                if symbol in _BREAKS:
-                    break
-        following = node.get(symbols[at][0]) if at < len(symbols) else None
-        if following is None:
-            return
-        node, at = following, at + 1
+class _Walk:
+    """One search: collects every form that continues from a node at a symbol; a gap stays within the clause."""
+
+    def __init__(self, symbols: list[_Symbol], gap: int) -> None:
+        self.found: list[_Found] = []
+        self._symbols = symbols
+        self._gap = gap
+        self._present = {symbol for symbol, _, _ in symbols}
+        self._possible: dict[int, bool] = {}
+
+    def go(self, node: _Node, first: int, at: int) -> None:
+        """Follow the symbols from `at` down the tree of forms."""
+        symbols = self._symbols
+        while True:
+            for concept in node.get(_END, ()):
+                self.found.append((concept, first, at))
+            after_gap = node.get(_GAP)
+            if after_gap is not None and self._can_follow(after_gap):
+                self._over_gap(after_gap, first, at)
+            following = node.get(symbols[at][0]) if at < len(symbols) else None
+            if following is None:
+                return
+            node, at = following, at + 1
+
+    def _can_follow(self, after_gap: _Node) -> bool:
+        """Does the text have any symbol that can stand behind this gap at all? Asked once a search."""
+        known = self._possible.get(id(after_gap))
+        if known is None:
+            known = self._possible[id(after_gap)] = not after_gap.keys().isdisjoint(self._present)
+        return known
+
+    def _over_gap(self, after_gap: _Node, first: int, at: int) -> None:
+        symbols = self._symbols
+        for place in range(at, min(at + self._gap + 1, len(symbols))):
+            symbol = symbols[place][0]
+            if symbol in after_gap:
+                self.go(after_gap[symbol], first, place + 1)
+            if symbol in _BREAKS:
+                return
 
 
 def _polarised(found: list[_Found], symbols: list[_Symbol], reach: int, polar: set[str]) -> Iterator[_Found]:

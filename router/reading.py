@@ -179,7 +179,7 @@ def read(message: Message, policy: Policy) -> Reading:
         strong=_foreign(known.keys(), message),
         cards=tuple(w for w in known.weak() if w.startswith("card:")),
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
-        tagging=policy.tagger.tag(telling, own_subject),
+        tagging=policy.tagger.tag(telling, own_subject, folded=folded),
         failed=failed,
         handles=_handles(message, failed),
     )

@@ -93,10 +93,13 @@ class Tagger:
         folded = fold(text[:_MOST])
         return folded, tuple(dict.fromkeys(hit.concept for hit in self._lexicon.find(folded)))
 
-    def tag(self, own_text: str, subject: str = "") -> Tagging:
-        """The tagging of a message. Never raises; a text without any known word is `other` and unsure."""
+    def tag(self, own_text: str, subject: str = "", *, folded: str | None = None) -> Tagging:
+        """The tagging of a message. Never raises; a text without any known word is `other` and unsure.
+
+        `folded` is subject and text in their one form, where the caller has it already.
+        """
         text = f"{subject[:300]}\n{own_text[:_MOST]}" if subject and subject not in own_text else own_text[:_MOST]
-        folded = fold(text)
+        folded = fold(text) if folded is None else folded
         hits = self._lexicon.find(folded)
         sentences = _sentences(folded, hits)
         scores, reasons = _weigh(sentences, self._rules, dict(_PRIOR))

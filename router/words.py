@@ -17,6 +17,9 @@ __all__ = ["Speller", "stem", "stems"]
 
 _TOKEN: Final = re.compile(r"[£$€]?[a-z0-9]+(?:'[a-z]+)?[£$€]?|[,.!?;:\n]")
 _SHORTEST: Final = 6
+#: Words met before, with their stems; bounded, since strangers choose the words.
+_REMEMBERED: Final = 65_536
+_STEMS: dict[str, str] = {}
 
 
 @lru_cache(maxsize=65_536)
@@ -40,10 +43,21 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
-def stems(folded: str) -> list[tuple[str, int, int]]:
-    """Stems of the Latin words of a folded text with their places; empty when it has none."""
-    found = [(stem(match.group()), match.start(), match.end()) for match in _TOKEN.finditer(folded)]
-    return found if any(symbol[0].isalnum() for symbol, _, _ in found) else []
+def stems(folded: str, speller: Speller | None = None) -> list[tuple[str, int, int]]:
+    """Stems of the Latin words of a folded text with their places, put right by `speller`; empty when it has none."""
+    known = _STEMS if speller is None else speller.known
+    found: list[tuple[str, int, int]] = []
+    words = False
+    for match in _TOKEN.finditer(folded):
+        token = match.group()
+        symbol = known.get(token)
+        if symbol is None:
+            symbol = stem(token) if speller is None else speller.correct(stem(token))
+            if len(known) < _REMEMBERED:
+                known[token] = symbol
+        words = words or symbol[0].isalnum()
+        found.append((symbol, match.start(), match.end()))
+    return found if words else []
 
 
 class Speller:
@@ -53,9 +67,11 @@ class Speller:
         self._vocabulary = {stem(word) for word in frequent_words()}
         self._learned: set[str] = set()
         self._shortened: dict[str, str] = {}
+        self.known: dict[str, str] = {}
 
     def learn(self, stems: Iterable[str]) -> None:
         """Add the stems of a form to the vocabulary."""
+        self.known.clear()
         for word in stems:
             if word not in self._learned:
                 self._learned.add(word)
