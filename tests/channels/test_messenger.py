@@ -20,8 +20,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.messenger import Messenger, adapter
-from router.errors import BadSettings, InvalidPayload, OutcomeUnknown, SendRejected, SendUnreachable, Throttled
-from router.errors import Refused as NotPossible
+from router.errors import (
+    BadSettings,
+    InvalidPayload,
+    OutcomeUnknown,
+    SendRejected,
+    SendUnreachable,
+    Throttled,
+    Unreachable,
+)
 from router.model import Attachment, Direction, Message
 from router.ports import Accepted, Answer, Raw, Refused, Reply, Request
 from router.testing import RouteContract
@@ -299,8 +306,6 @@ def test_a_batch_is_stored_as_it_came(page: Callable[..., Messenger]) -> None:
     taken = page().receive(signed(b"Hello, World!"), NOW)
     assert isinstance(taken, Accepted)
     assert [raw.body for raw in taken.raws] == [b"Hello, World!"]
-    with pytest.raises(NotPossible, match="Meta delivers again"):
-        page().backfill(NOW, None)
     assert adapter is Messenger
 
 
@@ -313,10 +318,12 @@ class Graph:
     def __init__(self) -> None:
         self.script: list[Response | None] = []  # None: answer as usual
         self.received: list[dict[str, Any]] = []
+        self.pages: list[dict[str, Any]] = []
         self.app = Starlette(
             routes=[
                 Route("/v24.0/me/messages", self.message, methods=["POST"]),
                 Route("/v24.0/me", self.me, methods=["GET"]),
+                Route("/v24.0/me/conversations", self.conversations, methods=["GET"]),
             ]
         )
 
@@ -339,6 +346,16 @@ class Graph:
         if request.headers["authorization"] != f"Bearer {SECRETS['PAGE_TOKEN']}":
             return refusal(190, status=401)
         return JSONResponse({"id": "P1", "name": "Wallet"})
+
+    async def conversations(self, request: HttpRequest) -> Response:
+        """A page of conversations, newest first."""
+        scripted = self.script.pop(0) if self.script else None
+        if scripted is not None:
+            return scripted
+        number = int(request.query_params.get("after", "0"))
+        more = {"cursors": {"after": str(number + 1)}, "next": "https://graph.facebook.com/…"}
+        paging = {"paging": more} if number + 1 < len(self.pages) else {}
+        return JSONResponse({**self.pages[number], **paging})
 
 
 def refusal(code: int, subcode: int = 0, status: int = 400, **more: Any) -> Response:
@@ -518,3 +535,93 @@ async def test_settings_are_checked_before_anything_is_sent(
     monkeypatch.delenv("APP_OLD")
     with pytest.raises(BadSettings, match="app_secrets"):
         await page().connect()
+
+
+# ── what an outage left out ──
+
+
+def past(mid: str, at: str, sender: str = "U1", text: str = "在吗", **more: Any) -> dict[str, Any]:
+    """A message as the Conversations API shows it."""
+    to = "U1" if sender == "P1" else "P1"
+    return {
+        "id": mid,
+        "created_time": at,
+        "from": {"id": sender},
+        "to": {"data": [{"id": to}]},
+        "message": text,
+        **more,
+    }
+
+
+def talk(updated: str, *messages: dict[str, Any]) -> dict[str, Any]:
+    """A conversation, its newest message first."""
+    return {"id": "t_1", "updated_time": updated, "messages": {"data": list(messages)}}
+
+
+async def fetched(messenger: Messenger, since: datetime, until: datetime | None = None) -> list[Message]:
+    """All that a backfill gives."""
+    try:
+        raws = [raw async for delivery in messenger.backfill(since, until) for raw in delivery.raws]
+    finally:
+        await messenger.close()
+    return [message for raw in raws for message in messenger.translate(raw) if isinstance(message, Message)]
+
+
+async def test_what_an_outage_left_out_is_fetched(page: Callable[..., Messenger], serve: Any) -> None:
+    """Messages of the time between are fetched, oldest first, and are the very messages the webhook would have told."""
+    graph = Graph()
+    picture = {"mime_type": "image/png", "name": "1.png", "image_data": {"url": "https://a.example/1.png"}}
+    graph.pages = [
+        {
+            "data": [
+                talk(
+                    "2026-03-02T08:00:00+0000",
+                    past("m_late", "2026-03-02T09:00:00+0000"),
+                    past("m_9", "2026-03-02T07:30:00+0000", "P1", "您好"),
+                    past("m_1", "2026-03-02T07:00:00+0000", text="账户被冻结 é 😀", attachments={"data": [picture]}),
+                )
+            ]
+        },
+        {"data": [talk("2026-03-02T05:00:00+0000", past("m_old", "2026-03-02T05:00:00+0000")), "no conversation"]},
+        {"data": [talk("2026-03-01T05:00:00+0000", past("m_never", "2026-03-02T07:00:00+0000"))]},
+    ]
+    async with serve(graph.app) as url:
+        messenger = page(graph_url=f"{url}/v24.0")
+        found = await fetched(messenger, NOW - timedelta(hours=2), NOW)
+    assert [(m.external_id, m.direction, m.thread) for m in found] == [
+        ("m_1", Direction.IN, "U1"),
+        ("m_9", Direction.OUT, "U1"),
+    ]
+    assert found[0].sent_at == NOW - timedelta(hours=1)
+    assert found[0].attachments[0].url == "https://a.example/1.png"
+    (told,) = read(page, batch(TEXT))
+    assert (found[0].key, found[0].text, found[0].sender) == (told.key, told.text, told.sender)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal(190, status=401), BadSettings),
+        (Response(status_code=502), Unreachable),
+        (refusal(100), Unreachable),
+    ],
+)
+async def test_a_backfill_that_fails_says_so(
+    answer: Response, error: type[Exception], page: Callable[..., Messenger], serve: Any
+) -> None:
+    """A wrong token stops the channel; any other failure can be tried again, since nothing is taken twice."""
+    graph = Graph()
+    graph.script = [answer]
+    async with serve(graph.app) as url:
+        with pytest.raises(error):
+            await fetched(page(graph_url=f"{url}/v24.0"), NOW)
+
+
+async def test_a_backfill_waits_when_it_is_told_to(page: Callable[..., Messenger], serve: Any) -> None:
+    """Told to wait no time at all, it asks again and goes on."""
+    graph = Graph()
+    graph.script = [Response(status_code=429, headers={"retry-after": "0"})]
+    graph.pages = [{"data": [talk("2026-03-02T08:00:00+0000", past("m_1", "2026-03-02T08:00:00+0000"))]}]
+    async with serve(graph.app) as url:
+        found = await fetched(page(graph_url=f"{url}/v24.0"), NOW)
+    assert [m.external_id for m in found] == ["m_1"]
