@@ -87,7 +87,7 @@ class Model:
     def load(cls, path: Path) -> Model:
         """The model in a file; ConfigurationError with one sentence when it is no such file."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             if int(arrays["format"]) != FORMAT:
                 raise ValueError(f"its format is {int(arrays['format'])}, this version reads {FORMAT}")

@@ -151,7 +151,7 @@ def test_a_huge_text_is_read_at_its_beginning(tagger: Tagger, piece: str) -> Non
 def test_a_desk_extends_the_lexicons(tmp_path: Path) -> None:
     """New words and a new issue type come from a folder of the desk; nothing built in is edited."""
     (tmp_path / "ours.toml").write_text(
-        'language = "zh"\n[concepts]\ntopup = ["灌钱"]\nloyalty = ["星星", "积星"]\n[evidence.loyalty]\n"loyalty" = 4.0\n',
+        'language = "zh"\n[concepts]\ntopup = ["灌钱"]\nloyalty = ["星星"]\n[evidence.loyalty]\n"loyalty" = 4.0\n',
         encoding="utf-8",
     )
     ours = Tagger.load(issue_types=(*ISSUE_TYPES, "loyalty"), lexicons=[tmp_path])

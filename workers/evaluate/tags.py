@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,9 @@ def plot_confusions(truth: Sequence[str], predicted: Sequence[str], folder: Path
     target = folder / "confusion.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=120)
+        with warnings.catch_warnings():  # a font without Chinese draws boxes for such labels
+            warnings.filterwarnings("ignore", message="Glyph")
+            figure.savefig(target, dpi=120)
     except OSError as error:
         raise ConfigurationError(f"{target}: the picture cannot be written ({error})") from error
     finally:
