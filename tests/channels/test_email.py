@@ -487,6 +487,26 @@ async def test_sending_with_login_and_tls(
     assert guarded_post_office.taken.qsize() == 1
 
 
+async def test_sending_with_a_token(
+    open_channel: Open, guarded_post_office: Any, certificates: Any, tmp_path: Path
+) -> None:
+    """A token that something outside renews is read anew for each connection."""
+    kept = tmp_path / "token"
+    kept.write_text("first-token")
+    ca_file = str(certificates.ca_file)
+    email = guarded(open_channel, guarded_post_office, ca_file=ca_file, password=None, oauth=f"file:{kept}")
+    await email.send(reply())
+    await email.close()
+    guarded_post_office.token = "second-token"
+    with pytest.raises(BadSettings, match="refuses the login") as failure:
+        await email.send(reply())
+    assert "token" not in str(failure.value).replace("password or token", "")
+    kept.write_text("second-token")
+    await email.send(reply(external_id="r2@support.example"))
+    await email.close()
+    assert guarded_post_office.taken.qsize() == 2
+
+
 async def test_check_connects(opened: Callable[..., Email]) -> None:
     """The check logs in to both servers and says in one line what it proved."""
     email = opened()
