@@ -14,15 +14,17 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 from pydantic import Field
 
 from router.errors import BadSettings, ConfigurationError, InvalidPayload, OutcomeUnknown, SendUnreachable, Throttled
 from router.model import Value
 from router.ports import Answer, Delivery
 from router.secret import Secret
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = [
     "Caller",
@@ -51,6 +53,8 @@ class _NoQueries(logging.Filter):
     """httpx logs each address in full; tokens stand in the query of some providers' addresses."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        import httpx
+
         if isinstance(record.args, tuple):
             record.args = tuple(a.copy_with(query=None) if isinstance(a, httpx.URL) else a for a in record.args)
         return True
@@ -86,6 +90,8 @@ class Caller:
 
     async def call(self, method: str, url: str, **content: Any) -> Response:
         """Make one call (keywords as httpx takes them). Raises SendUnreachable, OutcomeUnknown or BadSettings."""
+        import httpx  # not at the top: commands that only read a configuration load this module too
+
         if self._client is None:
             timeout = httpx.Timeout(self._whole, connect=CONNECT)
             self._client = httpx.AsyncClient(timeout=timeout, headers={"accept-encoding": "identity"})
