@@ -30,6 +30,8 @@ _CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
 _STATING = Word.PROBLEM | Word.WISH
 #: A type is this sure, and a matter takes as many words, before it counts as stated without any word of a problem.
 _CLEAR, _A_MATTER = 0.85, 2.0
+#: A shorter subject ("hi", "急") is none.
+_SUBJECT = 4
 #: An unsure type of this confidence is likely all the same: it is weighed, though no rule of a queue may rely on it.
 _LIKELY = 0.4
 #: A chaser may name its topic in as many words.
@@ -37,7 +39,7 @@ _FEW_WORDS = 4.0
 #: Kinds of messages that say nothing that needs an answer.
 _SILENT = frozenset(("reaction", "sticker", "deleted"))
 #: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
-HEAD, TAIL = 600, 200
+HEAD, TAIL = 480, 160
 _LETTERS = re.compile(r"[\W_]+")
 _REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
 
@@ -59,6 +61,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     amounts: tuple[str, ...]
     tagging: Tagging
     failed: bool
+    own_subject: bool
     handles: tuple[Handle, ...]
 
     @cached_property
@@ -71,6 +74,15 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     def named(self) -> bool:
         """Does the tagger name a matter at all, however unsure?"""
         return self.tagging.issue_type not in NO_TOPIC
+
+    @cached_property
+    def subject_hash(self) -> str:
+        """The hash of the subject without the marks of a reply; empty where there are fewer than four letters."""
+        subject = self.subject
+        while (mark := _REPLIES.match(subject)) is not None:
+            subject = subject[mark.end() :]
+        letters = _LETTERS.sub("", subject.lower())
+        return _short(letters) if len(letters) >= _SUBJECT else ""
 
     @cached_property
     def topical(self) -> bool:
@@ -109,13 +121,16 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
             return False
         if not self.topical and said.weight <= _FEW_WORDS and not _THREATS.isdisjoint(self.tagging.flags):
             return True
-        if said.numbers or said.weight > _FEW_WORDS:
+        if said.numbers or said.weight > (_FEW_WORDS if said.asks else 1.0 if self.topical else _FEW_WORDS / 2):
             return False
         if said.has(Word.PROBLEM) and said.weight > 1.5 and not said.asks:
             return False
-        if said.has(Word.CHASE) or (said.asks and said.has(_CHASING)):
-            return True
-        return said.asks and not self.named and said.weight <= _FEW_WORDS - 1 and not said.has(_STATING)
+        if said.has(Word.CHASE):
+            return said.asks or said.presses or not said.serves
+        if said.asks:
+            return said.has(_CHASING) or not (self.named or said.has(_STATING))
+        told = self.named or self.strong or said.entities or said.serves or said.rare or said.has(_STATING)
+        return not told and said.weight <= 1.5
 
     @cached_property
     def tries(self) -> bool:
@@ -128,7 +143,9 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     def thanks(self) -> bool:
         """Does it thank or agree, and nothing else?"""
         said = self.said
-        return said.thanks and said.empty and not said.asks and not said.has(Word.CHASE)
+        if not said.thanks or said.asks or said.numbers or said.entities or said.has(Word.CHASE | Word.COMMON):
+            return False
+        return said.weight <= 0.0 or (said.weight <= 1.0 and not self.named)
 
     @cached_property
     def traces(self) -> tuple[str, ...]:
@@ -158,12 +175,12 @@ def read(message: Message, policy: Policy) -> Reading:
     cut = own_words.cut(message.text, message.html)
     whole = message.text or (own_words.plain(message.html) if message.html else "")
     subject = _telling_subject(message, cut.own)
-    known = identifiers.read(f"{subject}\n{cut.own}" if subject else cut.own)
     hidden = redact.redact(cut.own)
     hidden_whole = hidden if whole == cut.own else redact.redact(whole)
     hidden_subject = redact.redact(message.subject)
     own_subject = hidden_subject.text if subject else ""
     telling = _telling(hidden.text)
+    known = identifiers.read(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text, redacted=True)
     folded = fold(f"{own_subject}\n{telling}" if own_subject else telling)
     failed = _failed(message, policy)
     return Reading(
@@ -181,6 +198,7 @@ def read(message: Message, policy: Policy) -> Reading:
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
         tagging=policy.tagger.tag(telling, own_subject, folded=folded),
         failed=failed,
+        own_subject=bool(own_subject),
         handles=_handles(message, failed),
     )
 
