@@ -27,17 +27,22 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
         return MessageClass.ACK
     if reading.tries and not joined.same_text and not (said.weight >= _FEW_WORDS / 2 and _restates(reading, joined)):
         return MessageClass.ADDITION
-    if reading.poor:
-        tells = answers and said.kinds and not said.asks and not said.presses and not said.has(Word.GREETING)
-        return MessageClass.ADDITION if tells else MessageClass.CHASER
+    if reading.poor or (reading.chases and not joined.same_text):
+        tells = answers and (said.kinds or said.weight) and not said.asks and not said.presses
+        return MessageClass.ADDITION if tells and not said.has(Word.GREETING) else _chaser(joined, reading)
     if joined.memory.poor:
         return MessageClass.ADDITION
-    if not joined.same_text and (reading.chases or _only_names(reading, joined)):
+    if not joined.same_text and _only_names(reading, joined):
         return MessageClass.CHASER
     if joined.same_text or _restates(reading, joined):
         seen = reading.message.channel_kind in joined.memory.kinds
         return MessageClass.RESEND if seen else MessageClass.CROSS_CHANNEL
     return MessageClass.ADDITION
+
+
+def _chaser(joined: Weighed, reading: Reading) -> MessageClass:
+    """After a mere greeting, what names a topic is its content, not a chaser of it."""
+    return MessageClass.ADDITION if joined.memory.poor and not reading.poor else MessageClass.CHASER
 
 
 def _only_names(reading: Reading, joined: Weighed) -> bool:

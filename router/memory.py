@@ -21,7 +21,7 @@ _SURE = 0.8
 #: How many of each are kept.
 _MOST = {
     "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
-    "types": 6, "maybe": 6,
+    "types": 6, "maybe": 6, "subjects": 6,
 }  # fmt: skip
 
 
@@ -29,8 +29,8 @@ class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
     __slots__ = (
-        "amounts", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side", "texts", "types",
-        "words",
+        "amounts", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side", "subjects", "texts",
+        "types", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -39,6 +39,7 @@ class Memory:
         self.cards: list[str] = matter.get("cards", [])
         self.numbers: list[str] = matter.get("numbers", [])
         self.names: list[str] = matter.get("names", [])
+        self.subjects: list[str] = matter.get("subjects", [])
         self.texts: list[str] = matter.get("texts", [])
         self.words: frozenset[int] = frozenset(matter.get("words", ()))
         self.kinds: list[str] = matter.get("kinds", [])
@@ -68,6 +69,8 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
         return following
     first = not matter.get("kinds")
     _add(following, "kinds", (reading.message.channel_kind,))
+    if reading.subject_hash:
+        _add(following, "subjects", (reading.subject_hash,))
     if reading.poor:
         if first:
             following["poor"] = True

@@ -20,15 +20,19 @@ from router.model import Value
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
 
 BUILT_IN: Final = Path(__file__).parent / "lexicons" / "follow_ups" / "words.toml"
-MOST: Final = 600
+MOST: Final = 400
 _PIECE: Final = re.compile(r"[a-z][a-z0-9]*(?:['’-][a-z0-9]+)*|\d[\d.,:]*\d|\d|[\u3400-\u4dbf\u4e00-\u9fff]+|[^\s\w]")
 _ENTRY: Final = re.compile(r"\"([^\"]+)\"|(?<!\S)'([^']+ [^']+)'(?!\S)|(\S+)")
 _UNIT: Final = re.compile(
     r"\s*个?(?:天|日|周|星期|月|年|小时|钟头|分钟|分|秒|次|遍|点|刻"
     r"|(?:st|nd|rd|th|days?|weeks?|hours?|hrs?|h|d|min|mins|minutes?|months?|times?)\b)"
 )
+#: What counts time, or stands before such a number.
+_ORDINAL: Final = re.compile(r"(?:第|\b(?:day|week|hour|month)) ?\Z")
+#: A letter drawn out ("hellooo").
+_DRAWN: Final = re.compile(r"([a-z])\1{2,}")
 _ASKS: Final = re.compile(
-    r"[?]|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
+    r"[?]|([\u4e00-\u9fff])不\1|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
     r"|^(?:so |and |but |then |hi |hello )?"
     r"(?:is|are|was|were|did|does|do|have|has|when|what|where|why|how|who|can|could|will|would|any)\b"
 )
@@ -95,8 +99,10 @@ class Utterance(Value, frozen=True, kw_only=True):
         """Next to nothing in it carries a topic."""
         if self.numbers or self.entities or self.long:
             return False
+        if self.weight > 0.0 and self.kinds & (Word.PROBLEM | Word.WISH):
+            return False
         marked = self.asks or bool(self.kinds & (Word.GREETING | Word.CHASE))
-        return self.weight <= 0.0 or (self.weight <= 1.0 and marked)
+        return self.weight <= 0.0 or (self.weight <= 1.0 and (marked or not self.rare))
 
 
 class _Entry(Value, frozen=True, kw_only=True):
@@ -177,7 +183,7 @@ class Vocabulary:
                 continue
             place += 1
             if first.isdigit():
-                if not _UNIT.match(text, end):
+                if not _UNIT.match(text, end) and not _ORDINAL.search(text, 0, end - len(piece)):
                     found.numbers.append(piece.replace(",", ""))
             elif "\u3400" <= first <= "\u9fff":
                 self._han_run(piece, found)
@@ -202,7 +208,7 @@ class Vocabulary:
                 return len(phrase)
         if _IDENTIFIER.match(word):
             return 1
-        entry = self._latin.get(word, _NOTHING)
+        entry = self._latin.get(word) or self._latin.get(_DRAWN.sub(r"\1", word), _NOTHING)
         found.take(word.removesuffix("s") if len(word) > 3 else word, entry, 1.0)
         if not entry.kind and len(word) > 2 and not entry.types:
             found.rare.append(word)

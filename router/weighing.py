@@ -19,7 +19,7 @@ from router.utterance import Word
 __all__ = ["Weighed", "compare", "is_live", "spoken_to", "weigh"]
 
 #: Below this an issue type is a guess.
-_LIKELY = 0.7
+_LIKELY = 0.75
 #: How long after the desk's word a message is likely an answer to it.
 _ANSWERING = timedelta(days=7)
 
@@ -102,6 +102,8 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
         _compare_amounts(weighed, reading)
     elif not weighed.same_text:
         _compare_figures(weighed, reading)
+    if memory.subjects and reading.subject_hash:
+        _compare_subject(weighed, reading)
     if memory.cards and not set(reading.cards).isdisjoint(memory.cards):
         weighed.add(0.2, "the same card")
     if memory.names and not set(reading.said.entities).isdisjoint(memory.names):
@@ -147,17 +149,16 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
         weighed.same_type = reading.states
         weighed.add(0.35 if reading.states else 0.1, "an issue type that it may have been")
     elif NO_TOPIC.issuperset(theirs):
-        return
+        if reading.states and not reading.tries and weighed.memory.words and weighed.overlap < 0.1:
+            weighed.add(-0.45, "states something that shares nothing with it")
     elif tagging.runner_up in theirs:
-        weighed.add(-0.1, "perhaps another issue type")
+        weighed.add(0.1 if reading.chases else -0.1, "the issue type that comes next")
     elif reading.chases:
         weighed.add(-0.2, "names another issue type")
     elif reading.tries:
         weighed.add(-0.15, "another issue type")
     elif _states(weighed, reading):
         weighed.add(-0.6, "states another issue type")
-    elif reading.amounts and not _details(weighed, reading):
-        weighed.add(-0.5, "another issue type, with an amount of its own")
     else:
         weighed.add(-0.15 if tagging.confidence >= _LIKELY else -0.05, "another issue type")
 
@@ -175,9 +176,11 @@ def _compare_guess(weighed: Weighed, reading: Reading) -> None:
 
 def _states(weighed: Weighed, reading: Reading) -> bool:
     """Does it state a matter of its own? A type alone does not, where it holds details that this conversation needs."""
-    if reading.said.has(Word.PROBLEM | Word.WISH) or (reading.topical and reading.said.asks):
+    if reading.said.has(Word.PROBLEM | Word.WISH):
         return True
-    return reading.clear and not _details(weighed, reading)
+    if reading.topical and reading.said.asks:
+        return not NO_TOPIC.issuperset(weighed.types)
+    return (reading.clear or (reading.topical and bool(reading.amounts))) and not _details(weighed, reading)
 
 
 def _details(weighed: Weighed, reading: Reading) -> int:
@@ -193,6 +196,16 @@ def _compare_amounts(weighed: Weighed, reading: Reading) -> None:
         weighed.add(-0.8, "another amount")
     elif reading.topical:
         weighed.add(-0.15, "another amount")
+
+
+def _compare_subject(weighed: Weighed, reading: Reading) -> None:
+    """The subject of a mail that answers nothing says whether it begins something or goes on with it."""
+    if reading.message.in_reply_to or reading.message.references:
+        return
+    if reading.subject_hash in weighed.memory.subjects:
+        weighed.add(0.3, "the same subject")
+    elif reading.own_subject and not (reading.poor or reading.chases or reading.tries):
+        weighed.add(-0.3, "a subject of its own")
 
 
 def _compare_figures(weighed: Weighed, reading: Reading) -> None:

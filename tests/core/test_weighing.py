@@ -84,3 +84,13 @@ def test_who_spoke_last(world: Any, say: Any) -> None:
     assert not spoken_to(one)
     assert spoken_to(world.reply(one.number, "请稍等", 5))
     assert not spoken_to(world.place(say("好了吗", 9)).conversation)
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"), [("Re: 绑卡求助", "the same subject"), ("六月对账单", "a subject of its own")]
+)
+def test_subjects_without_headers(world: Any, wallet: Policy, post: Any, subject: str, words: str) -> None:
+    """A client that drops the headers of a reply keeps its subject; a new subject begins something else."""
+    world.place(post("建行卡绑不上,请协助", subject="绑卡求助"))
+    weighed = scores(world, post("我的公司刚搬到了深圳南山区,门牌变了", 60, subject=subject), wallet)[0]
+    assert words in [reason for reason, _ in weighed.reasons]
