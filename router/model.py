@@ -166,6 +166,24 @@ class Message(Value, frozen=True, kw_only=True):
         if not self.external_id:
             raise ValueError("external_id must not be empty")
 
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any], *, channel: str = "", channel_kind: str = "") -> Message:
+        """The message of a wire form (contract, section 3). Its own `channel` wins; the kind is that of its name
+        unless given.
+
+        Raises InvalidPayload with one sentence: where, what, what would be right; also for an event, which is no
+        message.
+        """
+        from router.errors import InvalidPayload
+        from router.kinds import kind_named
+        from router.wire import message_from_wire
+
+        name = str(wire.get("channel") or channel or "chat")
+        found = message_from_wire(wire, channel=name, channel_kind=channel_kind or kind_named(name))
+        if not isinstance(found, cls):
+            raise InvalidPayload("event: this is an event of the desk, not a message; a message has id, sent_at and sender")
+        return found
+
     @property
     def scope(self) -> str:
         """Where the provider's id is unique: empty for mail, else the thread, else the sender's handle."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import adapters
 from router.errors import ConfigurationError, InvalidPayload
+from router.kinds import kind_named
 from router.model import DeskEvent, Message
 from router.policy import Policy
 from router.ports import Adapter, Channel, Raw
@@ -20,13 +21,6 @@ from router.store.memory import recall, remember
 from router.wire import messages_from_body
 
 __all__ = ["Channels", "utc_now"]
-
-#: Kinds by the names that people give them.
-_KINDS = {kind: kind for kind in ("email", "telegram", "x", "messenger", "wechat", "phone", "webhook")} | {
-    "chat": "webhook",
-    "facebook": "messenger",
-    "mail": "email",
-}
 
 
 def utc_now() -> datetime:
@@ -51,7 +45,7 @@ class Channels:
     def kind_of(self, name: str) -> str:
         """The kind of a channel; a recorded line may name one that is not configured, by its kind or otherwise."""
         configured = self._policy.channels.get(name)
-        return configured.kind if configured else _KINDS.get(name, "webhook")
+        return configured.kind if configured else kind_named(name)
 
     def get(self, name: str) -> Adapter:
         """The adapter of a channel. Raises ConfigurationError for an unknown channel or one that cannot be loaded."""
