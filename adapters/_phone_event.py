@@ -2,7 +2,8 @@
 
 In: a raw with Twilio's form fields, or with call events in JSON (the format any switchboard can send). Out: messages
 whose handle is the customer's number in E.164. A number that is shown can be forged: it is proved only when the carrier
-attests it, or when the agent's summary says that he verified the caller. A summary is a human's answer.
+attests it, or when the agent's summary says that he verified the caller. A summary is a human's answer. Nothing is put
+into the customer's mouth: a missed call has no words and no subject, its kind says what it is.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def read_calls(body: bytes, channel: str, region: str) -> Reading:
 
 
 def _called(call: _Call, place: Place, channel: str, region: str) -> Message:
-    kinds = {"missed": "call", "voicemail": "voicemail", "summary": "summary"}
-    if call.call not in kinds:
+    kind = {"missed": "missed_call", "voicemail": "voicemail", "summary": "summary"}.get(call.call, "")
+    if not kind:
         place.mistake("call", "is unknown; missed, voicemail or summary would be right")
     text = place.text(call.text, "text")
     if call.call == "summary" and not text:
@@ -102,10 +103,9 @@ def _called(call: _Call, place: Place, channel: str, region: str) -> Message:
         sender=Sender(handle=handle, name=" ".join(place.text(call.name, "name").split()), verified=verified),
         thread=handle,
         text=text,
-        subject={"missed": "Missed call", "voicemail": "Voicemail"}.get(call.call, "Call"),
         attachments=_recording(place.text(call.recording, "recording")),
         direction=Direction.OUT if call.call == "summary" else Direction.IN,
-        kind=kinds[call.call],
+        kind=kind,
         authenticity=Authenticity.PASS if verified else Authenticity.UNKNOWN,
         agent=place.text(call.agent, "agent"),
         index=place.index,
@@ -165,18 +165,17 @@ def _content(fields: dict[str, str], sid: str) -> dict[str, Any] | None:
             "text": fields["TranscriptionText"],
             "in_reply_to": heard,
             "kind": "voicemail",
-            "subject": "Voicemail",
             "attachments": _recording(fields.get("RecordingUrl", "")),
         }
     if fields.get("RecordingUrl"):
         own = fields.get("RecordingSid") or f"{sid}:recording"
         recording = _recording(fields["RecordingUrl"])
-        return {"external_id": own, "kind": "voicemail", "subject": "Voicemail", "attachments": recording}
+        return {"external_id": own, "kind": "voicemail", "attachments": recording}
     status = fields.get("CallStatus", "").lower()
     if status in _MISSED:
-        return {"external_id": f"{sid}:{status}", "kind": "call", "subject": "Missed call"}
+        return {"external_id": f"{sid}:{status}", "kind": "missed_call"}
     if status == "completed":  # a human picked up: the summary is his answer, this is only the record
-        return {"external_id": f"{sid}:{status}", "kind": "call", "subject": "Call", "automatic": True}
+        return {"external_id": f"{sid}:{status}", "kind": "call", "automatic": True}
     if status in _PASSING or "MessageStatus" in fields or "SmsStatus" in fields:
         return None
     return {"external_id": f"{sid}:{status or 'event'}", "kind": "unknown", "automatic": True}

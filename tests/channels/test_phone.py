@@ -116,13 +116,13 @@ def read(hotline: Callable[..., Phone], body: bytes) -> list[Message]:
     [
         (
             {"CallStatus": "no-answer"},
-            {"kind": "call", "subject": "Missed call", "external_id": "CA1:no-answer", "automatic": False},
+            {"kind": "missed_call", "external_id": "CA1:no-answer", "automatic": False, "text": "", "subject": ""},
         ),
-        ({"CallStatus": "busy"}, {"kind": "call", "subject": "Missed call"}),
-        ({"CallStatus": "completed", "CallDuration": "63"}, {"kind": "call", "subject": "Call", "automatic": True}),
+        ({"CallStatus": "busy"}, {"kind": "missed_call"}),
+        ({"CallStatus": "completed", "CallDuration": "63"}, {"kind": "call", "automatic": True}),
         (
             {"CallStatus": "completed", "RecordingSid": "RE1", "RecordingUrl": "https://api.example/RE1"},
-            {"kind": "voicemail", "subject": "Voicemail", "external_id": "RE1", "automatic": False, "text": ""},
+            {"kind": "voicemail", "external_id": "RE1", "automatic": False, "text": ""},
         ),
         (
             {"TranscriptionSid": "TR1", "TranscriptionText": "我的转账没到账", "RecordingSid": "RE1"},
@@ -289,7 +289,7 @@ def test_call_events_become_messages(hotline: Callable[..., Phone]) -> None:
     )
     missed, heard, told = read(hotline, taken.raws[0].body)
     assert {m.thread for m in (missed, heard, told)} == {"+8613800000000"}
-    assert (missed.kind, missed.subject, missed.direction) == ("call", "Missed call", Direction.IN)
+    assert (missed.kind, missed.text, missed.direction) == ("missed_call", "", Direction.IN)
     assert (heard.kind, heard.text, heard.attachments[0].url) == ("voicemail", "转账没到账", "https://a.example/r.wav")
     assert (told.direction, told.automatic, told.agent, told.text) == (Direction.OUT, False, "li", "已为客户核实")
     assert [m.sender.verified for m in (missed, heard, told)] == [{}, {}, {}]
