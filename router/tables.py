@@ -246,6 +246,12 @@ Index(
     sqlite_where=_WORKING,
     postgresql_where=_WORKING,
 )
+Index(
+    "ix_conversations_holder",
+    conversations.c.holder,
+    sqlite_where=conversations.c.holder != "",
+    postgresql_where=conversations.c.holder != "",
+)
 messages = Table(
     "messages",
     metadata,
@@ -401,6 +407,7 @@ agents = Table(
     Column("name", Text, primary_key=True),
     _words("presence", "present"),
     _at("since"),
+    _at("assigned_at", nullable=True),  # the rotation: who was given a conversation longest ago is next
 )
 incidents = Table(
     "incidents", metadata, Column("key", Text, primary_key=True), _words("issue_type"), _at("opened_at"), _at("last_at")

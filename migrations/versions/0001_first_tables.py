@@ -18,6 +18,7 @@ def upgrade() -> None:
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('presence', sa.Text(), server_default=sa.text("'present'"), nullable=False),
     sa.Column('since', sa.BigInteger(), nullable=False),
+    sa.Column('assigned_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_agents'))
     )
     op.create_table('attempts',
@@ -94,6 +95,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('conversations', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_conversations_contact'), ['contact'], unique=False)
+        batch_op.create_index('ix_conversations_holder', ['holder'], unique=False, sqlite_where=sa.text("holder != ''"), postgresql_where=sa.text("holder != ''"))
         batch_op.create_index('ix_conversations_next_wake_at', ['next_wake_at'], unique=False, sqlite_where=sa.text('next_wake_at IS NOT NULL'), postgresql_where=sa.text('next_wake_at IS NOT NULL'))
         batch_op.create_index('ix_conversations_queue_working', ['queue', 'next_due'], unique=False, sqlite_where=sa.text("status IN ('open', 'pending', 'on_hold')"), postgresql_where=sa.text("status IN ('open', 'pending', 'on_hold')"))
 
@@ -383,6 +385,7 @@ def downgrade() -> None:
     with op.batch_alter_table('conversations', schema=None) as batch_op:
         batch_op.drop_index('ix_conversations_queue_working', sqlite_where=sa.text("status IN ('open', 'pending', 'on_hold')"), postgresql_where=sa.text("status IN ('open', 'pending', 'on_hold')"))
         batch_op.drop_index('ix_conversations_next_wake_at', sqlite_where=sa.text('next_wake_at IS NOT NULL'), postgresql_where=sa.text('next_wake_at IS NOT NULL'))
+        batch_op.drop_index('ix_conversations_holder', sqlite_where=sa.text("holder != ''"), postgresql_where=sa.text("holder != ''"))
         batch_op.drop_index(batch_op.f('ix_conversations_contact'))
 
     op.drop_table('conversations')
