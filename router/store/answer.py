@@ -25,7 +25,7 @@ from router.ref import ref_of
 from router.store import desk, queries
 from router.store.effects import Effects, Event, Outgoing
 from router.store.ledger import Store
-from router.store.statement import Statement, Tx, as_json, member, upsert
+from router.store.statement import Statement, Tx, among, as_json, member, upsert
 
 __all__ = ["KEY_ID", "queue_reply", "reply"]
 
@@ -52,7 +52,7 @@ _answered_since = Statement(
     select(t.events.c.seq).where(
         t.events.c.conversation == bindparam("number"),
         t.events.c.seq > bindparam("seen"),
-        t.events.c.type.in_(("reply.queued", "message.sent")),
+        among(t.events.c.type, "reply.queued", "message.sent"),
     )
 )
 _closed_handle = Statement(

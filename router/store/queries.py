@@ -21,7 +21,7 @@ from router.ref import ref_of
 from router.store.database import Database
 from router.store.history import history_until, looked_at
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
-from router.store.statement import Statement, Tx, member
+from router.store.statement import Statement, Tx, among, member
 from router.tables import instant
 
 __all__ = [
@@ -69,7 +69,9 @@ _conversation = Statement(_by_number.where(_C.number == bindparam("number")))
 _absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number")))
 _merged = Statement(select(_C.number, _C.merged_into).where(_C.merged_into != 0))
 _waiting = Statement(
-    _by_number.where(_C.status.in_(("open", "pending", "on_hold")), _C.merged_into == 0, _C.number > bindparam("after"))
+    _by_number.where(
+        among(_C.status, "open", "pending", "on_hold"), _C.merged_into == 0, _C.number > bindparam("after")
+    )
     .order_by(_C.number)
     .limit(bindparam("rows"))
 )

@@ -51,8 +51,16 @@ _unlink = Statement(
     .where(
         t.links.c.conversation.in_([bindparam("one"), bindparam("two")]),
         t.links.c.other.in_([bindparam("one"), bindparam("two")]),
+        t.links.c.undone.is_(False),
     )
     .values(undone=True)
+)
+_link_again = Statement(
+    update(t.links)
+    .where(
+        t.links.c.conversation == bindparam("one"), t.links.c.other == bindparam("two"), t.links.c.reason == "linked"
+    )
+    .values(undone=False, by=bindparam("who"))
 )
 
 
@@ -230,6 +238,7 @@ def link(store: Store, a: int, b: int, *, agent: str, now: datetime) -> None:
         if one.number == other.number:
             raise Refused("A conversation cannot be linked with itself.")
         effects = Effects(Known())
+        tx.run(_link_again, one=one.number, two=other.number, who=agent or "human")
         effects.link(one.number, Link(conversation=other.number, reason="linked", score=1.0), now, agent or "human")
         body = {"conversation": other.number, "reason": "linked", "agent": agent}
         effects.tell(Event(at=now, type="conversation.linked", conversation=one.number, body=body))
@@ -239,11 +248,13 @@ def link(store: Store, a: int, b: int, *, agent: str, now: datetime) -> None:
 
 
 def unlink(store: Store, a: int, b: int, *, agent: str, now: datetime) -> int:
-    """Undo all links between two conversations, whoever made them. How many there were."""
+    """Undo all links between two conversations, whoever made them. How many there were. Raises `Refused` for none."""
 
     def work(tx: Tx) -> int:
         one, other = _both(store, tx, a, b)
         undone = tx.run(_unlink, one=one.number, two=other.number)
+        if not undone:
+            raise Refused(f"{ref_of(one.number)} and {ref_of(other.number)} are not linked.")
         effects = Effects(Known())
         body = {"conversation": other.number, "agent": agent}
         effects.tell(Event(at=now, type="conversation.unlinked", conversation=one.number, body=body))

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Table, Text, any_, bindparam, column, func, select
+from sqlalchemy import BigInteger, ColumnElement, Table, Text, any_, bindparam, column, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NullType
 
-__all__ = ["Statement", "Tx", "as_json", "insert", "insert_into", "member", "upsert"]
+__all__ = ["Statement", "Tx", "among", "as_json", "insert", "insert_into", "member", "upsert"]
 
 _DIALECTS: Mapping[str, Any] = {
     "sqlite": sqlite.dialect(paramstyle="named"),
@@ -40,6 +40,11 @@ class member(ColumnElement[Any]):  # noqa: N801  (reads like a Core function)
 
     def __init__(self, what: ColumnElement[Any], name: str) -> None:
         self.what, self.name = what, name
+
+
+def among(what: ColumnElement[Any], *words: str) -> ColumnElement[bool]:
+    """`column` is one of these constants. (`in_` of plain values would be spelt out only when it is executed.)"""
+    return what.in_([literal(word) for word in words])
 
 
 @compiles(member, "sqlite")
