@@ -12,24 +12,27 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from router import tables as t
 from router.known import Known
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
-from router.store.statement import Statement, insert
+from router.store.queries import utc
+from router.store.statement import Statement, insert, member
 from router.tables import instant, micros
 
-__all__ = ["Due", "claim", "lanes", "next_due", "recover", "settle"]
+__all__ = ["Due", "claim", "lanes", "next_due", "outcomes", "recover", "settle"]
 
 _O = t.outbox.c
 _decode = msgspec.json.Decoder().decode
+#: Written out in the statement: SQLite takes a partial index only where it reads the index's own condition.
+_PENDING = literal_column("'pending'")
 
 _due = Statement(
     select(_O.id, _O.kind, _O.channel, _O.conversation, _O.message, _O.key, _O.body, _O.attempts, _O.created_at)
     .where(
-        _O.state == "pending",
+        _O.state == _PENDING,
         _O.due_at <= bindparam("present", type_=t.Instant.impl()),
         _O.kind == bindparam("what"),
         _O.channel == bindparam("where"),
@@ -37,11 +40,11 @@ _due = Statement(
     .order_by(_O.due_at, _O.id)
     .limit(bindparam("rows"))
 )
-_lanes = Statement(select(_O.kind, _O.channel).where(_O.state == "pending").distinct())
-_next_due = Statement(select(_O.due_at).where(_O.state == "pending").order_by(_O.due_at).limit(1))
+_lanes = Statement(select(_O.kind, _O.channel).where(_O.state == _PENDING).distinct())
+_next_due = Statement(select(_O.due_at).where(_O.state == _PENDING).order_by(_O.due_at).limit(1))
 _begin = Statement(
     update(t.outbox)
-    .where(_O.id == bindparam("row"), _O.state == "pending")
+    .where(_O.id == bindparam("row"), _O.state == _PENDING)
     .values(state="sending", attempts=bindparam("count"))
 )
 _put_attempt = insert(t.attempts)
@@ -79,6 +82,11 @@ _close_handle = Statement(
     update(t.handles)
     .where(t.handles.c.scope == bindparam("where"), t.handles.c.address == bindparam("written"))
     .values(closed=True)
+)
+_outcomes = Statement(
+    select(_O.message, _O.channel, _O.state, _O.due_at, _O.attempts, _O.detail).where(
+        _O.kind == "reply", member(_O.message, "numbers")
+    )
 )
 
 
@@ -206,3 +214,19 @@ def recover(store: Store, kind: str, channel: str, now: datetime) -> int:
         return len(rows)
 
     return store.again(work)
+
+
+def outcomes(store: Store, messages: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What came of replies, by their number: state, channel, attempts, when one is tried next, the last detail."""
+    with store.database.read() as tx:
+        rows = tx.rows(_outcomes, numbers=list(messages))
+    return {
+        message: {
+            "state": state,
+            "channel": channel,
+            "attempts": attempts,
+            "next_try": utc(instant(due)) if state == "pending" else None,
+            "detail": detail,
+        }
+        for message, channel, state, due, attempts, detail in rows
+    }
