@@ -26,8 +26,12 @@ from router.wire import Reading, all_of
 __all__ = ["KIND", "is_json", "messages_of", "read_calls"]
 
 KIND: Final = "phone"
-_MISSED: Final = frozenset({"no-answer", "busy", "failed", "canceled"})
-_PASSING: Final = frozenset({"queued", "initiated", "ringing", "in-progress", "answered"})
+#: Nobody of the desk spoke to the caller: of a call, of its leg to an agent, of its place in the queue.
+_MISSED: Final = frozenset({"no-answer", "busy", "failed", "canceled", "hangup", "queue-full", "error", "system-error"})
+#: What passes, and a call that was answered: the agent's summary tells of it.
+_PASSING: Final = frozenset(
+    {"queued", "initiated", "ringing", "in-progress", "answered", "completed", "bridged", "leave", "redirected"}
+)
 #: What stands in place of a number that is held back.
 _NAMELESS: Final = frozenset({"", "anonymous", "restricted", "unavailable", "unknown", "private", "+266696687"})
 #: Full attestation of the caller's number by his carrier (STIR/SHAKEN).
@@ -134,6 +138,7 @@ def _recording(url: str) -> tuple[Attachment, ...]:
 #   &Timestamp=Tue%2C%2024+Nov+2026+08%3A00%3A00+%2B0000&StirVerstat=TN-Validation-Passed-A
 # action of <Record>: CallSid, From, To, CallStatus, RecordingSid, RecordingUrl, RecordingDuration
 # transcribeCallback: the same with TranscriptionSid, TranscriptionText, TranscriptionStatus
+# action of <Dial>: DialCallStatus, of <Enqueue>: QueueResult; of both CallStatus too
 # incoming text message: MessageSid, From, To, Body, NumMedia, MediaUrl0, MediaContentType0
 def _twilio(raw: Raw, region: str) -> list[Message]:
     try:
@@ -155,7 +160,7 @@ def _twilio(raw: Raw, region: str) -> list[Message]:
 
 
 def _content(fields: dict[str, str], sid: str) -> dict[str, Any] | None:
-    """What the form says; None for a passing state (ringing, delivered), which only the raw keeps."""
+    """What the form says; None for what passes (ringing, answered, delivered), which only the raw keeps."""
     if "Body" in fields:
         return {"external_id": sid, "text": fields["Body"], "attachments": _media(fields)}
     if fields.get("TranscriptionText"):
@@ -171,11 +176,10 @@ def _content(fields: dict[str, str], sid: str) -> dict[str, Any] | None:
         own = fields.get("RecordingSid") or f"{sid}:recording"
         recording = _recording(fields["RecordingUrl"])
         return {"external_id": own, "kind": "voicemail", "attachments": recording}
-    status = fields.get("CallStatus", "").lower()
+    told = (fields.get(name, "") for name in ("DialCallStatus", "QueueResult", "CallStatus"))
+    status = next(filter(None, told), "").lower()
     if status in _MISSED:
         return {"external_id": f"{sid}:{status}", "kind": "missed_call"}
-    if status == "completed":  # a human picked up: the summary is his answer, this is only the record
-        return {"external_id": f"{sid}:{status}", "kind": "call", "automatic": True}
     if status in _PASSING or "MessageStatus" in fields or "SmsStatus" in fields:
         return None
     return {"external_id": f"{sid}:{status or 'event'}", "kind": "unknown", "automatic": True}

@@ -22,6 +22,8 @@ __all__ = ["KIND", "identity", "message_of"]
 
 KIND: Final = "wechat"
 _TYPES: Final = {"image": "image/jpeg", "voice": "audio/amr", "video": "video/mp4", "shortvideo": "video/mp4"}
+#: Events that come by themselves.
+_NOTICES: Final = frozenset({"LOCATION", "VIEW", "TEMPLATESENDJOBFINISH", "MASSSENDJOBFINISH"})
 
 
 def identity(fields: dict[str, str]) -> str:
@@ -33,8 +35,10 @@ def identity(fields: dict[str, str]) -> str:
     return "|".join(part.strip() for part in parts)
 
 
-def message_of(raw: Raw, *, proved: bool) -> Message:
-    """The message of a raw; `proved`: its bytes were signed. Raises InvalidPayload where it is none of WeChat's."""
+def message_of(raw: Raw, *, proved: bool) -> Message | None:
+    """The message of a raw; `proved`: its bytes were signed. None for a notice that nobody wrote, which only the raw
+    keeps (a place every five seconds, a job's end). Raises InvalidPayload where it is no message of WeChat's.
+    """
     fields = children(raw.body)
     if "Encrypt" in fields and "MsgType" not in fields:
         raise InvalidPayload("The XML is still encrypted; the message inside its container would be right.")
@@ -43,6 +47,8 @@ def message_of(raw: Raw, *, proved: bool) -> Message:
         if not fields.get(name, "").strip():
             raise InvalidPayload(f"The XML has no {name}, which every message of WeChat has.", path=name)
     kind = fields["MsgType"].strip()
+    if kind == "event" and fields.get("Event", "").strip().upper() in _NOTICES:
+        return None
     return Message(
         external_id=storable(identity(fields)),
         channel=raw.channel,

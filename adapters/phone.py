@@ -118,7 +118,7 @@ class Phone:
         return _signature.twilio(tokens, self._urls, request, now)
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
-        """The messages of a form or of call events; none for a passing state such as ringing."""
+        """The messages of a form or of call events; none for what passes, such as ringing."""
         return list(messages_of(raw, self._settings.region))
 
     def deliveries(self, cursor: str | None) -> AsyncIterator[Delivery]:

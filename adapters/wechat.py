@@ -116,8 +116,9 @@ class WeChat:
         return Accepted(raws=(named,), answer=_TAKEN)
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
-        """The one message of a raw."""
-        return [message_of(raw, proved=self._settings.mode == "safe")]
+        """The one message of a raw, or none for a notice that nobody wrote."""
+        message = message_of(raw, proved=self._settings.mode == "safe")
+        return [] if message is None else [message]
 
     def deliveries(self, cursor: str | None) -> AsyncIterator[Delivery]:
         """Nothing: what comes, comes by HTTP."""

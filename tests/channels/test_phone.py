@@ -119,7 +119,8 @@ def read(hotline: Callable[..., Phone], body: bytes) -> list[Message]:
             {"kind": "missed_call", "external_id": "CA1:no-answer", "automatic": False, "text": "", "subject": ""},
         ),
         ({"CallStatus": "busy"}, {"kind": "missed_call"}),
-        ({"CallStatus": "completed", "CallDuration": "63"}, {"kind": "call", "automatic": True}),
+        ({"CallStatus": "in-progress", "DialCallStatus": "no-answer"}, {"kind": "missed_call"}),
+        ({"CallStatus": "completed", "QueueResult": "hangup"}, {"kind": "missed_call", "external_id": "CA1:hangup"}),
         (
             {"CallStatus": "completed", "RecordingSid": "RE1", "RecordingUrl": "https://api.example/RE1"},
             {"kind": "voicemail", "external_id": "RE1", "automatic": False, "text": ""},
@@ -139,7 +140,7 @@ def read(hotline: Callable[..., Phone], body: bytes) -> list[Message]:
 def test_every_form_is_told_apart(
     fields: dict[str, str], expected: dict[str, Any], hotline: Callable[..., Phone]
 ) -> None:
-    """Missed calls and voicemails ask for an answer; an answered call is a record; text messages are messages."""
+    """Missed calls, voicemails and text messages ask for an answer; what nobody knows is kept as unknown."""
     (message,) = read(hotline, urlencode({**CALL, **fields}).encode())
     assert {name: getattr(message, name) for name in expected} == expected
     assert (message.sender.handle, message.thread, message.direction) == ("+8613800000000",) * 2 + (Direction.IN,)
@@ -150,12 +151,14 @@ def test_every_form_is_told_apart(
     [
         {"CallStatus": "ringing"},
         {"CallStatus": "in-progress"},
+        {"CallStatus": "completed", "CallDuration": "63"},
+        {"CallStatus": "completed", "DialCallStatus": "completed"},
         {"MessageSid": "SM1", "MessageStatus": "delivered"},
         {"CallStatus": "completed", "Direction": "outbound-dial", "From": "+8613800000000", "To": "+8613911111111"},
     ],
 )
 def test_passing_states_are_no_messages(fields: dict[str, str], hotline: Callable[..., Phone]) -> None:
-    """Ringing, delivered, and the leg to an agent's own telephone are kept in the raw only."""
+    """Ringing, answered, delivered, and the leg to an agent's own telephone are kept in the raw only."""
     assert read(hotline, urlencode({**CALL, **fields}).encode()) == []
 
 
@@ -192,7 +195,7 @@ def test_the_desks_own_call_is_outgoing(hotline: Callable[..., Phone]) -> None:
         "Direction": "outbound-api",
         "From": "+861065529988",
         "To": "+8613800000000",
-        "CallStatus": "completed",
+        "CallStatus": "no-answer",
     }
     (message,) = read(hotline, urlencode(fields).encode())
     assert (message.direction, message.automatic, message.sender.handle) == (Direction.OUT, True, "+8613800000000")

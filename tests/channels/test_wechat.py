@@ -230,6 +230,13 @@ def test_every_kind_is_told_apart(
     assert (message.sender.handle, message.thread, message.sent_at) == ("oUser1", "oUser1", NOW)
 
 
+@pytest.mark.parametrize("event", ["LOCATION", "VIEW", "TEMPLATESENDJOBFINISH"])
+def test_notices_that_nobody_wrote_are_no_messages(event: str, account: Callable[..., WeChat]) -> None:
+    """A place that the application reports every five seconds is kept in the raw only."""
+    raw = Raw(channel="wechat", body=xml(MsgType="event", Event=event), received_at=NOW)
+    assert account().translate(raw) == []
+
+
 def test_files_are_recorded(account: Callable[..., WeChat]) -> None:
     """A picture has its link, a voice its format; both are recorded and not fetched."""
     picture = read(account, xml(MsgType="image", PicUrl="http://a.example/1", MediaId="m", MsgId="1"))
