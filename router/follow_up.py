@@ -50,8 +50,8 @@ def _only_names(reading: Reading, joined: Weighed) -> bool:
     said = reading.said
     if joined.same_id and not said.numbers and (said.asks or not said.has(_STATING)):
         return said.weight <= (_FEW_WORDS if said.asks else 1.0)
-    known = joined.same_type or joined.overlap >= 0.5
-    return said.asks and known and not said.has(_STATING) and said.weight <= _FEW_WORDS and not _news(reading, joined)
+    brief = said.weight <= (_FEW_WORDS / 2 if said.has(_STATING) else _FEW_WORDS)
+    return said.asks and brief and (joined.akin or joined.overlap >= 0.5) and not _news(reading, joined)
 
 
 def _restates(reading: Reading, joined: Weighed) -> bool:

@@ -29,7 +29,7 @@ _THREATS = frozenset(("complaint", "legal"))
 _CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
 _STATING = Word.PROBLEM | Word.WISH
 #: A type is this sure, and a matter takes as many words, before it counts as stated without any word of a problem.
-_CLEAR, _A_MATTER = 0.85, 2.0
+_CLEAR, _A_MATTER = 0.7, 2.0
 #: A shorter subject ("hi", "急") is none.
 _SUBJECT = 4
 #: An unsure type of this confidence is likely all the same: it is weighed, though no rule of a queue may rely on it.
@@ -128,16 +128,17 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         if said.has(Word.CHASE):
             return said.asks or said.presses or not said.serves
         if said.asks:
-            return said.has(_CHASING) or not (self.named or said.has(_STATING))
+            brief = said.weight <= _FEW_WORDS / 2 or not said.has(_STATING)
+            return said.has(_CHASING) or (brief and not self.named)
         told = self.named or self.strong or said.entities or said.serves or said.rare or said.has(_STATING)
-        return not told and said.weight <= 1.5
+        return not told and said.weight <= 1.0
 
     @cached_property
     def tries(self) -> bool:
         """Does it tell how a try ended, or add to what was said, rather than state a matter of its own?"""
         if not self.said.has(Word.ATTEMPT):
             return False
-        return self.said.weight < _A_MATTER or not self.topical or self.tagging.confidence < _CLEAR
+        return self.said.weight < _A_MATTER + 1 or not self.topical or self.tagging.confidence < _CLEAR
 
     @cached_property
     def thanks(self) -> bool:

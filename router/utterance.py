@@ -31,10 +31,13 @@ _UNIT: Final = re.compile(
 _ORDINAL: Final = re.compile(r"(?:第|\b(?:day|week|hour|month)) ?\Z")
 #: A letter drawn out ("hellooo").
 _DRAWN: Final = re.compile(r"([a-z])\1{2,}")
+#: Endings of English words and what may stand instead.
+_ENDINGS: Final = (("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("es", ""), ("s", ""))
+_STEM: Final = 4
 _ASKS: Final = re.compile(
     r"[?]|([\u4e00-\u9fff])不\1|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
     r"|^(?:so |and |but |then |hi |hello )?"
-    r"(?:is|are|was|were|did|does|do|have|has|when|what|where|why|how|who|can|could|will|would|any)\b"
+    r"(?:is|are|was|were|did|does|do|have|has|(?:when|what|where|why|how|who)(?:'?s)?|can|could|will|would|any)\b"
 )
 
 
@@ -208,11 +211,18 @@ class Vocabulary:
                 return len(phrase)
         if _IDENTIFIER.match(word):
             return 1
-        entry = self._latin.get(word) or self._latin.get(_DRAWN.sub(r"\1", word), _NOTHING)
+        entry = self._latin.get(word) or self._inflected(word)
         found.take(word.removesuffix("s") if len(word) > 3 else word, entry, 1.0)
         if not entry.kind and len(word) > 2 and not entry.types:
             found.rare.append(word)
         return 1
+
+    def _inflected(self, word: str) -> _Entry:
+        """The entry of a word that is drawn out ("hellooo") or of which the lists have another form ("bumping")."""
+        for stem in (_DRAWN.sub(r"\1", word), *(word[: -len(end)] + more for end, more in _ENDINGS if word.endswith(end))):
+            if len(stem) >= _STEM and (entry := self._latin.get(stem)) is not None:
+                return entry
+        return _NOTHING
 
     def _han_run(self, run: str, found: _Found) -> None:
         """Take the words of a run of Chinese characters; what no list has is compared by pairs of characters."""

@@ -28,7 +28,7 @@ class Weighed:
     """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it."""
 
     __slots__ = (
-        "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text", "same_type",
+        "akin", "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text", "same_type",
         "score",
     )  # fmt: skip
 
@@ -38,7 +38,7 @@ class Weighed:
         self.live = live
         self.score = 0.0
         self.reasons: list[tuple[str, float]] = []
-        self.same_id = self.same_text = self.same_type = self.conflict = False
+        self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
         self.overlap = 0.0
 
     def add(self, weight: float, reason: str) -> None:
@@ -143,7 +143,7 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
         _compare_guess(weighed, reading)
         return
     if tagging.issue_type in theirs:
-        weighed.same_type = True
+        weighed.same_type = weighed.akin = True
         weighed.add(0.5, "the same issue type")
     elif tagging.issue_type in weighed.memory.maybe:
         weighed.same_type = reading.states
@@ -167,10 +167,11 @@ def _compare_guess(weighed: Weighed, reading: Reading) -> None:
     """What an unsure type is worth: two guesses that agree are no chance, two that differ may be."""
     tagging, theirs = reading.tagging, weighed.types
     if reading.named and (tagging.issue_type in theirs or tagging.issue_type in weighed.memory.maybe):
+        weighed.akin = True
         weighed.add(0.3, "perhaps the same issue type")
     elif tagging.runner_up in theirs and tagging.runner_up != "other":
         weighed.add(0.15, "perhaps the same issue type")
-    elif reading.named and reading.states and not reading.tries and not NO_TOPIC.issuperset(theirs):
+    elif reading.named and _states(weighed, reading) and not reading.tries and not NO_TOPIC.issuperset(theirs):
         weighed.add(-0.3, "perhaps another issue type")
 
 
@@ -180,7 +181,8 @@ def _states(weighed: Weighed, reading: Reading) -> bool:
         return True
     if reading.topical and reading.said.asks:
         return not NO_TOPIC.issuperset(weighed.types)
-    return (reading.clear or (reading.topical and bool(reading.amounts))) and not _details(weighed, reading)
+    clear = reading.clear or (reading.named and bool(reading.amounts))
+    return clear and _details(weighed, reading) <= reading.said.serves.get(reading.tagging.issue_type, 0)
 
 
 def _details(weighed: Weighed, reading: Reading) -> int:
@@ -211,7 +213,11 @@ def _compare_subject(weighed: Weighed, reading: Reading) -> None:
 def _compare_figures(weighed: Weighed, reading: Reading) -> None:
     """The same sentence with another number in it is about another payment, though nothing calls it an amount."""
     mine, theirs = reading.said.numbers, weighed.memory.numbers
-    if weighed.same_type and weighed.overlap >= 0.8 and mine and theirs and set(mine).isdisjoint(theirs):
+    if not mine or not theirs:
+        return
+    if any(len(number) > 1 and number in theirs for number in mine):
+        weighed.add(0.25, "the same number")
+    elif weighed.same_type and weighed.overlap >= 0.8 and set(mine).isdisjoint(theirs):
         weighed.conflict = True
         weighed.add(-0.8, "the same words with another number")
 
