@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["Instant", "instant", "metadata", "micros"]
+__all__ = ["WORKING", "Instant", "instant", "metadata", "micros"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -238,13 +238,21 @@ Index(
     sqlite_where=conversations.c.next_wake_at.is_not(None),
     postgresql_where=conversations.c.next_wake_at.is_not(None),
 )
-_WORKING = conversations.c.status.in_(("open", "pending", "on_hold"))
+#: Statuses of conversations that the desk still works on.
+WORKING = ("open", "pending", "on_hold")
+_WORKING = conversations.c.status.in_(WORKING)
 Index(
     "ix_conversations_queue_working",
     conversations.c.queue,
     conversations.c.next_due,
     sqlite_where=_WORKING,
     postgresql_where=_WORKING,
+)
+Index(
+    "ix_conversations_merged_into",
+    conversations.c.merged_into,
+    sqlite_where=conversations.c.merged_into != 0,
+    postgresql_where=conversations.c.merged_into != 0,
 )
 Index(
     "ix_conversations_holder",
@@ -378,6 +386,8 @@ outbox = Table(
 )
 Index(
     "ix_outbox_due",
+    outbox.c.kind,
+    outbox.c.channel,
     outbox.c.due_at,
     sqlite_where=outbox.c.state == "pending",
     postgresql_where=outbox.c.state == "pending",

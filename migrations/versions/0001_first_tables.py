@@ -96,6 +96,7 @@ def upgrade() -> None:
     with op.batch_alter_table('conversations', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_conversations_contact'), ['contact'], unique=False)
         batch_op.create_index('ix_conversations_holder', ['holder'], unique=False, sqlite_where=sa.text("holder != ''"), postgresql_where=sa.text("holder != ''"))
+        batch_op.create_index('ix_conversations_merged_into', ['merged_into'], unique=False, sqlite_where=sa.text('merged_into != 0'), postgresql_where=sa.text('merged_into != 0'))
         batch_op.create_index('ix_conversations_next_wake_at', ['next_wake_at'], unique=False, sqlite_where=sa.text('next_wake_at IS NOT NULL'), postgresql_where=sa.text('next_wake_at IS NOT NULL'))
         batch_op.create_index('ix_conversations_queue_working', ['queue', 'next_due'], unique=False, sqlite_where=sa.text("status IN ('open', 'pending', 'on_hold')"), postgresql_where=sa.text("status IN ('open', 'pending', 'on_hold')"))
 
@@ -270,7 +271,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('kind', 'channel', 'key', name=op.f('uq_outbox_kind_channel_key'))
     )
     with op.batch_alter_table('outbox', schema=None) as batch_op:
-        batch_op.create_index('ix_outbox_due', ['due_at'], unique=False, sqlite_where=sa.text("state = 'pending'"), postgresql_where=sa.text("state = 'pending'"))
+        batch_op.create_index('ix_outbox_due', ['kind', 'channel', 'due_at'], unique=False, sqlite_where=sa.text("state = 'pending'"), postgresql_where=sa.text("state = 'pending'"))
         batch_op.create_index('ix_outbox_message', ['message'], unique=False)
 
     op.create_table('positions',
@@ -385,6 +386,7 @@ def downgrade() -> None:
     with op.batch_alter_table('conversations', schema=None) as batch_op:
         batch_op.drop_index('ix_conversations_queue_working', sqlite_where=sa.text("status IN ('open', 'pending', 'on_hold')"), postgresql_where=sa.text("status IN ('open', 'pending', 'on_hold')"))
         batch_op.drop_index('ix_conversations_next_wake_at', sqlite_where=sa.text('next_wake_at IS NOT NULL'), postgresql_where=sa.text('next_wake_at IS NOT NULL'))
+        batch_op.drop_index('ix_conversations_merged_into', sqlite_where=sa.text('merged_into != 0'), postgresql_where=sa.text('merged_into != 0'))
         batch_op.drop_index('ix_conversations_holder', sqlite_where=sa.text("holder != ''"), postgresql_where=sa.text("holder != ''"))
         batch_op.drop_index(batch_op.f('ix_conversations_contact'))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal_column, select
 
 from router import tables as t
 from router.assignment import PRESENCES, Here, chosen, first_for, gone, kind_by, load, on_shift
@@ -35,13 +35,15 @@ _C = t.conversations.c
 _words = msgspec.json.Decoder(tuple[str, ...]).decode
 _people = Statement(select(t.agents.c.name, t.agents.c.presence, t.agents.c.since, t.agents.c.assigned_at))
 _held = Statement(
-    select(_C.number, _C.holder, _C.channels, _C.status).where(_C.holder != "", _C.merged_into == 0).order_by(_C.number)
+    select(_C.number, _C.holder, _C.channels, _C.status)
+    .where(_C.holder != literal_column("''"), _C.merged_into == 0)
 )
 _unheld = Statement(
     select(*CONVERSATION_COLUMNS).where(
-        _C.queue == bindparam("line"), _C.status == "open", _C.holder == "", _C.merged_into == 0
+        _C.queue == bindparam("line"), _C.status.in_([literal_column(f"'{s}'") for s in t.WORKING]),
+        _C.status == "open", _C.holder == "", _C.merged_into == 0,
     )
-)
+)  # fmt: skip
 _put_presence = Statement(
     insert_into(t.agents)
     .values(name=bindparam("who"), presence=bindparam("state"), since=bindparam("present", type_=t.Instant.impl()))
@@ -166,7 +168,7 @@ def _give(tx: Tx, store: Store, c: Conversation, agent: str, now: datetime) -> C
 def release_absent(store: Store, now: datetime) -> int:
     """Let go of what is held by agents who are absent or whose shift is over. How many conversations that were."""
     with store.database.read() as tx:
-        held = tx.rows(_held)
+        held = sorted(tx.rows(_held))
         people = _here(tx, store.policy) if held else {}
     away = {name: here for name, here in people.items() if gone(here, store.policy, now)}
     return sum(_let_go(store, row[0], row[1], away[row[1]], now) for row in held if row[1] in away)

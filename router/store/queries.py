@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, func, or_, select
+from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select
 
 from router import tables as t
 from router.deadline import Promises, clocks_at, from_json
@@ -66,8 +66,9 @@ _conversations_page = Statement(
     _by_number.where(_C.number > bindparam("after")).order_by(_C.number).limit(bindparam("rows"))
 )
 _conversation = Statement(_by_number.where(_C.number == bindparam("number")))
-_absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number")))
-_merged = Statement(select(_C.number, _C.merged_into).where(_C.merged_into != 0))
+_ABSORBED = _C.merged_into != literal_column("0")  # written out, so that SQLite takes the partial index
+_absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number"), _ABSORBED))
+_merged = Statement(select(_C.number, _C.merged_into).where(_ABSORBED))
 _waiting = Statement(
     _by_number.where(
         among(_C.status, "open", "pending", "on_hold"), _C.merged_into == 0, _C.number > bindparam("after")
