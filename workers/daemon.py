@@ -20,7 +20,6 @@ from typing import Any
 import structlog
 import uvicorn
 
-from router import schema
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy import Policy
 from router.store import Store, passing
@@ -29,7 +28,7 @@ from workers.channels import Channels, utc_now
 from workers.duties import Duties
 from workers.inbound import read_channel
 from workers.leases import Leases
-from workers.logs.database import DatabaseLog
+from workers.logs import open_log
 from workers.logs.lines import place
 from workers.metrics import Metrics
 from workers.outbound import Outbound
@@ -70,9 +69,7 @@ class Daemon:
         self.store = Store.open(policy)
         self._lock_file = self._lock()
         self.channels = Channels(policy, self.store.database, now=now)
-        self.log = DatabaseLog(
-            self.store.database, self.store.sealer, schema.partitions(self.store.database), bell=self.store.bell
-        )
+        self.log = open_log(policy, self.store)
         self.duties = Duties(
             Leases(self.store.database, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         )

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from router import schema
 from router.errors import ConfigurationError
 from router.policy import Policy
 from router.store import Store
@@ -35,10 +34,9 @@ class Desk:
 
     def log(self) -> DatabaseLog:
         """The log; the caller closes it."""
-        from workers.logs.database import DatabaseLog
+        from workers.logs import open_log
 
-        database = self.store.database
-        return DatabaseLog(database, self.store.sealer, schema.partitions(database), bell=self.store.bell)
+        return open_log(self.policy, self.store)
 
 
 @contextlib.contextmanager

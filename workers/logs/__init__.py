@@ -1,0 +1,22 @@
+"""Where is the log of a desk kept? `open_log` opens the one that the configuration names."""
+
+from __future__ import annotations
+
+from router import schema
+from router.errors import ConfigurationError
+from router.policy import Policy
+from router.store import Store
+from workers.logs.database import DatabaseLog
+
+__all__ = ["open_log"]
+
+
+def open_log(policy: Policy, store: Store) -> DatabaseLog:
+    """The log of this desk. Raises ConfigurationError for one that this version does not speak to."""
+    if policy.desk_log != "database":
+        raise ConfigurationError(
+            'desk.log: this version keeps the log in the ledger\'s own database; write log = "database" '
+            "(several nodes share one over PostgreSQL)."
+        )
+    partitions = schema.partitions(store.database)
+    return DatabaseLog(store.database, store.sealer, partitions, bell=store.bell)
