@@ -27,7 +27,7 @@ def place(
 ) -> Placement:
     """Place a message of the desk. Pure and total."""
     message = reading.message
-    found = _answered(message, known) or _latest_of_chat(message, linked, known)
+    found = _answered(message, known) or _latest_of_chat(reading, linked, known)
     contact, opened = _addressee(message, found, known)
     base = found or Conversation(
         number=known.number, contact=contact.number, opened_at=message.sent_at, last_message_at=message.sent_at,
@@ -72,13 +72,14 @@ def _answered(message: Message, known: Known) -> Conversation | None:
     return None
 
 
-def _latest_of_chat(message: Message, linked: Chain, known: Known) -> Conversation | None:
-    """The most recently active conversation that has a message in this thread, open ones first."""
-    threads = {linked.number, *linked.joined}
-    held = [c for c in known.conversations.values() if not threads.isdisjoint(c.threads) and not c.merged_into]
+def _latest_of_chat(reading: Reading, linked: Chain, known: Known) -> Conversation | None:
+    """The most recently active conversation that has a message in this chat, open ones first."""
+    message, threads = reading.message, {linked.number, *linked.joined}
+    marked = (known.conversation(m.conversation) for m in known.marked(reading.chat_key)) if reading.chat_key else ()
+    held = [c for c in marked if c is not None and not threads.isdisjoint(c.threads)]
     owner = known.contact_of((message.channel, message.scope)) if message.scope else None
     if not held and owner is not None:
-        held = known.conversations_of(owner.number)
+        held = [c for c in known.conversations_of(owner.number) if not threads.isdisjoint(c.threads) or linked.opened]
     return max(held, key=lambda c: (c.status is not Status.CLOSED, c.last_message_at, c.number), default=None)
 
 

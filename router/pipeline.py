@@ -181,6 +181,8 @@ def _markers(reading: Reading, identity: Identity, verdict: Verdict, conversatio
     keys = list(reading.strong if quiet else reading.traces)
     if verdict.shared:
         keys.append(shared_key(identity.handle))
+    if reading.chat_key:
+        keys.append(reading.chat_key)
     at, contact = reading.message.sent_at, identity.contact.number
     return tuple(Marker(key=key, conversation=conversation, contact=contact, at=at) for key in keys)
 

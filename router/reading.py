@@ -15,7 +15,7 @@ from xxhash import xxh3_64_hexdigest
 
 from router import identifiers, identity, own_words, redact, utterance
 from router.dedupe import content_digest
-from router.model import Authenticity, Handle, Message, Tagging, Value
+from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
 from router.normalise import fold
 from router.policy import Policy
 from router.utterance import Word
@@ -163,7 +163,17 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     @property
     def markers(self) -> tuple[str, ...]:
         """Every marker key that the decision will look up."""
+        if self.message.direction is not Direction.IN:
+            return (self.chat_key,) if self.chat_key else ()
         return (*self.traces, shared_key(self.handles[0]))
+
+    @property
+    def chat_key(self) -> str:
+        """The marker by which the desk's own words find the conversations of a chat that has an id of its own."""
+        message = self.message
+        if message.realm or not message.thread or message.thread == message.sender.handle:
+            return ""
+        return f"chat:{message.channel}:{message.thread}"
 
 
 def shared_key(handle: Handle) -> str:
@@ -218,7 +228,10 @@ def _failed(message: Message, policy: Policy) -> bool:
 
 
 def _handles(message: Message, failed: bool) -> tuple[Handle, ...]:
-    """His handles, his own first; of one who failed authentication also the address that he claims, to suggest by."""
+    """The sender's handles, his own first; of one who failed authentication also the address that he claims, to
+    suggest by. For the desk's own words: that of the chat."""
+    if message.direction is not Direction.IN:
+        return ((message.channel, message.scope),) if message.scope else ()
     found = identity.handles_of(message, failed=failed)
     return (*found, identity.reply_handle(message)) if failed else found
 

@@ -219,7 +219,8 @@ class Vocabulary:
 
     def _inflected(self, word: str) -> _Entry:
         """The entry of a word that is drawn out ("hellooo") or of which the lists have another form ("bumping")."""
-        for stem in (_DRAWN.sub(r"\1", word), *(word[: -len(end)] + more for end, more in _ENDINGS if word.endswith(end))):
+        stems = (word[: -len(end)] + more for end, more in _ENDINGS if word.endswith(end))
+        for stem in (_DRAWN.sub(r"\1", word), *stems):
             if len(stem) >= _STEM and (entry := self._latin.get(stem)) is not None:
                 return entry
         return _NOTHING
