@@ -1,5 +1,5 @@
-"""Real servers for tests of everything: mail in (IMAP), mail out (SMTP), PostgreSQL, certificates; all on this machine
-only.
+"""Real servers for tests of everything: mail in (IMAP), mail out (SMTP), PostgreSQL, certificates, and the desk itself
+(the daemon in this process); all on this machine only.
 
 A section a server; each fixture gives an object that a test can deliver to, script and ask.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import fcntl
 import imaplib
 import os
@@ -18,20 +19,25 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import httpx
 import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from router import schema
-from router.store import Database
+from router.policy import Policy
+from router.store import Database, Store, queries
+from workers.daemon import Daemon
+
+_T = TypeVar("_T")
 
 # ── certificates ──
 
@@ -314,3 +320,90 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/desk.db"
     server: PostgreSQL = request.getfixturevalue("postgresql")
     return server.fresh()
+
+
+# ── a desk: the daemon in this process ──
+
+
+class Desk:
+    """A running daemon with a clock that only the test moves, an HTTP client for its front door, and its ledger."""
+
+    def __init__(self, daemon: Daemon, clock: Clock) -> None:
+        self.daemon = daemon
+        self.clock = clock
+        self.store: Store = daemon.store
+        self.http = httpx.AsyncClient(base_url=daemon.address, timeout=20)
+
+    async def until(self, question: Callable[[], _T], seconds: float = 20) -> _T:
+        """The first answer of the ledger that is not empty, asked again whenever there is news."""
+        async with asyncio.timeout(seconds):
+            while not (found := await asyncio.to_thread(question)):
+                await self.store.bell.wait(0.2)
+            return found
+
+    def messages(self) -> list[dict[str, Any]]:
+        """All messages of the ledger, as exported."""
+        return list(queries.messages(self.store.database))
+
+    def conversations(self) -> list[dict[str, Any]]:
+        """All conversations, as exported."""
+        return list(queries.conversations(self.store.database, self.store.policy.promises, self.clock()))
+
+    def clocks(self) -> list[dict[str, Any]]:
+        """All deadlines, as exported."""
+        return list(queries.deadlines(self.store.database, self.store.policy.promises, self.clock()))
+
+    def events(self, type_: str = "") -> list[dict[str, Any]]:
+        """All events (of a type), as exported."""
+        return [e for e in queries.events(self.store.database) if not type_ or e["type"] == type_]
+
+    async def stored(self, count: int) -> list[dict[str, Any]]:
+        """The messages, once there are so many."""
+        return await self.until(lambda: found if len(found := self.messages()) >= count else [])
+
+
+class Clock:
+    """The time of a test: it stands until it is set or moved."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at.astimezone(UTC)
+
+    def move(self, **by: float) -> datetime:
+        """Let this much time pass (`minutes=5`)."""
+        self.at += timedelta(**by)
+        return self()
+
+
+@contextlib.asynccontextmanager
+async def _open_desk(configuration: Path, at: datetime) -> AsyncIterator[Desk]:
+    clock = Clock(at)
+    daemon = Daemon(Policy.load(configuration), now=clock)
+    running = asyncio.create_task(daemon.run())
+    await asyncio.wait({running, asyncio.create_task(daemon.started.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    desk = Desk(daemon, clock)
+    try:
+        yield desk
+    finally:
+        await desk.http.aclose()
+        daemon.stop()
+        await running
+
+
+@pytest.fixture
+def open_desk(tmp_path: Path) -> Callable[[str, datetime], contextlib.AbstractAsyncContextManager[Desk]]:
+    """`async with open_desk(toml, at) as desk`: the daemon of this configuration (its tables but `[desk] database` and
+    `[web]`), on a free port and a database of its own, with its clock standing at `at`."""
+
+    def opened(configuration: str, at: datetime) -> contextlib.AbstractAsyncContextManager[Desk]:
+        file = tmp_path / "desk.toml"
+        own = '[web]\nlisten = "127.0.0.1:0"\n[desk]\nname = "Test desk"\ntimezone = "Asia/Shanghai"\n'
+        own += f'database = "sqlite:///{tmp_path / "desk.db"}"\n'
+        file.write_text(own + configuration, encoding="utf-8")
+        return _open_desk(file, at)
+
+    return opened
