@@ -115,6 +115,8 @@ class Partition:
         if len({e.raw.history for e in entries}) > 1:
             return self._settle_runs(entries, now)
         history = entries[0].raw.history
+        if history:
+            now = entries[0].raw.received_at  # message time is the clock of recorded messages
         arrivals, aside = self._translate(entries)
         invalid = len(aside)
         while True:

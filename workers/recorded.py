@@ -14,7 +14,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from router.store import Store
 from router.store.statement import Statement, member
 from router.store.wake import settle_history
 from workers.alone import alone
-from workers.channels import Channels
+from workers.channels import Channels, utc_now
 from workers.leases import Lease, Leases
 from workers.logs.database import DatabaseLog
 from workers.process import Decided, Partition
@@ -116,10 +115,6 @@ def _windows(raws: Iterable[Raw]) -> Iterator[list[Raw]]:
         yield window
 
 
-def _at(instant: datetime) -> datetime:
-    return instant
-
-
 class _Ingest:
     """One run: the partitions it decides itself, and what came of them."""
 
@@ -169,17 +164,17 @@ class _Ingest:
             entries = await self._log.read(partition.number, partition.position, BATCH)
             if not entries:
                 return
-            first = entries[0].raw.received_at
-            now = datetime.now(UTC)
-            decided = await asyncio.to_thread(partition.decide, entries, partial(_at, now if self._live else first))
+            decided = await asyncio.to_thread(partition.decide, entries, utc_now)
             self._done += decided
             self._take(decided)
             self._held = self._leases.renew(self._held)
 
     def _take(self, decided: Decided) -> None:
         for decision in decided.decisions:
-            placed = isinstance(decision, Placement)
-            self._conversations.add(decision.conversation.number if placed else decision.conversation)
+            if isinstance(decision, Placement):
+                self._conversations.add(decision.conversation.number)
+            else:
+                self._conversations.add(decision.conversation)
 
     async def _await(self, number: int, positions: Sequence[int]) -> None:
         """A daemon decides this partition: wait until its cursor has passed, then count what came of them."""

@@ -128,6 +128,7 @@ class Effects:
         self._handles: dict[Handle, dict[str, Any]] = {}
         self._threads: dict[Key, int] = {}
         self._conversations: dict[int, Conversation] = {}
+        self._awake = {number for number, c in known.conversations.items() if c.next_wake_at is not None}
         self._messages: list[dict[str, Any]] = []
         self._decisions: list[dict[str, Any]] = []
         self._markers: dict[tuple[str, int], Marker] = {}
@@ -142,7 +143,8 @@ class Effects:
         at = p.message.sent_at
         self._messages.append(message_row(p, raw, self.history))
         self._decisions.append(decision_row(p))
-        self.change(p.conversation)
+        asleep = self.history and p.conversation.number not in self._awake  # recorded clocks wake nobody
+        self.change(msgspec.structs.replace(p.conversation, next_wake_at=None) if asleep else p.conversation)
         if self._contacts_before.get(p.contact.number) != p.contact:
             self._contacts[p.contact.number] = p.contact
         for gone in p.contacts_joined:
