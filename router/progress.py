@@ -27,7 +27,7 @@ from router.reading import NO_TOPIC, Reading
 from router.route import Rule, route
 from router.thread import Chain
 
-__all__ = ["Moved", "after_customer", "language_of"]
+__all__ = ["Moved", "after_customer", "language_of", "message_facts", "reply_window"]
 
 #: A later message names another type by at least this much more confidence.
 _CLEARLY = 0.2
@@ -237,7 +237,7 @@ def _facts(
 ) -> dict[str, Any]:
     message = reading.message
     facts = attributes(conversation, identity.contact.attributes)
-    facts.update(_message_facts(reading, policy))
+    facts.update(message_facts(message.channel, message.channel_kind, message.sent_at, policy))
     if not message.automatic:
         facts["class"] = verdict.class_.value
     waiting = conversation.waiting_since
@@ -245,14 +245,13 @@ def _facts(
     return facts
 
 
-def _message_facts(reading: Reading, policy: Policy) -> dict[str, Any]:
-    """The facts of the message by which deadline policies fit: its channel, and whether its hours are open."""
-    message = reading.message
-    channel = policy.channel(message.channel)
+def message_facts(name: str, kind: str, at: datetime, policy: Policy) -> dict[str, Any]:
+    """The facts of a message by which deadline policies fit: its channel, and whether its hours were open `at` then."""
+    channel = policy.channel(name)
     facts: dict[str, Any] = {
-        "channel": message.channel,
-        "channel_kind": message.channel_kind,
-        "business_open": policy.business_open(message.channel, message.sent_at),
+        "channel": name,
+        "channel_kind": kind,
+        "business_open": policy.business_open(name, at),
     }
     if channel.brand or policy.brand:
         facts["brand"] = channel.brand or policy.brand
@@ -270,7 +269,8 @@ def _timed(
     if counts:
         event = ClockEvent(
             type="customer_message", at=min(message.sent_at, now), seen_at=now, id=f"{message.key[0]}/{message.key[1]}",
-            facts=_message_facts(reading, policy), window=_window(message.channel, message.channel_kind, policy),
+            facts=message_facts(message.channel, message.channel_kind, message.sent_at, policy),
+            window=reply_window(message.channel, message.channel_kind, policy),
             attrs=attrs, deadline=promise,
         )  # fmt: skip
     elif routing is not None and conversation.clocks:
@@ -280,7 +280,7 @@ def _timed(
     return ticked(conversation, event, policy)
 
 
-def _window(name: str, kind: str, policy: Policy) -> int:
+def reply_window(name: str, kind: str, policy: Policy) -> int:
     """Seconds in which the provider lets the desk answer; 0 for ever."""
     settings = policy.channel(name).settings
     window = getattr(settings, "reply_window", None)
