@@ -176,7 +176,7 @@ def _message(raw: Raw, page: str, item: Any, index: int) -> tuple[Message | None
     frame = _Frame(channel=raw.channel, page=storable(page), at=raw.received_at, index=index, digest=digest)
     try:
         read = msgspec.convert(item, _Item)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter of half a character in a name
         return _unreadable(item, frame, str(error))
     outgoing = (read.message is not None and read.message.is_echo) or page == read.sender.id != read.recipient.id
     frame = msgspec.structs.replace(
@@ -199,13 +199,13 @@ def _unreadable(item: Any, frame: _Frame, error: str) -> tuple[Message | None, s
 def _of_kind(read: _Item, frame: _Frame) -> tuple[Message | None, str]:
     if read.message is not None:
         return _said(read.message, frame)
-    if read.message_edit is not None and read.message_edit.mid:
+    if read.message_edit is not None and _key(read.message_edit.mid):
         return _edited(read.message_edit, frame), ""
-    if read.reaction is not None and read.reaction.mid:
+    if read.reaction is not None and _key(read.reaction.mid):
         return _reacted(read.reaction, frame), ""
     if read.postback is not None:
         text = storable(read.postback.title or "")
-        key = storable(read.postback.mid or "") or f"sha256:{frame.digest}"
+        key = _key(read.postback.mid) or f"sha256:{frame.digest}"
         return frame.message(external_id=key, text=text, kind="postback"), ""
     return _unknown(frame), ""
 
@@ -213,7 +213,7 @@ def _of_kind(read: _Item, frame: _Frame) -> tuple[Message | None, str]:
 def _said(said: _Said, frame: _Frame) -> tuple[Message | None, str]:
     if said.is_echo and (said.metadata or "").startswith(OURS):
         return None, ""
-    key = storable(said.mid or "")
+    key = _key(said.mid)
     if said.is_deleted and key:
         return frame.message(external_id=f"{key}:deleted", edits=key, kind="deleted"), ""
     files = said.attachments or []
@@ -224,10 +224,15 @@ def _said(said: _Said, frame: _Frame) -> tuple[Message | None, str]:
         external_id=key or f"sha256:{frame.digest}",
         text=text,
         attachments=attachments,
-        in_reply_to=storable(answered) if isinstance(answered, str) else "",
+        in_reply_to=_key(answered) if isinstance(answered, str) else "",
         kind=_kind(said, files),
     )
     return message, "" if key else "the message has no mid, its id; one such as m_… would be right"
+
+
+def _key(mid: str | None) -> str:
+    """The id of a message, empty where it is blank: a blank id would be everybody's."""
+    return storable(mid or "").strip()
 
 
 def _kind(said: _Said, files: list[_File]) -> str:
@@ -256,12 +261,12 @@ def _attachment(file: _File) -> Attachment | None:
 
 
 def _edited(edit: _Edit, frame: _Frame) -> Message:
-    key = storable(edit.mid)
+    key = _key(edit.mid)
     return frame.message(external_id=f"{key}:edit:{edit.num_edit}", edits=key, text=storable(edit.text))
 
 
 def _reacted(reaction: _Reaction, frame: _Frame) -> Message:
-    key = storable(reaction.mid)
+    key = _key(reaction.mid)
     text = storable(reaction.emoji or reaction.reaction or "") if reaction.action == "react" else ""
     own = f"{key}:reaction:{frame.digest[:16]}"
     return frame.message(external_id=own, in_reply_to=key, text=text, kind="reaction")
@@ -281,9 +286,8 @@ def _user(item: Any) -> str:
 
 def _instant(stamp: int, otherwise: datetime) -> datetime:
     """Milliseconds since 1970 (some events: seconds); what is no time of a message gives `otherwise`."""
-    seconds = stamp / 1000 if stamp > 10**11 else stamp
     try:
-        at = datetime.fromtimestamp(seconds, UTC)
+        at = datetime.fromtimestamp(stamp / 1000 if stamp > 10**11 else stamp, UTC)
     except (ValueError, OverflowError, OSError):
         return otherwise
     return at if at >= _EARLIEST and at.year < 2200 else otherwise

@@ -54,6 +54,8 @@ class Place(msgspec.Struct, frozen=True):
             return msgspec.convert(value if isinstance(value, dict) else dict(value), kind)
         except msgspec.ValidationError as error:
             path, problem = _explained(str(error))
+        except UnicodeEncodeError:
+            path, problem = "", r"has a name with half a character (a lone surrogate); both halves would be right"
         return self.mistake(path, problem)
 
     def text(self, text: str | None, path: str) -> str:

@@ -22,11 +22,12 @@ from pydantic import ValidationError
 from router.errors import InvalidPayload, OmnirouterError
 from router.model import DeskEvent, Message
 from router.ports import Accepted, Adapter, Answer, Channel, Raw, Refused, Reply, Request
+from router.testing.junk import broken, exchanged
 from router.testing.sockets import loopback_only
 
 __all__ = ["AdapterContract", "RouteContract"]
 
-_LOOSELY = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+_LOOSELY = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 _HEADERS = st.dictionaries(st.text(max_size=20), st.text(max_size=60), max_size=4)
 
 
@@ -128,7 +129,7 @@ class AdapterContract:
     def test_junk_raises_only_invalid_payload(self, data: st.DataObject) -> None:
         """Whatever the bytes are, they become messages or one sentence."""
         raw = data.draw(st.sampled_from(list(self.raws)))
-        body = data.draw(st.one_of(st.binary(max_size=400), _broken(raw.body)))
+        body = data.draw(st.one_of(st.binary(max_size=400), broken(raw.body), exchanged(raw.body)))
         junk = msgspec.structs.replace(raw, body=body)
         try:
             messages = self.opened(raw.channel).translate(junk)
@@ -244,12 +245,3 @@ def _assert_complete(message: Message | DeskEvent, raw: Raw) -> None:
     assert message.sender.handle.strip()
     written = json.dumps(msgspec.to_builtins(message), ensure_ascii=False).encode()  # no half characters
     assert b"\\u0000" not in written
-
-
-def _broken(body: bytes) -> st.SearchStrategy[bytes]:
-    """A good body, cut or with bytes exchanged."""
-    cut = st.integers(0, len(body)).map(lambda n: body[:n])
-    exchanged = st.tuples(st.integers(0, max(0, len(body) - 1)), st.binary(min_size=1, max_size=3)).map(
-        lambda change: body[: change[0]] + change[1] + body[change[0] + len(change[1]) :]
-    )
-    return st.one_of(cut, exchanged)

@@ -247,6 +247,8 @@ def test_one_odd_item_takes_no_other_down(page: Callable[..., Messenger]) -> Non
         (b'{"object": "page", "entry": []}', "list `entry`"),
         (b'{"object": "page", "entry": [5]}', "no message that can be read"),
         (batch(item(message={"text": "x"})), "has no mid"),
+        (batch(item(message={"mid": " ", "text": "x"})), "has no mid"),
+        (batch(item(message={"mid": "m", "\ud800": 1})), "no message that can be read"),
         (batch(item("", message={"mid": "m", "text": "x"})), "names no person"),
     ],
 )
@@ -270,9 +272,9 @@ def test_a_time_that_is_none_is_the_arrival(page: Callable[..., Messenger]) -> N
     """Seconds and milliseconds are told apart; what is no time of a message is replaced by the arrival."""
     times = [
         read(page, batch({**TEXT, "timestamp": stamp}))[0].sent_at
-        for stamp in (1772438400000, 1772438400, 1, 0, -5, 10**18)
+        for stamp in (1772438400000, 1772438400, 1, 0, -5, 10**18, 10**400)
     ]
-    assert times == [NOW] * 6
+    assert times == [NOW] * 7
 
 
 def asked(mode: str, challenge: str, token: str = SECRETS["VERIFY"]) -> dict[str, str]:

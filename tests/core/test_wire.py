@@ -162,6 +162,13 @@ def test_a_list_is_no_message() -> None:
         message_from_wire([], channel="c", channel_kind="webhook")  # type: ignore[arg-type]
 
 
+def test_half_a_character_in_a_name_is_told() -> None:
+    """A key that no database takes is told like a text that none takes."""
+    body = json.dumps([LEAST, {**LEAST, "\ud800": 1}]).encode()
+    (mistake,) = read_body(body, channel="c", channel_kind="webhook").mistakes
+    assert (mistake.index, "half a character" in mistake.reason) == (1, True)
+
+
 def test_the_desks_own_acts_come_the_same_way() -> None:
     """A status set elsewhere and a reply given elsewhere are events, not messages."""
     lines = [
