@@ -11,12 +11,14 @@ import asyncio
 import json
 import logging
 import math
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator
 
 from router.errors import BadSettings, ConfigurationError, InvalidPayload, OutcomeUnknown, SendUnreachable, Throttled
 from router.model import Value
@@ -30,6 +32,7 @@ __all__ = [
     "Caller",
     "Response",
     "UnguessedPath",
+    "WebAddress",
     "credential",
     "json_bytes",
     "mistakes_told",
@@ -38,8 +41,24 @@ __all__ = [
     "throttled",
 ]
 
-#: A further piece of a channel's address that nobody guesses, such as /k3J9x: a cheap filter (rules: security, R17).
-UnguessedPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_-]{1,64})?$")]
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
+        raise ValueError("give a full address such as https://support.example.com")
+    return text
+
+
+def _unguessed(text: str) -> str:
+    if text and not re.fullmatch(r"/[A-Za-z0-9_-]{1,64}", text):
+        raise ValueError("give a slash and up to 64 letters, digits, - or _, such as /k3J9x, or leave it out")
+    return text
+
+
+#: A full address in a channel's table.
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+#: A further piece of a channel's address that nobody guesses: a cheap filter (rules: security, R17).
+UnguessedPath = Annotated[str, AfterValidator(_unguessed)]
 
 #: Seconds to connect, and seconds for a whole call.
 CONNECT, WHOLE = 10.0, 30.0

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adapters import _graph, _signature
 from adapters._graph_history import asked, bodies
-from adapters._http import Caller, UnguessedPath, credential, no_deliveries
+from adapters._http import Caller, UnguessedPath, WebAddress, credential, no_deliveries
 from adapters._messenger_event import KIND, OURS, messages_of
 from adapters._parts import send_parts
 from adapters._split import split
@@ -42,7 +42,7 @@ class Settings(BaseModel):
     reply_window: Literal["24h", "7d"] = "24h"
     platform: Literal["messenger", "instagram"] = "messenger"
     path: UnguessedPath = ""
-    graph_url: str = Field(default="https://graph.facebook.com/v25.0", pattern=r"^https?://[^\s?#]+$")
+    graph_url: WebAddress = "https://graph.facebook.com/v25.0"
 
 
 class Messenger:

@@ -16,7 +16,7 @@ import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from adapters import _signature
-from adapters._http import UnguessedPath, json_bytes, mistakes_told, no_deliveries
+from adapters._http import UnguessedPath, WebAddress, json_bytes, mistakes_told, no_deliveries
 from adapters._phone_event import KIND, is_json, messages_of, read_calls
 from router.errors import BadSettings, SendRejected
 from router.errors import Refused as NotPossible
@@ -40,7 +40,7 @@ class Settings(BaseModel):
 
     auth_tokens: tuple[Secret, ...] = Field(default=(), max_length=5)
     secrets: tuple[Secret, ...] = Field(default=(), max_length=5)
-    public_url: tuple[str, ...] = ()
+    public_url: tuple[WebAddress, ...] = ()
     region: str = ""
     path: UnguessedPath = ""
 
@@ -48,15 +48,6 @@ class Settings(BaseModel):
     @classmethod
     def _one_or_more(cls, given: Any) -> Any:
         return ((given,) if given else ()) if isinstance(given, str) else given
-
-    @field_validator("public_url")
-    @classmethod
-    def _addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        for url in urls:
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("give the full address as the provider calls it, such as https://support.example.com")
-        return urls
 
     @field_validator("region")
     @classmethod

@@ -16,7 +16,17 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from adapters import _signature
-from adapters._http import Caller, Response, UnguessedPath, json_bytes, mistakes_told, no_deliveries, not_now, throttled
+from adapters._http import (
+    Caller,
+    Response,
+    UnguessedPath,
+    WebAddress,
+    json_bytes,
+    mistakes_told,
+    no_deliveries,
+    not_now,
+    throttled,
+)
 from router.errors import BadSettings, ConfigurationError, SendError, SendRejected
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
@@ -35,18 +45,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     secrets: tuple[Secret, ...] = Field(min_length=1, max_length=5)
-    reply_url: str = ""
+    reply_url: WebAddress = ""
     page: bool = False
     origins: tuple[str, ...] = ()
     path: UnguessedPath = ""
-
-    @field_validator("reply_url")
-    @classmethod
-    def _callable(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError("give a full address such as https://chat.example.com/replies")
-        return url
 
     @field_validator("origins")
     @classmethod

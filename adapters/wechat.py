@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters import _signature
 from adapters._container import children, open_container
-from adapters._http import Caller, UnguessedPath, no_deliveries
+from adapters._http import Caller, UnguessedPath, WebAddress, no_deliveries
 from adapters._parts import send_parts
 from adapters._wechat_api import Api
 from adapters._wechat_event import KIND, identity, message_of
@@ -45,7 +45,7 @@ class Settings(BaseModel):
     aes_keys: tuple[Secret, ...] = Field(default=(), max_length=5)
     mode: Literal["safe", "plain-unsafe"] = "safe"
     path: UnguessedPath = ""
-    api_url: str = Field(default="https://api.weixin.qq.com", pattern=r"^https?://[^\s?#]+$")
+    api_url: WebAddress = "https://api.weixin.qq.com"
 
     @model_validator(mode="after")
     def _keys(self) -> Settings:
