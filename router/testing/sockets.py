@@ -11,7 +11,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
+
+import pytest
 
 __all__ = ["loopback_only"]
 
@@ -50,9 +51,8 @@ def loopback_only() -> Iterator[None]:
             raise AssertionError(f"a name was about to be looked up outside the machine: {name}")
         return look_up(host, *args, **named)
 
-    with (
-        patch.object(socket.socket, "connect", guarded_connect),
-        patch.object(socket.socket, "connect_ex", guarded_connect_ex),
-        patch.object(socket, "getaddrinfo", guarded_look_up),
-    ):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        patch.setattr(socket, "getaddrinfo", guarded_look_up)
         yield
