@@ -138,7 +138,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Does it tell how a try ended, or add to what was said, rather than state a matter of its own?"""
         if not self.said.has(Word.ATTEMPT):
             return False
-        return self.said.weight < _A_MATTER + 1 or not self.topical or self.tagging.confidence < _CLEAR
+        return self.said.weight < _A_MATTER or not self.topical or self.tagging.confidence < _CLEAR
 
     @cached_property
     def thanks(self) -> bool:

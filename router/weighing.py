@@ -18,6 +18,12 @@ from router.utterance import Word
 
 __all__ = ["Weighed", "compare", "is_live", "spoken_to", "weigh"]
 
+#: From this on an issue type is more likely right than all others together.
+_KNOWN = 0.6
+#: So many words that no list explains state something, if the tagger names it with this much confidence.
+_MANY_WORDS, _GUESSED = 2.5, 0.45
+#: Kinds of words that tell of a matter.
+_TELLING = Word.PROBLEM | Word.WISH | Word.PAYER | Word.PAYEE
 #: Below this an issue type is a guess.
 _LIKELY = 0.75
 #: How long after the desk's word a message is likely an answer to it.
@@ -154,7 +160,9 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     elif tagging.runner_up in theirs:
         weighed.add(0.1 if reading.chases else -0.1, "the issue type that comes next")
     elif reading.chases:
-        weighed.add(-0.2, "names another issue type")
+        content = reading.said.weight > 0.0 or reading.said.serves or reading.said.has(_TELLING)
+        foreign = tagging.confidence >= _KNOWN and weighed.overlap < 0.2 and content
+        weighed.add(-0.45 if foreign else -0.2, "names another issue type")
     elif reading.tries:
         weighed.add(-0.15, "another issue type")
     elif _states(weighed, reading):
@@ -181,7 +189,9 @@ def _states(weighed: Weighed, reading: Reading) -> bool:
         return True
     if reading.topical and reading.said.asks:
         return not NO_TOPIC.issuperset(weighed.types)
-    clear = reading.clear or (reading.named and bool(reading.amounts))
+    sure = reading.tagging.confidence
+    likely = sure >= _KNOWN or (sure >= _GUESSED and reading.said.weight >= _MANY_WORDS)
+    clear = (reading.topical and likely) or (reading.named and bool(reading.amounts))
     return clear and _details(weighed, reading) <= reading.said.serves.get(reading.tagging.issue_type, 0)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from router.policy import Policy
-from workers.evaluate.followups import evaluate_followups
+from workers.evaluate.followups import evaluate_followups, predict
 
 FOLDER = Path(__file__).parent.parent / "data"
 BARS = [
@@ -46,3 +48,27 @@ def test_what_must_never_go_wrong(figures: dict[str, dict[str, Any]], family: st
     shares = [found["families"][family].split("/") for found in figures.values() if family in found["families"]]
     assert shares
     assert all(right == of for right, of in shares)
+
+
+def test_two_matters_of_one_customer_are_two_conversations(wallet: Policy) -> None:
+    """Short messages of other authors, two of different types at a time: nearly always a new conversation."""
+    rows = [
+        json.loads(line)
+        for name in ("tagging_fresh_1", "tagging_fresh_2", "tagging_zh")
+        for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines()
+    ]
+    rows = [row for row in rows if row["label"] not in ("other", "complaint", "feedback")]
+    chance, tried, opened = random.Random(5), 0, 0
+    while tried < 200:
+        one, other = chance.sample(rows, 2)
+        if one["label"] == other["label"]:
+            continue
+        tried += 1
+        items = [
+            {"id": str(n), "sent_at": f"2026-03-02T1{n}:00:00+08:00", "channel": "chat", "sender": {"handle": "W1"},
+             "text": row["text"]}
+            for n, row in enumerate((one, other))
+        ]  # fmt: skip
+        found = list(predict({"id": "x", "items": items}, wallet))
+        opened += found[0].conversation != found[1].conversation
+    assert opened / tried >= 0.88
