@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
 from router import tables as t
 from router.known import Known
@@ -27,7 +27,7 @@ __all__ = ["Due", "claim", "lanes", "next_due", "outcomes", "recover", "settle"]
 _O = t.outbox.c
 _decode = msgspec.json.Decoder().decode
 #: Written out in the statement: SQLite takes a partial index only where it reads the index's own condition.
-_PENDING = literal_column("'pending'")
+_PENDING: ColumnElement[str] = literal_column("'pending'")
 
 _due = Statement(
     select(_O.id, _O.kind, _O.channel, _O.conversation, _O.message, _O.key, _O.body, _O.attempts, _O.created_at)

@@ -135,6 +135,11 @@ def _pages(database: Database, statement: Statement, page: int = _PAGE) -> Itera
         after = rows[-1][0]
 
 
+def merged_into(database: Database) -> dict[int, int]:
+    """Each conversation that was merged away, with the one that it is part of now."""
+    return _roots(database, _merged)
+
+
 def _roots(database: Database, statement: Statement) -> dict[int, int]:
     with database.read() as tx:
         into = dict(tx.rows(statement))
@@ -338,11 +343,16 @@ def conversation_itself(tx: Tx, number: int) -> Conversation:
     return conversation_of(row)
 
 
+def absorbed_by(tx: Tx, number: int) -> list[int]:
+    """The conversations that were merged into this one itself."""
+    return [row[0] for row in tx.rows(_absorbed_by, number=number)]
+
+
 def family(tx: Tx, number: int) -> list[int]:
     """A conversation and all that were merged into it."""
     numbers, todo = [number], [number]
     while todo:
-        further = [row[0] for row in tx.rows(_absorbed_by, number=todo.pop())]
+        further = absorbed_by(tx, todo.pop())
         numbers += further
         todo += further
     return numbers
