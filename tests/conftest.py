@@ -31,8 +31,10 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from sqlalchemy import select
 
 from router import schema
+from router import tables as t
 from router.policy import Policy
 from router.store import Database, Store, queries
 from workers.daemon import Daemon
@@ -356,6 +358,19 @@ class Desk:
     def events(self, type_: str = "") -> list[dict[str, Any]]:
         """All events (of a type), as exported."""
         return [e for e in queries.events(self.store.database) if not type_ or e["type"] == type_]
+
+    async def decided(self) -> None:
+        """Wait until the cursors stand at the end of the log."""
+        behind = select(t.positions.c.partition).join(
+            t.log_partitions, t.log_partitions.c.partition == t.positions.c.partition
+        )
+        behind = behind.where(t.positions.c.position < t.log_partitions.c.position)
+
+        def done() -> bool:
+            with self.store.database.engine.connect() as connection:
+                return connection.execute(behind).first() is None
+
+        await self.until(done)
 
     async def stored(self, count: int) -> list[dict[str, Any]]:
         """The messages, once there are so many."""

@@ -170,13 +170,13 @@ class Daemon:
     async def _decide(self) -> None:
         """Decide what the log holds behind the cursors, a batch a partition in turn; sleep on the bell."""
         while not self._draining.is_set():
-            some = 0
+            some, rings = 0, self.store.bell.rings
             for partition in list(self._partitions.values()):
                 if self._draining.is_set():
                     return
                 some += await self._decide_one(partition)
             if not some:
-                await self.store.bell.wait(_POLL)
+                await self.store.bell.wait(_POLL, rings)
 
     async def _decide_one(self, partition: Partition) -> int:
         if f"partition:{partition.number}" not in self.duties.held:

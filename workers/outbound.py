@@ -64,6 +64,7 @@ class Outbound:
         """For ever: begin to work each lane that has something to send."""
         try:
             while True:
+                rings = self._store.bell.rings
                 for kind, channel in await asyncio.to_thread(lanes, self._store):
                     if (kind, channel) not in self._lanes or self._lanes[(kind, channel)].done():
                         duty = f"send:{kind}:{channel}"
@@ -72,7 +73,7 @@ class Outbound:
                         )
                 self._bell.set()
                 self._bell = asyncio.Event()
-                await self._store.bell.wait(1.0)
+                await self._store.bell.wait(1.0, rings)
         finally:
             for lane in self._lanes.values():
                 lane.cancel()
@@ -83,11 +84,12 @@ class Outbound:
         async def work(_: Lease) -> None:
             await asyncio.to_thread(recover, self._store, kind, channel, self._now())
             while True:
+                bell = self._bell
                 due = await asyncio.to_thread(claim, self._store, kind, channel, self._now())
                 for row in due:
                     await self._send(row)
                 if not due:
-                    await self._bell.wait()
+                    await bell.wait()
 
         return work
 

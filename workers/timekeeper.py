@@ -43,7 +43,8 @@ class Timekeeper:
             while await self.round():
                 pass
             await self._keep_house()
-            await self._store.bell.wait(await self._until_next())
+            rings = self._store.bell.rings
+            await self._store.bell.wait(await self._until_next(), rings)
 
     async def round(self) -> bool:
         """Fire one page of what is due now; is there more?"""

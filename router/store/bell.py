@@ -1,7 +1,8 @@
 """How does one process tell another that there is work? A bell: it only wakes, it never carries anything.
 
 In one process an event; between processes on one SQLite file a datagram socket beside it; on PostgreSQL LISTEN/NOTIFY
-in the transaction that made the work. Whoever waits polls as well (1 s), so a lost ring costs a second.
+in the transaction that made the work. Whoever waits polls as well (1 s), so a lost ring costs a second. `rings` counts:
+who took it before he looked for work and found none waits with it, so a ring in between is not slept over.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Bell:
     """The bell of one database. `ring` from any process, `wait` in the event loop of the daemon after `open`."""
 
     def __init__(self, database: Database) -> None:
+        self.rings = 0
         self._database = database
         self._waiters: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -57,7 +59,7 @@ class Bell:
             self._listener = asyncio.create_task(self._listen())
             return
         path = self._path()
-        if path is None:
+        if path is None or _answers(path):
             return
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         listening.setblocking(False)
@@ -71,8 +73,10 @@ class Bell:
         self._socket = listening
         self._loop.add_reader(listening, self._heard)
 
-    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109
-        """Wait for a ring, at most `timeout` seconds; was there one?"""
+    async def wait(self, timeout: float, since: int | None = None) -> bool:  # noqa: ASYNC109
+        """Wait for a ring, at most `timeout` seconds; was there one? Rings after `since` (a former `rings`) count."""
+        if since is not None and self.rings != since:
+            return True
         rung = asyncio.Event()
         self._waiters.add(rung)
         try:
@@ -116,6 +120,7 @@ class Bell:
         self._wake()
 
     def _wake(self) -> None:
+        self.rings += 1
         for rung in self._waiters:
             rung.set()
 
@@ -132,3 +137,9 @@ class Bell:
                         self._wake()
             except psycopg.Error:
                 await asyncio.sleep(1)
+
+
+def _answers(path: Path) -> bool:
+    """Does a living process listen there?"""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        return probe.connect_ex(str(path)) == 0

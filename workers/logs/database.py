@@ -55,6 +55,11 @@ _move_cursor = Statement(
         where=t.channel_cursors.c.fence <= bindparam("token"),
     )
 )
+_last = Statement(
+    select(t.log_partitions.c.position).where(
+        t.log_partitions.c.partition == bindparam("number"), t.log_partitions.c.position > bindparam("after")
+    )
+)
 _decode_meta = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -91,11 +96,14 @@ class DatabaseLog:
         self._waiting: deque[_Append] = deque()
         self._waiting_limit = waiting_limit
         self._waiting_raws = 0
+        self._closed = False
         self._drain: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
 
     async def append(self, raws: Sequence[Raw], cursor: Cursor | None = None) -> list[tuple[int, int]]:
         """Make raws durable, in order, and move the source's cursor with them."""
+        if self._closed:
+            raise LogFull("The log is closed: the daemon is stopping.")
         if self._waiting_raws + len(raws) > self._waiting_limit:
             raise LogFull("The log cannot take more at the moment; try again in a few seconds.")
         done = asyncio.get_running_loop().create_future()
@@ -179,11 +187,19 @@ class DatabaseLog:
         )
 
     async def wait(self, partition: int, after: int, timeout: float) -> None:  # noqa: ASYNC109
-        """Wait for the bell, at most `timeout` seconds."""
-        await self.bell.wait(timeout)
+        """Wait for the bell, at most `timeout` seconds; not at all when something is behind `after` already."""
+        rings = self.bell.rings
+        if await asyncio.to_thread(self._behind, partition, after):
+            return
+        await self.bell.wait(timeout, rings)
+
+    def _behind(self, partition: int, after: int) -> bool:
+        with self._database.read() as tx:
+            return tx.one(_last, number=partition, after=after) is not None
 
     async def close(self) -> None:
         """Finish what waits and stop the thread. Safe to call twice."""
+        self._closed = True
         if self._drain is not None:
             await asyncio.gather(self._drain, return_exceptions=True)
         self._thread.shutdown(wait=True)
