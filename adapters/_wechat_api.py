@@ -1,17 +1,23 @@
 """How are WeChat's interfaces called? Access token, customer-service messages, pictures.
 
 In: the channel and what to send. Out: nothing, or one of the send errors: WeChat answers HTTP 200 to everything and
-says what went wrong in `errcode`. The access token is kept in the channel's memory, for all nodes, until shortly before
-its end. Source: developers.weixin.qq.com: global return codes, customer-service messages, stable access token.
+says what went wrong in `errcode`. The access token is kept, sealed, in the channel's memory, for all nodes, until
+shortly before its end. Source: developers.weixin.qq.com (return codes, customer-service messages, stable access token).
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters._http import Caller, Response, credential, not_now, throttled
 from router.errors import BadSettings, OutcomeUnknown, SendError, SendRejected, SendUnreachable
@@ -130,14 +136,15 @@ class Api:
     async def token(self, refused: str = "") -> str:
         """The access token, from memory while it lasts; `refused` is one that WeChat no longer takes."""
         async with self._renewal:
-            known = _kept(await self._channel.recall(_MEMORY), self._channel.now())
+            secret = credential(self._channel.settings.app_secret, self._channel.name)
+            known = _kept(await self._channel.recall(_MEMORY), secret, self._channel.now())
             if known and known != refused:
                 return known
             token, seconds = await self._fetched(forced=False)
             if token == refused:  # WeChat still holds it for good: have it make another (20 times a day)
                 token, seconds = await self._fetched(forced=True)
             until = self._channel.now() + timedelta(seconds=seconds) - _MARGIN
-            await self._channel.remember(_MEMORY, json.dumps({"token": token, "until": until.timestamp()}))
+            await self._channel.remember(_MEMORY, _sealed(token, until, secret))
             return token
 
     async def _fetched(self, forced: bool) -> tuple[str, int]:
@@ -157,10 +164,22 @@ class Api:
         return token, seconds
 
 
-def _kept(memory: str | None, now: datetime) -> str:
+def _sealed(token: str, until: datetime, secret: str) -> str:
+    """The token and its end as they are remembered: readable only to who has the app secret anyway."""
+    kept = json.dumps({"token": token, "until": until.timestamp()}).encode()
+    nonce = os.urandom(12)
+    return base64.b64encode(nonce + AESGCM(_key(secret)).encrypt(nonce, kept, None)).decode()
+
+
+def _kept(memory: str | None, secret: str, now: datetime) -> str:
     """The remembered token while it is good for some time yet, else empty."""
     try:
-        kept = json.loads(memory or "{}")
-        return str(kept["token"]) if now.astimezone(UTC).timestamp() < float(kept["until"]) else ""
-    except (ValueError, KeyError, TypeError):
+        sealed = base64.b64decode(memory or "")
+        kept = json.loads(AESGCM(_key(secret)).decrypt(sealed[:12], sealed[12:], None))
+    except (ValueError, InvalidTag):  # nothing is kept, or it was sealed under another app secret
         return ""
+    return str(kept["token"]) if now.timestamp() < float(kept["until"]) else ""
+
+
+def _key(secret: str) -> bytes:
+    return hashlib.sha256(f"omnirouter access token {secret}".encode()).digest()

@@ -369,15 +369,17 @@ async def test_pictures_follow_the_text(account: Callable[..., WeChat], serve: A
 async def test_an_outdated_token_is_renewed_once(account: Callable[..., WeChat], serve: Any) -> None:
     """A token that was revoked is replaced and the message sent; one that stays refused stops the channel."""
     platform = Platform()
-    memory = {"access_token": json.dumps({"token": "REVOKED", "until": NOW.timestamp() + 3600})}
+    memory: dict[str, str] = {}
     async with serve(platform.app) as url:
         wechat = account(memory, api_url=url)
+        await wechat.connect()
+        platform.valid = "ANOTHER"
         await wechat.send(reply())
         platform.script = [code(42001), code(40001)]
         with pytest.raises(BadSettings, match="a fresh one too"):
             await wechat.send(reply(idempotency_key="reply-8"))
         await wechat.close()
-    assert [grant["force_refresh"] for grant in platform.granted] == [False, False, True]
+    assert [grant["force_refresh"] for grant in platform.granted] == [False, False, False, True]
     assert len(platform.sent) == 1
 
 
@@ -483,11 +485,13 @@ async def test_wrong_credentials_stop_the_channel(
         await wechat.close()
 
 
-async def test_lost_answers_are_told_apart(
-    account: Callable[..., WeChat], hanging_up: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_lost_answers_are_told_apart(account: Callable[..., WeChat], serve: Any, hanging_up: str) -> None:
     """A lost answer about a token is tried again; about a message only a person may decide."""
-    memory = {"access_token": json.dumps({"token": "GOOD", "until": NOW.timestamp() + 3600})}
+    memory: dict[str, str] = {}
+    async with serve(Platform().app) as url:
+        granted = account(memory, api_url=url)
+        await granted.connect()
+        await granted.close()
     asking, sending = account(api_url=hanging_up), account(memory, api_url=hanging_up)
     with pytest.raises(SendUnreachable):
         await asking.send(reply())
@@ -495,3 +499,21 @@ async def test_lost_answers_are_told_apart(
         await sending.send(reply())
     await asking.close()
     await sending.close()
+
+
+async def test_the_remembered_token_is_sealed(
+    account: Callable[..., WeChat], serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The memory never shows the token, and under another app secret it is asked for again."""
+    platform = Platform()
+    memory: dict[str, str] = {}
+    async with serve(platform.app) as url:
+        wechat = account(memory, api_url=url)
+        await wechat.connect()
+        assert platform.valid not in json.dumps(memory)
+        assert base64.b64decode(memory["access_token"]).find(platform.valid.encode()) == -1
+        monkeypatch.setenv("WX_SECRET", "another")
+        with pytest.raises(BadSettings, match="app_secret is wrong"):
+            await wechat.connect()
+        await wechat.close()
+    assert len(platform.granted) == 2
