@@ -30,7 +30,7 @@ from router.store.wake import settle_history
 from workers.alone import alone
 from workers.channels import Channels, utc_now
 from workers.leases import Lease, Leases
-from workers.logs.database import DatabaseLog
+from workers.logs.database import RECORDED, DatabaseLog
 from workers.process import Decided, Partition
 
 __all__ = ["Summary", "ingest", "lines"]
@@ -135,9 +135,10 @@ class _Ingest:
         """Append a window and have it decided."""
         places: defaultdict[int, list[int]] = defaultdict(list)
         for start in range(0, len(window), GROUP):
-            group = window[start : start + GROUP]
-            if self._live:
-                group = [msgspec.structs.replace(raw, history=False) for raw in group]
+            group = [
+                msgspec.structs.replace(raw, partition_key=RECORDED, history=not self._live)
+                for raw in window[start : start + GROUP]
+            ]
             for partition, position in await self._log.append(group):
                 places[partition].append(position)
         self._newest = max(self._newest or window[0].received_at, window[-1].received_at)

@@ -28,7 +28,7 @@ from router.store.database import Database
 from router.store.statement import Statement, Tx, as_json, insert, insert_into
 from router.tables import instant, micros
 
-__all__ = ["DatabaseLog", "partition_of"]
+__all__ = ["RECORDED", "DatabaseLog", "partition_of"]
 
 _take = Statement(
     update(t.log_partitions)
@@ -60,12 +60,19 @@ _last = Statement(
         t.log_partitions.c.partition == bindparam("number"), t.log_partitions.c.position > bindparam("after")
     )
 )
+#: The partition key of recorded messages.
+RECORDED = "\0recorded"
 _decode_meta = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def partition_of(raw: Raw, partitions: int) -> int:
-    """The partition of a raw: by its key, else by its channel. A wrong key costs order, never correctness."""
-    return xxhash.xxh64_intdigest(f"{raw.channel}\0{raw.partition_key}".encode("utf-8", "surrogatepass")) % partitions
+    """The partition of a raw: by its key, else by its channel. A wrong key costs order, never correctness.
+
+    Recorded messages share one, whatever their channels: partitions are decided independently of each other, and a
+    chat at night must be decided before the mail of the next morning that asks about it.
+    """
+    channel = "" if raw.partition_key == RECORDED else raw.channel
+    return xxhash.xxh64_intdigest(f"{channel}\0{raw.partition_key}".encode("utf-8", "surrogatepass")) % partitions
 
 
 class _Append(msgspec.Struct, frozen=True):
