@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "block", "contact_set", "link", "merge", "move", "note", "release", "reply", "retag", "spam", "split", "status",
-    "take", "unlink",
+    "take", "unlink", "words_of",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
@@ -58,7 +58,8 @@ def _state(c: Conversation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _text(given: str) -> str:
+def words_of(given: str) -> str:
+    """What `--text` says; for `-` what stdin gives. Raises ConfigurationError for bytes that are no UTF-8."""
     if given != "-":
         return given
     try:
@@ -97,7 +98,7 @@ def reply(
     from router.ref import number_of, ref_of
     from router.store import desk, outbox
 
-    number, words, files = number_of(conversation), _text(text), _attachments(attach or [])
+    number, words, files = number_of(conversation), words_of(text), _attachments(attach or [])
 
     def act(store: Store, now: datetime) -> tuple[int, dict[str, Any]]:
         own = desk.reply(
@@ -115,7 +116,7 @@ def note(conversation: Which, text: Words, agent: Agent = "", as_json: JsonFlag 
     from router.ref import number_of, ref_of
     from router.store import desk
 
-    number, words = number_of(conversation), _text(text)
+    number, words = number_of(conversation), words_of(text)
     own = _done(lambda store, now: desk.note(store, number, words, agent=agent, now=now))
     return _say(as_json, f"Note {own} on {ref_of(number)}.", message=own, conversation=number, ref=ref_of(number))
 

@@ -1,0 +1,196 @@
+"""Do the stored states agree with what is stored of messages and events? Each conversation is rebuilt and compared.
+
+In: the store. Out: one difference a line: conversation, field, what is stored, what the log says. No difference is
+normal. Rebuilt are status and waiting since (by the order of the events), counts, channels, the last message, chases,
+the cached deadline, and the starts and breaches of clocks. Conversations are read in pages; nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from router import tables as t
+from router.calendar import instant as clock_instant
+from router.clocks import Clocks
+from router.deadline import from_json, next_due
+from router.model import Conversation
+from router.ref import ref_of
+from router.store import queries
+from router.store.ledger import Store
+from router.store.rows import CONVERSATION_COLUMNS, conversation_of
+from router.store.statement import Statement, Tx, member
+from router.tables import instant
+
+__all__ = ["Audit", "audit"]
+
+_M, _E, _C = t.messages.c, t.events.c, t.conversations.c
+_decode = msgspec.json.Decoder().decode
+_page = Statement(
+    select(*CONVERSATION_COLUMNS)
+    .where(_C.number > bindparam("after"))
+    .order_by(_C.number)
+    .limit(bindparam("rows"))
+)
+_messages = Statement(
+    select(
+        _M.number, _M.conversation, _M.direction, _M.automatic, _M["class"], _M.kind, _M.channel, _M.sent_at,
+        _M.received_at, _M.edits,
+    ).where(member(_M.conversation, "numbers"), _M.kind != "status")
+)  # fmt: skip
+_events = Statement(
+    select(_E.seq, _E.conversation, _E.type, _E.message, _E.at, _E.body)
+    .where(member(_E.conversation, "numbers"))
+    .order_by(_E.seq)
+)
+_FOLLOWING = ("resend", "cross_channel", "addition")
+_REPLIES = ("reply.queued", "message.sent")
+#: Kinds that nobody needs to answer.
+_SILENT = ("reaction", "sticker", "deleted")
+#: What makes a conversation's history more than a sequence of messages and statuses.
+_RELATED = ("conversation.merged", "conversation.split")
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What of a stored message bears on its conversation."""
+
+    number: int
+    conversation: int
+    direction: str
+    automatic: bool
+    class_: str
+    kind: str
+    channel: str
+    sent_at: int
+    received_at: int
+    edits: str
+
+
+class Audit(msgspec.Struct):
+    """What was compared, and where it differs."""
+
+    conversations: int = 0
+    messages: int = 0
+    events: int = 0
+    differences: list[dict[str, Any]] = []
+
+
+def audit(store: Store, page: int = 200) -> Audit:
+    """Rebuild and compare every conversation that was not merged away."""
+    done, after = Audit(), -1
+    while True:
+        with store.database.read() as tx:
+            found = [conversation_of(row) for row in tx.rows(_page, after=after, rows=page)]
+            if not found:
+                return done
+            _audit_page(tx, [c for c in found if not c.merged_into], done)
+        after = found[-1].number
+
+
+def _audit_page(tx: Tx, found: Sequence[Conversation], done: Audit) -> None:
+    families = {c.number: queries.family(tx, c.number) for c in found}
+    root = {number: top for top, family in families.items() for number in family}
+    messages: defaultdict[int, list[Message]] = defaultdict(list)
+    events: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
+    for row in tx.rows(_messages, numbers=sorted(root)):
+        messages[root[row[1]]].append(Message(*row))
+    for row in tx.rows(_events, numbers=sorted(root)):
+        events[root[row[1]]].append(row)
+    for c in found:
+        done.conversations += 1
+        done.messages += len(messages[c.number])
+        done.events += len(events[c.number])
+        for name, stored, rebuilt in _compared(c, messages[c.number], events[c.number]):
+            done.differences.append(
+                {"conversation": c.number, "ref": ref_of(c.number), "field": name, "stored": _shown(stored),
+                 "rebuilt": _shown(rebuilt)}
+            )  # fmt: skip
+
+
+def _shown(value: Any) -> Any:
+    return queries.utc(value) if isinstance(value, datetime) else value
+
+
+def _compared(
+    c: Conversation, messages: Sequence[Message], events: Sequence[Sequence[Any]]
+) -> Iterator[tuple[str, Any, Any]]:
+    """The fields that differ: name, stored, rebuilt."""
+    if c.messages != len(messages):
+        yield "messages", c.messages, len(messages)
+    if messages:
+        last = instant(max(m.sent_at for m in messages))
+        if c.last_message_at != last:
+            yield "last_message_at", c.last_message_at, last
+    heard = {m.channel for m in messages if m.direction == "in"}
+    if not heard <= set(c.channels):
+        yield "channels", sorted(c.channels), sorted(heard)
+    yield from _chases(c, messages)
+    related = any(row[2] in _RELATED for row in events)
+    if not related and "spam" not in c.flags and events:
+        yield from _by_events(c, {m.number: m for m in messages}, events)
+    yield from _by_clocks(c, messages, events)
+
+
+def _chases(c: Conversation, messages: Sequence[Message]) -> Iterator[tuple[str, Any, Any]]:
+    """Each chaser counts; further words about what is open count where they came while it waited."""
+    chasers = sum(m.class_ == "chaser" and not m.edits for m in messages)
+    following = sum(m.class_ in _FOLLOWING and not m.edits for m in messages)
+    if not chasers <= c.chases <= chasers + following:
+        yield "chases", c.chases, f"{chasers} to {chasers + following}"
+
+
+def _by_events(
+    c: Conversation, messages: Mapping[int, Message], events: Sequence[Sequence[Any]]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Status and waiting since, by going through the events in their order."""
+    status, waiting = "open", None
+    for _, _, type_, number, _, body in events:
+        said = _decode(body)
+        message = messages.get(number)
+        if type_ == "conversation.status":
+            status = str(said.get("to") or said.get("status"))
+        elif type_ in ("conversation.opened", "conversation.reopened"):
+            status = "open"
+        elif type_ == "conversation.spam":
+            status = "closed"
+        if status in ("solved", "closed"):
+            waiting = None
+        elif type_ == "message.received" and message is not None and _asks(message):
+            waiting = message.sent_at if waiting is None else min(waiting, message.sent_at)
+        elif type_ in _REPLIES and not said.get("automatic"):
+            waiting = None
+    if status != c.status.value:
+        yield "status", c.status.value, status
+    rebuilt = None if waiting is None else instant(waiting)
+    if rebuilt != c.waiting_since:
+        yield "waiting_since", c.waiting_since, rebuilt
+
+
+def _asks(message: Message) -> bool:
+    quiet = message.automatic or message.edits or message.kind in _SILENT
+    return message.class_ not in ("", "ack") and not quiet
+
+
+def _by_clocks(
+    c: Conversation, messages: Sequence[Message], events: Sequence[Sequence[Any]]
+) -> Iterator[tuple[str, Any, Any]]:
+    """The cached deadline, what clocks began with, and the records of their breaches."""
+    clocks: Clocks = from_json(c.clocks)
+    if c.next_due != next_due(clocks):
+        yield "next_due", c.next_due, next_due(clocks)
+    if clocks.log and not c.breached:
+        yield "breached", c.breached, True
+    heard = {at for m in messages if m.direction == "in" for at in (m.sent_at, m.received_at)}
+    for run in clocks.runs:
+        if run.pledges and run.metric != "update" and run.start not in heard:
+            yield f"{run.metric} {run.cycle} started_at", clock_instant(run.start), "no message of that time"
+    breaches = [_decode(row[5]) for row in events if row[2] == "deadline.breach"]
+    told = {(said["metric"], said["cycle"]) for said in breaches}
+    for entry in clocks.log:
+        if entry.told and (entry.metric, entry.cycle) not in told:
+            yield f"{entry.metric} {entry.cycle} breached_at", clock_instant(entry.at), "no event of it"

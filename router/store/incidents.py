@@ -1,0 +1,107 @@
+"""What do several customers report at the same time, and how are they all answered? Incidents and their conversations.
+
+An incident is named by the first of its conversations (number or ref), by any other of them, or by its key. Blocking
+functions over the store.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from router import tables as t
+from router.errors import NotFound, Refused
+from router.model import Status
+from router.ref import number_of, ref_of
+from router.store import desk, queries
+from router.store.ledger import Store
+from router.store.queries import utc
+from router.store.statement import Statement
+from router.tables import instant
+
+__all__ = ["incidents", "reply_to_all"]
+
+_decode = msgspec.json.Decoder().decode
+_I, _L = t.incidents.c, t.incident_conversations.c
+_incidents = Statement(select(_I.key, _I.issue_type, _I.opened_at, _I.last_at).order_by(_I.opened_at, _I.key))
+_members = Statement(select(_L.key, _L.conversation).order_by(_L.conversation))
+_events = Statement(
+    select(t.events.c.body).where(t.events.c.type == bindparam("kind")).order_by(t.events.c.seq)
+)
+_WORKING = (Status.OPEN, Status.PENDING, Status.ON_HOLD)
+
+
+def incidents(store: Store) -> list[dict[str, Any]]:
+    """All incidents, oldest first, with their conversations and how many of those are in work."""
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    with store.database.read() as tx:
+        found = tx.rows(_incidents)
+        for key, number in tx.rows(_members):
+            members[key].append(number)
+        for row in tx.rows(_events, kind="incident.opened"):
+            body = _decode(row[0])
+            members[str(body.get("key", ""))] += [int(n) for n in body.get("conversations", ())]
+        return [_shown(tx, row, members[row[0]]) for row in found]
+
+
+def _shown(tx: Any, row: tuple[Any, ...], numbers: list[int]) -> dict[str, Any]:
+    states = {}
+    for number in sorted(set(numbers)):
+        try:
+            c = queries.conversation(tx, number)
+        except NotFound:
+            continue  # erased
+        states[c.number] = c
+    return {
+        "id": min(states, default=0),
+        "key": row[0],
+        "issue_type": row[1],
+        "opened_at": utc(instant(row[2])),
+        "last_at": utc(instant(row[3])),
+        "open": sum(c.status in _WORKING for c in states.values()),
+        "conversations": [
+            {"id": c.number, "ref": ref_of(c.number), "status": c.status.value, "contact": c.contact, "queue": c.queue}
+            for c in states.values()
+        ],
+    }
+
+
+def reply_to_all(store: Store, named: str, text: str, *, agent: str, now: datetime) -> list[dict[str, Any]]:
+    """Answer every conversation of an incident that is in work, each in its own transaction, on its own channel.
+
+    A conversation that another agent holds, or whose customer cannot be reached, is left out with the reason in
+    `refused`. Raises `NotFound` for an unknown incident, `Refused` when none of its conversations is in work.
+    """
+    incident = _named(store, named)
+    working = [c for c in incident["conversations"] if c["status"] in _WORKING]
+    if not working:
+        raise Refused(f"No conversation of incident {named} is in work.")
+    told = []
+    for c in working:
+        message, refused = 0, ""
+        try:
+            message = desk.reply(store, c["id"], text, agent=agent, now=now)
+        except Refused as failure:
+            refused = str(failure)
+        told.append({"conversation": c["id"], "ref": c["ref"], "message": message or None, "refused": refused})
+    return told
+
+
+def _named(store: Store, named: str) -> dict[str, Any]:
+    found = incidents(store)
+    for incident in found:
+        if named == incident["key"]:
+            return incident
+    try:
+        number = number_of(named)
+    except NotFound:
+        number = 0
+    for incident in found:
+        if any(c["id"] == number for c in incident["conversations"]):
+            return incident
+    known = ", ".join(str(incident["id"]) for incident in found) or "none"
+    raise NotFound(f"There is no incident {named!r}; there is: {known}.")

@@ -1,0 +1,105 @@
+"""`db upgrade`, `current`, `check` and `sql`: has the database the form that this version needs?
+
+In: the configured database. Out: its revision, what differs, or the statements of all migrations. Only `upgrade`
+changes anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from router.errors import NotFound
+from workers.cli.printing import JsonFlag, json_line, line, warn
+
+if TYPE_CHECKING:
+    from router.store import Database
+
+__all__ = ["check", "current", "sql", "upgrade"]
+
+
+@contextlib.contextmanager
+def _database(*, create: bool = False) -> Iterator[Database]:
+    """The configured database. A missing SQLite file is made only where that is asked for. Raises `NotFound`."""
+    from router.store import Database
+    from workers.cli import configured
+
+    database = Database(configured().database_url())
+    if database.path is not None and not database.path.exists() and not create:
+        raise NotFound(f"There is no file {database.path} yet; make it with: omnirouter db upgrade")
+    if database.path is not None:
+        database.path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _where(database: Database) -> str:
+    return database.url.render_as_string(hide_password=True)
+
+
+def upgrade(as_json: JsonFlag = False) -> int:
+    """Bring the database to this version; safe to repeat."""
+    from router import schema
+    from workers.cli import configured
+
+    with _database(create=True) as database:
+        before, after = schema.upgrade(database, partitions=configured().partitions)
+        where = _where(database)
+    if as_json:
+        json_line({"database": where, "before": before, "after": after})
+    elif before == after:
+        line(f"{where} is at {after} already.")
+    else:
+        line(f"{where} went from {before or 'empty'} to {after}.")
+    return 0
+
+
+def current(as_json: JsonFlag = False) -> int:
+    """The database's revision, and whether it is the one that this version needs."""
+    from router import schema
+
+    with _database() as database:
+        revision, found, where = schema.current(database), schema.status(database), _where(database)
+    if as_json:
+        json_line({"database": where, "revision": revision, "status": found, "needed": schema.head()})
+    else:
+        line(f"{where} is at {revision or 'no revision'}: {found} (this version needs {schema.head()}).")
+    return 0
+
+
+def check(as_json: JsonFlag = False) -> int:
+    """Is the database what this version expects? Exit code 1 when it is not."""
+    from router import schema
+
+    with _database() as database:
+        found, where = schema.status(database), _where(database)
+        differences = schema.differences(database) if found == "current" else []
+    if as_json:
+        json_line({"database": where, "status": found, "differences": differences})
+    elif found != "current":
+        remedy = "install the newer version" if found == "ahead" else "run: omnirouter db upgrade"
+        warn(f"{where} is {found}; {remedy}.")
+    elif differences:
+        warn(f"{where} differs from what this version expects:")
+        for difference in differences:
+            warn(f"  {difference}")
+    else:
+        line(f"{where} is what this version expects.")
+    return 0 if found == "current" and not differences else 1
+
+
+def sql() -> int:
+    """The statements of all migrations for this kind of database, without running them."""
+    from router import schema
+    from router.store import Database
+    from workers.cli import configured
+
+    database = Database(configured().database_url())
+    try:
+        print(schema.sql(database))
+    finally:
+        database.close()
+    return 0
