@@ -17,7 +17,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from aioimaplib import aioimaplib as _lib  # type: ignore[import-untyped]
+from aioimaplib import aioimaplib as _lib
 
 from adapters._imap_text import LITERAL, Fetched, day, fetched, modified_utf7, numbers, sizes
 from router.errors import BadSettings, Unreachable

@@ -230,7 +230,7 @@ def parameter(given: dict[bytes, bytes], name: bytes) -> bytes:
         return given[name]
     if name + b"*" in given:
         return unquote_to_bytes(given[name + b"*"].rpartition(b"'")[2])
-    pieces = []
+    pieces: list[bytes] = []
     while len(pieces) < MAX_PIECES and (piece := given.get(b"%s*%d" % (name, len(pieces)))) is not None:
         pieces.append(piece)
     return b"".join(pieces)
