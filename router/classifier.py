@@ -97,6 +97,27 @@ class Model:
 
     def scores(self, folded: str, concepts: Iterable[str]) -> npt.NDArray[np.float64]:
         """The decision value of each label."""
+        places, values = self._weighed(folded, concepts)
+        if not places:
+            return self._bias.copy()
+        rows = self._weights.take(places, axis=0).astype(np.float64)
+        result: npt.NDArray[np.float64] = (values @ rows) * self._scale + self._bias
+        return result
+
+    def reasons(self, folded: str, concepts: Iterable[str], label: str) -> tuple[str, ...]:
+        """The words and pieces of the text that spoke most for this label, at most three."""
+        places, values = self._weighed(folded, concepts)
+        if not places or label not in self.labels:
+            return ()
+        spoke = values * self._weights.take(places, axis=0)[:, self.labels.index(label)]
+        named = grams(folded, concepts)
+        names = {self._places[block].get(gram, -1): gram.strip() for block in ("char", "word") for gram in named[block]}
+        best = [places[at] for at in np.argsort(-spoke, kind="stable")[:20].tolist() if spoke[at] > 0]
+        pieces = dict.fromkeys(names.get(place, "") for place in best)
+        return tuple(piece for piece in pieces if len(piece) > 1)[:3]
+
+    def _weighed(self, folded: str, concepts: Iterable[str]) -> tuple[list[int], npt.NDArray[np.float64]]:
+        """The known features of a text and their values: sublinear tf-idf, each block brought to its length."""
         places: list[int] = []
         counts: list[int] = []
         starts: list[int] = []
@@ -110,13 +131,11 @@ class Model:
                 places += known  # type: ignore[arg-type]
                 counts += known.values()
         if not places:
-            return self._bias.copy()
-        rows = self._weights.take(places, axis=0).astype(np.float64)
-        values = (1.0 + np.log(counts)) * self._idf.take(places)
+            return places, np.zeros(0)
+        values: npt.NDArray[np.float64] = (1.0 + np.log(counts)) * self._idf.take(places)
         norms = np.sqrt(np.add.reduceat(values * values, starts))
         values *= np.repeat(np.array(lengths) / norms, np.diff([*starts, len(places)]))
-        result: npt.NDArray[np.float64] = (values @ rows) * self._scale + self._bias
-        return result
+        return places, values
 
     def guess(self, folded: str, concepts: Iterable[str]) -> Guess:
         """The label with its probability; the same label as the arg max of `scores`."""

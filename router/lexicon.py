@@ -60,8 +60,8 @@ class Rule(NamedTuple):
 
 def files(folders: Iterable[Path] = ()) -> list[Path]:
     """The built-in lexicon files and those of a desk's folders, in the order in which they add up."""
-    built_in = Path(__file__).parent / "lexicons"
-    return [path for folder in (built_in, *folders) for path in sorted(Path(folder).glob("*.toml"))]
+    built_in = [Path(__file__).parent / "lexicons" / f"{name}.toml" for name in ("en", "types", "zh")]
+    return built_in + [path for folder in folders for path in sorted(Path(folder).glob("*.toml"))]
 
 
 def spread(form: str) -> Iterator[str]:
@@ -237,11 +237,11 @@ class _Walk:
 
 
 def _polarised(found: list[_Found], symbols: list[_Symbol], reach: int, polar: set[str]) -> Iterator[_Found]:
-    """What was found, with `not_NAME` for the polar concepts under a negation, and without what is denied."""
+    """What was found, `not_NAME` for polar concepts under a negation, without what is denied; `denied` stays."""
     negations = sorted(after for concept, _, after in found if concept == "negated")
     denials = sorted(after for concept, _, after in found if concept == "denied")
     for concept, first, after in found:
-        if concept in ("negated", "denied") or _near(denials, first, symbols, 2 * reach):
+        if concept == "negated" or (concept != "denied" and _near(denials, first, symbols, 2 * reach)):
             continue
         if concept in polar and _near(negations, first, symbols, reach):
             concept = f"not_{concept}"

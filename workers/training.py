@@ -24,7 +24,7 @@ from router.tag import Tagger
 from workers import fitting
 from workers.evaluate.figures import PRECISION, confusions, coverage, macro_f1
 
-__all__ = ["Labelled", "labelled_messages", "train"]
+__all__ = ["Labelled", "labelled_messages", "train", "write_model"]
 
 _CHOICES: Final = tuple((strength, concepts) for concepts in (0.6, 1.0, 1.5) for strength in (0.3, 1.0))
 #: The choice is made on a part of a large file; the figures always come from all of it.
@@ -95,7 +95,7 @@ def train(labelled: Path, out: Path, progress: Progress = lambda _stage, _share:
     progress("weights", 0.8)
     arrays = fitting.arrays_of(features, labels, strength, concepts)
     figures, calibration = _figures(held_back, labels)
-    _write(out, arrays | calibration)
+    write_model(out, arrays | calibration)
     by_model = [Model(arrays | calibration).guess(*tagger.features(message.text)).label for message in messages[:1_000]]
     by_scikit_learn = fitting.labels_by(fitting.as_scikit_learn(arrays), features[:1_000])
     progress("done", 1.0)
@@ -176,7 +176,7 @@ def _surprise(logits: fitting.Floats, truth: npt.NDArray[Any]) -> float:
     return float(-np.log(_chances(logits)[np.arange(len(truth)), truth] + 1e-12).mean())
 
 
-def _write(out: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+def write_model(out: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
     """Write the model beside its place, then move it there."""
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:

@@ -1,0 +1,19 @@
+"""The model that ships with the lexicons is the one its examples make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from router.classifier import Model
+from router.tag import EXAMPLES, Tagger
+from workers.examples import example_messages, make_model
+
+
+def test_examples_and_shipped_model_fit_together(tmp_path: Path) -> None:
+    """Whoever changes the examples or the lexicons makes the model again (python -m workers.examples)."""
+    shipped, made = Model.load(EXAMPLES), Model.load(make_model(tmp_path / "made"))
+    tagger = Tagger.load()
+    texts = [text for _, text in example_messages()]
+    same = [shipped.guess(*found).label == made.guess(*found).label for found in map(tagger.features, texts)]
+    assert sum(same) / len(same) >= 0.999
+    assert EXAMPLES.stat().st_size < 1_000_000
