@@ -61,6 +61,14 @@ def grams(folded: str, concepts: Iterable[str]) -> dict[str, list[str]]:
     }
 
 
+def _readable(folded: str) -> dict[str, list[str]]:
+    """The features that a person can read: words, pairs of words, and two or three Chinese characters."""
+    words = _LATIN.findall(folded)
+    runs = () if folded.isascii() else _HAN.findall(folded)
+    pieces = [run[i : i + n] for run in runs for n in (2, 3) for i in range(len(run) - n + 1)]
+    return {"word": words + [f"{a} {b}" for a, b in itertools.pairwise(words)], "char": pieces}
+
+
 class Model:
     """A trained model in memory: vocabulary, idf, weights of one byte each, scale and bias of each label."""
 
@@ -104,17 +112,19 @@ class Model:
         result: npt.NDArray[np.float64] = (values @ rows) * self._scale + self._bias
         return result
 
-    def reasons(self, folded: str, concepts: Iterable[str], label: str) -> tuple[str, ...]:
-        """The words and pieces of the text that spoke most for this label, at most three."""
-        places, values = self._weighed(folded, concepts)
-        if not places or label not in self.labels:
+    def reasons(self, folded: str, label: str) -> tuple[str, ...]:
+        """The words of the text that speak most for this label, at most three."""
+        if label not in self.labels:
             return ()
-        spoke = values * self._weights.take(places, axis=0)[:, self.labels.index(label)]
-        named = grams(folded, concepts)
-        names = {self._places[block].get(gram, -1): gram.strip() for block in ("char", "word") for gram in named[block]}
-        best = [places[at] for at in np.argsort(-spoke, kind="stable")[:20].tolist() if spoke[at] > 0]
-        pieces = dict.fromkeys(names.get(place, "") for place in best)
-        return tuple(piece for piece in pieces if len(piece) > 1)[:3]
+        column, spoken = self.labels.index(label), dict[str, float]()
+        for block, found in _readable(folded[:_MOST]).items():
+            known = self._places[block]
+            for gram in found:
+                place = known.get(gram)
+                if place is not None:
+                    spoken[gram] = float(self._weights[place, column]) * float(self._idf[place])
+        best = sorted((gram for gram in spoken if spoken[gram] > 0), key=lambda gram: (-spoken[gram], gram))
+        return tuple(best[:3])
 
     def _weighed(self, folded: str, concepts: Iterable[str]) -> tuple[list[int], npt.NDArray[np.float64]]:
         """The known features of a text and their values: sublinear tf-idf, each block brought to its length."""

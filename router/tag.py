@@ -123,7 +123,7 @@ class Tagger:
         flags, _ = _weigh(sentences, self._flags, {})
         words = tuple(dict.fromkeys(hit.words for hit in hits if hit.concept in reasons.get(best, ())))[:8]
         if not words and model is not None and confidence >= self.unsure_below:
-            words = model.reasons(folded, concepts, best)
+            words = model.reasons(folded, best)
         return Tagging(
             issue_type=best,
             confidence=round(confidence, 4),
