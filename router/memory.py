@@ -17,7 +17,7 @@ from router.utterance import Word
 __all__ = ["Memory", "features_of", "remember", "side_of", "united"]
 
 #: Below this the runner-up of an issue type may have been meant.
-_SURE = 0.8
+_SURE = 0.95
 #: How many of each are kept.
 _MOST = {
     "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,

@@ -34,6 +34,8 @@ _CLEAR, _A_MATTER = 0.7, 2.0
 _SUBJECT = 4
 #: An unsure type of this confidence is likely all the same: it is weighed, though no rule of a queue may rely on it.
 _LIKELY = 0.4
+#: What no word of its own tells needs a type as sure as this.
+_EVIDENT = 0.8
 #: A chaser may name its topic in as many words.
 _FEW_WORDS = 4.0
 #: Kinds of messages that say nothing that needs an answer.
@@ -72,8 +74,13 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
 
     @property
     def named(self) -> bool:
-        """Does the tagger name a matter at all, however unsure?"""
-        return self.tagging.issue_type not in NO_TOPIC
+        """Does the tagger name a matter at all? What says next to nothing names one only by words of a lexicon."""
+        tagging = self.tagging
+        if tagging.issue_type in NO_TOPIC or not (self.said.kinds or self.said.weight):
+            return False
+        if self.said.weight <= 0.0 and not self.said.has(_STATING):
+            return bool(tagging.words) and tagging.confidence >= _EVIDENT
+        return bool(tagging.words) or (self.said.weight >= 1.0 and tagging.confidence >= _LIKELY)
 
     @cached_property
     def subject_hash(self) -> str:
@@ -138,7 +145,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Does it tell how a try ended, or add to what was said, rather than state a matter of its own?"""
         if not self.said.has(Word.ATTEMPT):
             return False
-        return self.said.weight < _A_MATTER or not self.topical or self.tagging.confidence < _CLEAR
+        return self.said.weight <= _A_MATTER or not self.topical or self.tagging.confidence < _CLEAR
 
     @cached_property
     def thanks(self) -> bool:

@@ -35,9 +35,24 @@ _DRAWN: Final = re.compile(r"([a-z])\1{2,}")
 _ENDINGS: Final = (("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("es", ""), ("s", ""))
 _STEM: Final = 4
 _ASKS: Final = re.compile(
-    r"[?]|([\u4e00-\u9fff])不\1|什么|啥|怎么|咋|为何|多久|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
+    r"[?]|([\u4e00-\u9fff])不\1|什么|啥|怎么|咋|为何|多久|多长|多少|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
     r"|^(?:so |and |but |then |hi |hello )?"
     r"(?:is|are|was|were|did|does|do|have|has|(?:when|what|where|why|how|who)(?:'?s)?|can|could|will|would|any)\b"
+)
+
+
+#: The form of a detail: this is that, is called so, reads so, was chosen so.
+_DEFINES: Final = re.compile(
+    r"是|叫|名称|名字|写的|选的|用的|登记的|预留|尾号|型号|(?:小票|订单|流水|单据)号|日期|时间为|有效期"
+    r"|^(?:it'?s|(?:it|(?:the|his|her|their|its|that|i'm|i am)(?: [a-z0-9'-]+){0,3}) (?:is|was|are|says|said|reads|has|uses|using))\b"
+    r"|^i (?:am|used|use|chose|picked|live|work|put|wear)\b|\b(?:is|was|are) (?:called|named)\b"
+)
+
+
+#: The form of what was told before: the problem, my refund, that matter.
+_REFERS: Final = re.compile(
+    r"(?:[那这]|的)(?:个|件|笔|单)?(?:事|问题|情况)|那笔|那单"
+    r"|\b(?:the|my|our|that|this)\b.*\b(?:problem|issue|matter|case|solved|fixed|sorted|progress|status|state|outcome)\b"
 )
 
 
@@ -73,7 +88,8 @@ _IDENTIFIER: Final = re.compile(r"(?:\D*\d){5}")
 class Utterance(Value, frozen=True, kw_only=True):
     """What was found. `kinds` are all kinds of words, `weight` counts words that no list explains (two Chinese
     characters are one), `numbers` leave out counts of time, `features` are what similarity compares. `asks`: it is a
-    question, `presses`: it holds a word that only who waits says, `serves`: issue types to how many details it holds
+    question, `defines`: it says what something is, `refers`:
+    it asks about something that was told before, `presses`: it holds a word that only who waits says, `serves`: issue types to how many details it holds
     for them."""
 
     kinds: int = 0
@@ -83,6 +99,8 @@ class Utterance(Value, frozen=True, kw_only=True):
     features: frozenset[str] = frozenset()
     rare: tuple[str, ...] = ()
     asks: bool = False
+    defines: bool = False
+    refers: bool = False
     thanks: bool = False
     long: bool = False
     presses: bool = False
@@ -199,6 +217,7 @@ class Vocabulary:
             kinds=found.kinds, weight=found.weight, numbers=tuple(dict.fromkeys(found.numbers)),
             entities=tuple(dict.fromkeys(found.names)), features=frozenset(found.features),
             rare=tuple(dict.fromkeys(found.rare)), asks=bool(_ASKS.search(text)), thanks=thanks,
+            defines=bool(_DEFINES.search(text)), refers=bool(_REFERS.search(text)),
             long=len(text) >= MOST, presses=found.presses, serves=found.serves,
         )  # fmt: skip
 

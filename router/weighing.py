@@ -162,13 +162,14 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     elif reading.chases:
         content = reading.said.weight > 0.0 or reading.said.serves or reading.said.has(_TELLING)
         foreign = tagging.confidence >= _KNOWN and weighed.overlap < 0.2 and content
-        weighed.add(-0.45 if foreign else -0.2, "names another issue type")
+        weighed.add(-0.45 if foreign and not reading.said.refers else -0.2, "names another issue type")
     elif reading.tries:
         weighed.add(-0.15, "another issue type")
     elif _states(weighed, reading):
         weighed.add(-0.6, "states another issue type")
     else:
-        weighed.add(-0.15 if tagging.confidence >= _LIKELY else -0.05, "another issue type")
+        weak = reading.said.defines or tagging.confidence < _LIKELY
+        weighed.add(-0.05 if weak else -0.15, "another issue type")
 
 
 def _compare_guess(weighed: Weighed, reading: Reading) -> None:
@@ -190,9 +191,11 @@ def _states(weighed: Weighed, reading: Reading) -> bool:
     if reading.topical and reading.said.asks:
         return not NO_TOPIC.issuperset(weighed.types)
     sure = reading.tagging.confidence
+    if reading.said.defines and not reading.amounts:
+        return False
     likely = sure >= _KNOWN or (sure >= _GUESSED and reading.said.weight >= _MANY_WORDS)
     clear = (reading.topical and likely) or (reading.named and bool(reading.amounts))
-    return clear and _details(weighed, reading) <= reading.said.serves.get(reading.tagging.issue_type, 0)
+    return clear and _details(weighed, reading) < reading.said.serves.get(reading.tagging.issue_type, 0)
 
 
 def _details(weighed: Weighed, reading: Reading) -> int:
@@ -206,7 +209,7 @@ def _compare_amounts(weighed: Weighed, reading: Reading) -> None:
     elif weighed.same_type or weighed.overlap >= 0.5:
         weighed.conflict = True
         weighed.add(-0.8, "another amount")
-    elif reading.topical:
+    elif reading.topical and reading.states and not reading.said.defines:
         weighed.add(-0.15, "another amount")
 
 
