@@ -14,6 +14,7 @@ import unicodedata
 from urllib.parse import urlsplit
 
 from router.model import Attachment
+from router.redact import redact
 
 __all__ = ["LARGEST", "MOST", "TooLarge", "file_name", "from_base64", "media_type", "of_bytes", "web_link"]
 
@@ -32,8 +33,10 @@ class TooLarge(ValueError):
 
 
 def file_name(text: str) -> str:
-    """A name to show and to save under: normalised first, checked last; `attachment` where nothing is left."""
-    seen = "".join(c for c in unicodedata.normalize("NFC", text[:4096]) if unicodedata.category(c) not in _UNSEEN)
+    """A name to show and to save under, without the secrets that people put into names: normalised first, checked
+    last; `attachment` where nothing is left."""
+    whole = unicodedata.normalize("NFC", redact(text[:4096]).text)
+    seen = "".join(c for c in whole if unicodedata.category(c) not in _UNSEEN)
     name = re.split(r"[/\\]", seen)[-1].strip().lstrip(".").rstrip(". ")
     name = re.sub(r'[<>:"|?*]', "_", name)
     if len(name) > LONGEST_NAME:

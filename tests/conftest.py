@@ -364,7 +364,7 @@ class Desk:
         behind = select(t.positions.c.partition).join(
             t.log_partitions, t.log_partitions.c.partition == t.positions.c.partition
         )
-        behind = behind.where(t.positions.c.position < t.log_partitions.c.position)
+        behind = behind.where(t.positions.c.position < t.log_partitions.c.position, t.positions.c.partition >= 0)
 
         def done() -> bool:
             with self.store.database.engine.connect() as connection:

@@ -13,6 +13,7 @@ import msgspec
 
 from router import tables
 from router.model import Contact, Conversation, Handle, KnownMessage, Placement, Status
+from router.redact import redact
 from router.store.statement import as_json
 from router.tables import instant, micros
 
@@ -155,7 +156,7 @@ def contact_row(c: Contact, created_at: datetime) -> dict[str, Any]:
     """The row of a contact."""
     return {
         "number": c.number,
-        "name": c.name,
+        "name": redact(c.name).text if c.name else "",
         "verified": _compact(c.verified, "{}"),
         "attributes": _compact(c.attributes, "{}"),
         "language": c.language,
@@ -210,7 +211,7 @@ def message_row(p: Placement, raw: tuple[int, int] | None, history: bool) -> dic
         "kind": m.kind,
         "channel": m.channel,
         "handle": m.sender.handle,
-        "sender_name": m.sender.name,
+        "sender_name": redact(m.sender.name).text if m.sender.name else "",
         "agent": m.agent,
         "sent_at": micros(m.sent_at),
         "received_at": micros(p.received_at),
@@ -232,8 +233,9 @@ def message_row(p: Placement, raw: tuple[int, int] | None, history: bool) -> dic
 
 
 def _attachments(p: Placement) -> list[dict[str, Any]]:
+    """What is kept of the files; people write secrets into their names too."""
     return [
-        {"name": a.name, "type": a.type, "url": a.url, "size": a.size, "sha256": a.sha256}
+        {"name": redact(a.name).text, "type": a.type, "url": a.url, "size": a.size, "sha256": a.sha256}
         for a in p.message.attachments
     ]
 

@@ -16,9 +16,15 @@ CONFIGURATION = """
 [channels.support-mail]
 adapter = "email"
 address = "support@support.example"
-imap = {{ host = "{imap.host}", port = {imap.port}, username = "{imap.user}", password = "env:MAIL_PASSWORD", poll = "1s" }}
 smtp = {{ host = "{smtp.host}", port = {smtp.port} }}
 schedule = "mail"
+
+[channels.support-mail.imap]
+host = "{imap.host}"
+port = {imap.port}
+username = "{imap.user}"
+password = "env:MAIL_PASSWORD"
+poll = "1s"
 
 [schedules.mail]
 week = {{ weekdays = [["09:00", "18:00"]] }}

@@ -1,0 +1,216 @@
+"""What opens a wallet is nowhere to be read but in the sealed raw: not in the database, not in what the desk tells.
+
+Twenty canaries (seed phrases, keys, cards, codes, tokens in many disguises) go through mail and chat, in texts,
+subjects, quotes, names of people and files, in valid payloads and broken ones; then everything that the desk has
+written or said is searched for them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.header import Header
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from adapters._signature import sign_standard
+from router.ports import Raw
+from router.store import aside
+from router.store import desk as acts
+
+MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+WHSEC = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+CHINESE = Path(__file__).parents[2] / "router" / "lexicons" / "bip39_chinese_simplified.txt"
+SEED = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+OTHER_SEED = "letter advice cage absurd amount doctor acoustic avoid letter advice cage above"
+HEX = "e9873d79c6d87dc0fb6a5778633389f4453213303da61f20bd67fc233aa33262"
+WIF = "5KYZdUEo39z3FPrtuX2QbbwGnNP5zTd7yyr2SC1j299sBCnWjss"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+
+
+def _wide(text: str) -> str:
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+def _chinese_seed() -> str:
+    words = [line for line in CHINESE.read_text("utf-8").splitlines() if not line.startswith("#")]
+    return " ".join(words[40:52])
+
+
+#: Name, as a customer writes it, and what must be found nowhere once separators and tags are taken away.
+CANARIES: list[tuple[str, str, str]] = [
+    ("seed", f"my seed: {SEED}", "wavesausageworth"),
+    ("seed numbered", " ".join(f"{n}. {w}" for n, w in enumerate(OTHER_SEED.split(), 1)), "doctor"),
+    ("seed full-width", _wide("army van defense carry jealous true garbage claim echo media make crunch"), "jealous"),
+    ("seed by tags", "ozone drill grab fiber curtain gr<b>ace</b> pudding thank cruise elder eight picnic", "pudding"),
+    ("seed Chinese", f"我的助记词是 {_chinese_seed()}", _chinese_seed().replace(" ", "")[2:8]),
+    ("key", f"私钥是{HEX}", HEX[:24]),
+    ("key full-width", "私钥 " + _wide(HEX[::-1]), HEX[::-1][:24]),
+    ("key of a wallet", f"帮我看看{WIF}对不对", WIF[5:25].lower()),
+    ("card", "卡号4111111111111111扣款失败", "411111111111"),
+    ("card spaced", "5555 5555 5555 4444", "555555555555"),
+    ("card full-width", _wide("3782 822463 10005").replace(" ", "\u3000"), "37828224631"),
+    ("card split by tags", "6011<b>1111</b><i>1111</i>1117", "601111111111"),
+    ("card of 19 digits", "我的卡6222021234567890128扣款", "622202123456789"),
+    ("card check", "4222222222222 12/29 cvv 917", "cvv917"),
+    ("code", "验证码884213", "884213"),
+    ("code full-width", "驗證碼：７７１９３５", "771935"),
+    ("code split by tags", "验证码<b>660</b>284", "660284"),
+    ("password", "密码是Zq7Wm3xK9", "zq7wm3xk9"),
+    ("resident identity number", "身份证11010519491231002X", "11010519491231"),
+    ("token", JWT, "eyjzdwiioiixmjm0"),
+]  # fmt: skip
+
+#: The columns that hold what arrived, sealed, and its key, wrapped.
+SEALED = (("raws", "body"), ("raws", "wrapped_key"))
+
+CONFIGURATION = """
+[channels.app-chat]
+adapter = "webhook"
+secrets = ["env:CANARY_CHAT"]
+page = true
+
+[channels.support-mail]
+adapter = "email"
+address = "support@support.example"
+smtp = {{ host = "{smtp.host}", port = {smtp.port} }}
+
+[[queues]]
+name = "general"
+[defaults]
+queue = "general"
+
+[[deadlines]]
+name = "all"
+schedule = "always"
+first_reply = "1h"
+[schedules.always]
+week = {{ daily = [["00:00", "24:00"]] }}
+
+[[events]]
+url = "{receiver}/events"
+secret = "env:CANARY_CHAT"
+"""
+
+
+def chat_payloads() -> Iterator[bytes]:
+    """Bodies as the chat's server posts them: the canary in every field that a person fills in; valid and broken."""
+    for number, (_, text, _) in enumerate(CANARIES):
+        sender = {"handle": f"u-{number}", "name": f"陈先生 {text}"}
+        whole = {"id": f"c-{number}", "sent_at": "2026-03-02T10:00:00+08:00", "sender": sender, "text": f"您好 {text}"}
+        file = {"name": f"{text}.png", "type": "image/png", "content": base64.b64encode(text.encode()).decode()}
+        yield dumped([whole | {"attachments": [file]}])
+        yield dumped([whole | {"id": f"h-{number}", "text": None, "html": f"<p>您好 {text}</p>", "subject": text}])
+        yield dumped([whole | {"id": f"e-{number}", "edits": f"c-{number}", "text": f"更正：{text}"}])
+        yield dumped([whole | {"id": f"o-{number}", "direction": "out", "text": f"您发的是 {text} 吗"}])
+        yield dumped([whole | {"id": f"n-{number}", "direction": "note", "text": f"客户发了 {text}"}])
+        answer = {"event": "reply", "at": "2026-03-02T10:01:00+08:00", "conversation_of": f"c-{number}", "text": text}
+        yield dumped([answer])
+        yield dumped([whole | {"id": f"b-{number}", "sent_at": text}])
+        yield dumped([whole | {"id": f"b-{number}", "direction": text}])
+        yield dumped([whole | {"id": f"b-{number}", "text": {text: text}}])
+        yield dumped([whole | {"id": f"b-{number}", "sender": sender | {"attributes": {text: ["?"]}}}])
+        yield dumped([whole | {"id": f"b-{number}", "sender": sender | {"verified": {"email": text, "phone": text}}}])
+        yield dumped([whole | {"id": f"b-{number}", "attachments": [{"name": text, "content": f"{text}!"}]}])
+        yield f"{text} is no JSON".encode()
+
+
+def dumped(messages: list[dict[str, Any]]) -> bytes:
+    return json.dumps(messages, ensure_ascii=False).encode()
+
+
+def mails() -> Iterator[bytes]:
+    """Mails with the canary in text, subject, name, quote, file name and comment; whole ones and damaged ones."""
+    for number, (_, text, _) in enumerate(CANARIES):
+        name, line = Header(text, "utf-8").encode(), Header(f"急 {text}", "utf-8").encode()
+        head = f"From: {name} <c{number}@mail.example>\r\nTo: support@support.example\r\n"
+        head += f"Subject: {line}\r\nMIME-Version: 1.0\r\n"
+        plain = "Content-Type: text/plain; charset=utf-8\r\n\r\n"
+        quoted = "\r\n".join(f"> {part}" for part in text.splitlines())
+        encoded = base64.b64encode(f"{text}.txt".encode()).decode()
+        yield f"{head}Message-ID: <p{number}@mail.example>\r\n{plain}您好 {text}\r\n\r\n原文：\r\n{quoted}\r\n".encode()
+        parts = f"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>您好 {text}</p>\r\n--b\r\n"
+        parts += f'Content-Disposition: attachment; filename="=?utf-8?b?{encoded}?="\r\n\r\nx\r\n--b--\r\n'
+        mixed = f"Message-ID: <h{number}@mail.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{parts}"
+        yield (head + mixed).encode()
+        damaged = f"Message-ID: <{text}\r\nDate: {text}\r\nContent-Type: {text}; charset={text}\r\n\r\n{text}"
+        yield (head + damaged).encode()
+        yield (head + "Content-Type: message/rfc822\r\n\r\n" * 2000 + text).encode()
+
+
+async def test_no_secret_is_left_in_clear(
+    open_desk: Any, post_office: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """After all of it: 0 canaries in any table outside the sealed raws, in the file's bytes, logs, metrics, events."""
+    monkeypatch.setenv("CANARY_CHAT", WHSEC)
+    caplog.set_level(logging.INFO)
+    configuration = CONFIGURATION.format(smtp=post_office, receiver="http://127.0.0.1:9")
+    with structlog.testing.capture_logs() as said:
+        async with open_desk(configuration, MONDAY) as desk:
+            answers = []
+            for number, body in enumerate(chat_payloads()):
+                headers = sign_standard([WHSEC], f"msg_{number}", body, desk.clock())
+                answer = await desk.http.post("/channels/app-chat", content=body, headers=headers)
+                forged = await desk.http.post("/channels/app-chat", content=body, headers={"webhook-id": "msg_1"})
+                assert (answer.status_code in (202, 400), forged.status_code) == (True, 401)
+                answers.append(answer.status_code)
+            raws = [Raw(channel="support-mail", body=m, received_at=desk.clock()) for m in mails()]
+            await desk.daemon.log.append(raws)
+            await desk.decided()
+            conversation = next(m["conversation"] for m in desk.messages() if m["direction"] == "in")
+            acts.note(desk.store, conversation, f"客户说 {CANARIES[8][1]}", agent="li", now=desk.clock())
+            told = [(await desk.http.get("/metrics")).text, json.dumps(desk.events(), ensure_ascii=False)]
+            told += [json.dumps(desk.messages(), ensure_ascii=False), str(list(aside.listed(desk.store)))]
+            database = Path(desk.store.database.path)
+            files = [database, database.with_name("desk.db-wal")]
+            told += list(rows(database))
+            bytes_ = b"".join(file.read_bytes() for file in files)
+    assert answers.count(202) == 6 * len(CANARIES)
+    told += [str(line) for line in said]
+    told += [record.getMessage() for record in caplog.records]
+    told += list(capfd.readouterr())
+    read = [(text[:30], bare(text)) for text in told]
+    found = [(where, name, context(text, core)) for name, _, core in CANARIES for where, text in read if core in text]
+    assert found == []
+    assert [name for name, text, _ in CANARIES if text.encode() in bytes_] == []
+    assert [name for name, _, core in CANARIES if core.encode() in bytes_] == []
+    assert b"SQLite format 3" in bytes_
+
+
+def bare(text: str) -> str:
+    """The text as somebody would read it who looks for secrets: one form of letters, no tags, no separators."""
+    plain = re.sub(r"</?[A-Za-z][^<>]{0,80}>", "", unicodedata.normalize("NFKC", text)).lower()
+    return re.sub(r"[^0-9a-z\u4e00-\u9fff]", "", plain)
+
+
+def context(text: str, core: str) -> str:
+    """Where it was found."""
+    at = text.index(core)
+    return text[max(0, at - 60) : at + 80]
+
+
+def rows(database: Path) -> Iterator[str]:
+    """Every row of every table as text, without the two sealed columns."""
+    connection = sqlite3.connect(str(database))
+    connection.row_factory = sqlite3.Row
+    try:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert {"messages", "raws", "set_aside", "outbox", "events", "decisions"} <= set(tables)
+        for table in tables:
+            for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608  (names of our own tables)
+                for column, value in dict(row).items():
+                    shown = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+                    if isinstance(shown, str) and (table, column) not in SEALED:
+                        yield f"{table}.{column}: {shown}"
+    finally:
+        connection.close()
