@@ -134,7 +134,7 @@ def _waiting(
     words = "" if first is None else left(first, queries.utc(now) or "", policy)
     return {
         **queries.shown_conversation(c, policy.promises, now, links),
-        "name": name,
+        "name": name or (c.participants[0][1] if c.participants else ""),
         "due_at": first["due_at"] if first else None,
         "metric": first["metric"] if first else None,
         "remaining": words,
