@@ -44,7 +44,8 @@ _ASKS: Final = re.compile(
 #: The form of a detail: this is that, is called so, reads so, was chosen so.
 _DEFINES: Final = re.compile(
     r"是|叫|名称|名字|写的|选的|用的|登记的|预留|尾号|型号|(?:小票|订单|流水|单据)号|日期|时间为|有效期"
-    r"|^(?:it'?s|(?:it|(?:the|his|her|their|its|that|i'm|i am)(?: [a-z0-9'-]+){0,3}) (?:is|was|are|says|said|reads|has|uses|using))\b"
+    r"|^(?:it'?s|(?:it|(?:the|his|her|their|its|that|i'm|i am)(?: [a-z0-9'-]+){0,3})"
+    r" (?:is|was|are|says|said|reads|has|uses|using))\b"
     r"|^i (?:am|used|use|chose|picked|live|work|put|wear)\b|\b(?:is|was|are) (?:called|named)\b"
 )
 
@@ -89,8 +90,8 @@ class Utterance(Value, frozen=True, kw_only=True):
     """What was found. `kinds` are all kinds of words, `weight` counts words that no list explains (two Chinese
     characters are one), `numbers` leave out counts of time, `features` are what similarity compares. `asks`: it is a
     question, `defines`: it says what something is, `refers`:
-    it asks about something that was told before, `presses`: it holds a word that only who waits says, `serves`: issue types to how many details it holds
-    for them."""
+    it asks about something that was told before, `presses`: it holds a word that only who waits says, `serves`: issue
+    types to how many details it holds for them."""
 
     kinds: int = 0
     weight: float = 0.0
