@@ -7,20 +7,20 @@ both, a message that came meanwhile stays with the conversation that went on (ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from router import deadline
-from router.acts import ENDED, attributes, status_set, ticked
+from router.acts import ENDED, attributes, reply_given, status_set, ticked
 from router.calendar import instant
 from router.clocks import ClockEvent, Unanswered
 from router.model import Conversation, Handle, Status, Value
 from router.policy import Policy
 
-__all__ = ["Stays", "merged", "parted", "shrunk", "told", "unanswered"]
+__all__ = ["Act", "Stays", "merged", "parted", "shrunk", "told", "unanswered"]
 
 #: What a merged conversation is: as busy as the busier of the two.
 _BUSY = (Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED, Status.CLOSED)
@@ -34,6 +34,13 @@ class Stays(Value, frozen=True, kw_only=True):
     participants: tuple[Handle, ...] = ()
     last_message_at: datetime | None = None
     last_in_at: datetime | None = None
+
+
+class Act(Value, frozen=True, kw_only=True):
+    """What a person of the desk did at `at`: set the status `to`, or (None) answered the customer."""
+
+    at: datetime
+    to: Status | None = None
 
 
 def told(type_: str, c: Conversation, contact: Mapping[str, Any], at: datetime, **more: Any) -> ClockEvent:
@@ -88,31 +95,31 @@ def _united(into: Conversation, gone: Conversation) -> Conversation:
 
 
 def parted(
-    c: Conversation, into: Conversation, gone: Conversation, still: Conversation, since: datetime, stays: Stays,
-    contact: Mapping[str, Any], now: datetime, policy: Policy,
+    c: Conversation, into: Conversation, gone: Conversation, acts: Sequence[Act], stays: Stays,
+    contact: Mapping[str, Any], now: datetime, policy: Policy, *, untouched: bool,
 ) -> tuple[Conversation, Conversation]:  # fmt: skip
-    """Both after they part: `c` is the merged one now; `into` and `gone` are the two as they were before they were
-    merged at `since`, `still` is the absorbed one as it stands."""
-    if c.version == into.version + 1 and c.number == into.number:  # nothing has happened since
-        return (
-            replace(into, contact=c.contact, version=c.version),
-            replace(gone, contact=still.contact, version=still.version),
-        )
-    rest = _rest(c, into, gone, since, stays, contact, now, policy)
-    return rest, _given_back(c, gone, still, since, _status(into, gone), contact, now, policy)
+    """Both after they part: `c` is the merged one now, `into` and `gone` the two as they were before, `acts` what the
+    desk did while they were one; `untouched` says that nothing at all happened. Versions and contacts of what stands
+    in the ledger are the caller's."""
+    back = gone
+    for act in acts:
+        if act.to is None:
+            back = reply_given(back, act.at, "", policy)
+        else:
+            back = status_set(back, act.to, act.at, policy)
+    return into if untouched else _rest(c, into, gone, acts, stays, contact, now, policy), back
 
 
 def _rest(
-    c: Conversation, into: Conversation, gone: Conversation, since: datetime, stays: Stays, contact: Mapping[str, Any],
-    now: datetime, policy: Policy,
+    c: Conversation, into: Conversation, gone: Conversation, acts: Sequence[Act], stays: Stays,
+    contact: Mapping[str, Any], now: datetime, policy: Policy,
 ) -> Conversation:  # fmt: skip
-    replied, ended = _after(c.last_out_at, since), _after(c.solved_at, since)
     left = replace(
         c,
         opened_at=into.opened_at,
         chases=max(0, c.chases - gone.chases),
         messages=max(0, c.messages - gone.messages),
-        last_out_at=c.last_out_at if replied else into.last_out_at,
+        last_out_at=_latest(into.last_out_at, max((act.at for act in acts if act.to is None), default=None)),
         priority=into.priority if c.priority == max(into.priority, gone.priority) else c.priority,
         tags=_less(c.tags, gone.tags, into.tags),
         flags=_less(c.flags, gone.flags, into.flags),
@@ -121,11 +128,11 @@ def _rest(
     ids = tuple(one.id for one in unanswered(gone))
     left = ticked(left, told("split_out", left, contact, now, ids=ids), policy)
     waits = [one.at for one in unanswered(left)]
-    if into.waiting_since is not None and not (replied or ended):
+    answered = any(act.to is None or act.to in ENDED for act in acts)
+    if into.waiting_since is not None and not answered:
         waits.append(into.waiting_since)
     left = replace(left, waiting_since=min(waits, default=None) if c.waiting_since is not None else None)
-    quiet = left.waiting_since is None and not replied and c.status is _status(into, gone)
-    if not quiet or c.status is into.status:
+    if acts or left.waiting_since is not None or c.status is into.status or c.status is not _status(into, gone):
         return left
     back = status_set(left, into.status, now, policy)
     return replace(back, solved_at=into.solved_at, closed_at=into.closed_at, pinned=left.pinned)
@@ -143,40 +150,8 @@ def shrunk(c: Conversation, stays: Stays, gone: Conversation, kept: Conversation
     )
 
 
-def _given_back(
-    c: Conversation, gone: Conversation, still: Conversation, since: datetime, status: Status,
-    contact: Mapping[str, Any], now: datetime, policy: Policy,
-) -> Conversation:  # fmt: skip
-    """The absorbed conversation, standing alone again: what the desk did to both while they were one counts for it."""
-    replied_at = c.last_out_at if _after(c.last_out_at, since) else None
-    ended_at = c.solved_at if c.status in ENDED and _after(c.solved_at, since) else None
-    answered = replied_at is not None or ended_at is not None
-    back = replace(
-        gone,
-        contact=still.contact,
-        version=still.version,
-        clocks=still.clocks,
-        merged_into=0,
-        last_out_at=_latest(gone.last_out_at, replied_at),
-        waiting_since=None if answered else gone.waiting_since,
-    )
-    event = told(
-        "split_in", back, contact, ended_at or now, unanswered=() if replied_at else None, replied_at=replied_at
-    )
-    back = ticked(back, event, policy)
-    if ended_at is not None:
-        return status_set(back, c.status, ended_at, policy)
-    if c.status in (Status.PENDING, Status.ON_HOLD) and c.status is not status:
-        return status_set(back, c.status, now, policy)
-    return back
-
-
 def _status(into: Conversation, gone: Conversation) -> Status:
     return min(into.status, gone.status, key=_BUSY.index)
-
-
-def _after(at: datetime | None, since: datetime) -> bool:
-    return at is not None and at > since
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:

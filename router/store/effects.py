@@ -58,7 +58,7 @@ def _conversation_upsert() -> Statement:
     return Statement(
         core.on_conflict_do_update(
             index_elements=["number"],
-            set_={n: core.excluded[n] for n in names if n not in ("number", "opened_at")},
+            set_={n: core.excluded[n] for n in names if n != "number"},
             where=t.conversations.c.version == core.excluded.version - 1,
         )
     )
@@ -69,7 +69,7 @@ _put_message = insert(t.messages)
 _put_decision = insert(t.decisions)
 _put_event = insert(t.events)
 _put_outgoing = insert(t.outbox, unless_there=True)
-_put_contact = upsert(t.contacts)
+_put_contact = upsert(t.contacts, keep=("created_at",))
 _put_handle = upsert(t.handles)
 _put_thread_key = upsert(t.thread_keys)
 _put_marker = upsert(t.markers)

@@ -23,13 +23,12 @@ from router.model import Conversation, Link, Status
 from router.policy import Policy
 from router.progress import message_facts, reply_window
 from router.ref import ref_of
-from router.relating import Stays, parted, shrunk, told, unanswered
+from router.relating import Act, Stays, parted, shrunk, told, unanswered
 from router.store import queries
 from router.store.desk import contact_of_number, locked
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
-from router.store.rows import CONVERSATION_COLUMNS, conversation_of
-from router.store.statement import Statement, Tx, member
+from router.store.statement import Statement, Tx, among, as_json, member
 from router.tables import instant
 
 __all__ = ["split"]
@@ -45,7 +44,14 @@ _written = select(
 )  # fmt: skip
 _messages_named = Statement(_written.where(member(_M.number, "numbers")))
 _messages_of = Statement(_written.where(member(_M.conversation, "numbers")))
-_itself = Statement(select(*CONVERSATION_COLUMNS).where(t.conversations.c.number == bindparam("number")))
+_events_of = Statement(
+    select(t.events.c.type, t.events.c.at, t.events.c.body)
+    .where(
+        t.events.c.conversation == bindparam("number"),
+        among(t.events.c.type, "conversation.merged", "conversation.status", "reply.queued", "message.sent"),
+    )
+    .order_by(t.events.c.seq)
+)
 _move_messages = Statement(
     update(t.messages).where(member(_M.number, "numbers")).values(conversation=bindparam("into"))
 )
@@ -122,18 +128,38 @@ def _unmerged(tx: Tx, store: Store, c: Conversation, absorbed: int, effects: Eff
         raise Refused(f"{ref_of(absorbed)} was not merged into {ref_of(c.number)} by a person.")
     before: Mapping[str, Any] = msgspec.json.decode(row[1])
     into, gone = (msgspec.convert(before[name], Conversation, strict=False) for name in ("into", "gone"))
-    found = tx.one(_itself, number=absorbed)
-    assert found is not None  # noqa: S101  (it was merged, and nothing is destroyed)
+    still = queries.conversation_itself(tx, absorbed)
     leaving = set(queries.family(tx, absorbed))
     stay = [row for row in _rows(tx, queries.family(tx, c.number)) if row.conversation not in leaving]
     contact = contact_of_number(tx, c.contact).attributes
     rest, back = parted(
-        c, into, gone, conversation_of(found), instant(row[2]), _stays(stay), contact, now, store.policy
-    )
-    effects.change(rest)
+        c, into, gone, _acts(tx, c.number, absorbed), _stays(stay), contact, now, store.policy,
+        untouched=_plain(before["one"]) == _plain(msgspec.json.decode(as_json(c))),
+    )  # fmt: skip
+    back = replace(back, contact=still.contact, version=still.version)
+    effects.change(replace(rest, contact=c.contact, version=c.version))
     effects.change(back)
     tx.run(_forget_merge, number=absorbed)
     return back
+
+
+def _plain(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A conversation's stored state, without what joining contacts and writing it again changes."""
+    return {name: value for name, value in state.items() if name not in ("version", "contact")}
+
+
+def _acts(tx: Tx, number: int, absorbed: int) -> list[Act]:
+    """What the desk did to a conversation since the other was merged into it, in order, from the log of events."""
+    found: list[Act] = []
+    for type_, at, body in tx.rows(_events_of, number=number):
+        facts = msgspec.json.decode(body)
+        if type_ == "conversation.merged":
+            found = [] if facts.get("absorbed") == absorbed else found
+        elif type_ != "conversation.status":
+            found += [] if facts.get("automatic") else [Act(at=instant(at))]
+        elif (to := facts.get("to") or (facts["status"] if "from" not in facts else "")):
+            found.append(Act(at=instant(at), to=Status(to)))
+    return found
 
 
 def _stays(rows: Rows) -> Stays:

@@ -58,16 +58,16 @@ def merge(store: Store, a: int, b: int, *, agent: str, now: datetime) -> Convers
         if into.number == gone.number:
             raise Refused(f"{ref_of(a)} and {ref_of(b)} are one conversation already.")
         effects = Effects(Known())
-        before = as_json({"into": into, "gone": gone})
-        tx.run(_put_merge, absorbed=gone.number, into=into.number, before=before, by=agent, at=micros(now))
         one, still = merged(into, gone, contact_of_number(tx, into.contact).attributes, now, store.policy)
         effects.change(one)
         effects.change(still)
-        body = {"absorbed": gone.number, "agent": agent}
-        effects.tell(Event(at=now, type="conversation.merged", conversation=into.number, body=body))
+        before = as_json({"into": into, "gone": gone, "one": one})
+        tx.run(_put_merge, absorbed=gone.number, into=into.number, before=before, by=agent, at=micros(now))
         if one.status is not into.status:
             told = {"from": into.status.value, "to": one.status.value, "agent": agent}
             effects.tell(Event(at=now, type="conversation.status", conversation=into.number, body=told))
+        body = {"absorbed": gone.number, "agent": agent}
+        effects.tell(Event(at=now, type="conversation.merged", conversation=into.number, body=body))
         effects.write(tx, now, store.receivers)
         return one
 

@@ -1,0 +1,360 @@
+"""Merging and splitting conversations on a real ledger: what comes together parts again as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from router import deadline, seal
+from router.errors import NotFound, Refused
+from router.model import Conversation, Message, Placement, Sender, Status
+from router.policy import Policy, Privacy
+from router.secret import Secret
+from router.store import Arrival, Store, desk, queries, relations
+
+MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
+POLICY = Policy.preset("wallet")
+TEXTS = (
+    "提现还没到账", "我的账户被冻结了", "Where is my refund?", "还没处理吗?", "谢谢",
+    "转账2000一直没到账,订单号 TP202603010001",
+)  # fmt: skip
+
+
+class Ledger:
+    """A desk whose clock only moves when somebody acts; customers are handles on channels of the wallet preset."""
+
+    def __init__(self, url: str, policy: Policy) -> None:
+        self.store = Store.open(policy, url=url, create=True)
+        self.now = MONDAY
+        self._ids = count(1)
+
+    def moved(self, minutes: float = 1) -> datetime:
+        self.now += timedelta(minutes=minutes)
+        return self.now
+
+    def hear(self, who: str, text: str, channel: str = "app-chat", **more: Any) -> Placement:
+        at = self.moved()
+        kind = POLICY.channel(channel).kind
+        message = Message(
+            external_id=f"m{next(self._ids)}", channel=channel, channel_kind=kind, sent_at=at, text=text, thread=who,
+            sender=Sender(handle=who), **more,
+        )  # fmt: skip
+        (decision,) = self.store.decide([Arrival(what=message, received_at=at)], at)
+        assert isinstance(decision, Placement)
+        return decision
+
+    def state(self, number: int) -> Conversation:
+        with self.store.database.read() as tx:
+            return queries.conversation_itself(tx, number)
+
+    def words(self, number: int) -> list[int]:
+        """The numbers of its messages."""
+        return [m["id"] for m in queries.messages_of(self.store.database, number)]
+
+    def told(self) -> tuple[list[Any], list[Any]]:
+        """All that is exported of conversations and messages, without what tells of the merge itself."""
+        at, promises = MONDAY + timedelta(days=60), POLICY.promises
+        conversations = list(queries.conversations(self.store.database, promises, at))
+        messages = list(queries.messages(self.store.database, raw=True))
+        return conversations, messages
+
+
+@pytest.fixture
+def open_ledger(tmp_path: Path) -> Iterator[Callable[..., Ledger]]:
+    """Opens ledgers and closes them at the end."""
+    opened: list[Ledger] = []
+    seal.create_key(tmp_path / "key")
+    keyed = replace(POLICY, privacy=Privacy(key=Secret.of(f"file:{tmp_path / 'key'}")))
+
+    def make(url: str = "sqlite://") -> Ledger:
+        opened.append(Ledger(url, keyed))
+        return opened[-1]
+
+    yield make
+    for ledger in opened:
+        ledger.store.close()
+
+
+@pytest.fixture
+def ledger(ledger_url: str, open_ledger: Callable[..., Ledger]) -> Ledger:
+    """A desk on SQLite and on PostgreSQL."""
+    return open_ledger(ledger_url)
+
+
+def same(one: Conversation, other: Conversation) -> None:
+    """Equal in all but how often they were written."""
+    assert replace(one, version=0) == replace(other, version=0)
+
+
+def test_what_was_merged_parts_again_as_it_was(ledger: Ledger) -> None:
+    """Two conversations merged by mistake and split at once are exactly what they were."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1], "telegram")
+    before, told = (ledger.state(a.number), ledger.state(b.number)), ledger.told()
+    merged = relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    assert (merged.messages, merged.channels) == (2, ("app-chat", "telegram"))
+    assert merged.waiting_since == a.message.sent_at
+    assert ledger.words(a.number) == [a.number, b.number]
+    back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    assert back.number == b.number
+    same(ledger.state(a.number), before[0])
+    same(ledger.state(b.number), before[1])
+    assert ledger.told() == told
+
+
+def test_the_absorbed_conversation_promises_nothing_of_its_own(ledger: Ledger) -> None:
+    """After a merge only one of the two can breach: what waits has moved with its own time."""
+    a, b = ledger.hear("chen", TEXTS[0], "support-mail"), ledger.hear("wang", TEXTS[1])
+    due = ledger.state(b.number).next_due
+    merged = relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    assert merged.next_due == due
+    absorbed = ledger.state(b.number)
+    assert (absorbed.next_due, absorbed.next_wake_at, absorbed.merged_into) == (None, None, a.number)
+    rows = queries.clock_rows(absorbed, POLICY.promises, ledger.now + timedelta(days=9))
+    assert {row["state"] for row in rows} <= {"moved"}
+
+
+def test_a_reply_to_both_counts_for_both(ledger: Ledger) -> None:
+    """Answered while they were one, neither waits after the split, and nobody is reminded to answer again."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    desk.reply(ledger.store, a.number, "都为您处理好了", agent="li", now=ledger.moved())
+    answered = ledger.now
+    relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    for number in (a.number, b.number):
+        state = ledger.state(number)
+        assert (state.waiting_since, state.last_out_at) == (None, answered)
+        clocks = queries.clock_rows(state, POLICY.promises, ledger.now)
+        assert {c["ended_at"] for c in clocks if c["metric"] == "first_reply"} == {queries.utc(answered)}
+
+
+def test_what_came_meanwhile_stays(ledger: Ledger) -> None:
+    """A message that came while they were one stays with the conversation that it came to, and still waits there."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
+    desk.reply(ledger.store, a.number, "已退款", agent="li", now=ledger.moved())
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    more = ledger.hear("chen", "还没收到")
+    assert more.conversation.number == a.number
+    back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    rest = ledger.state(a.number)
+    assert (rest.waiting_since, rest.messages, rest.chases) == (more.message.sent_at, 3, more.conversation.chases)
+    assert (back.waiting_since, back.messages) == (b.message.sent_at, 1)
+    assert b.number not in ledger.words(a.number)
+
+
+def test_what_waited_goes_with_its_message(ledger: Ledger) -> None:
+    """When only the absorbed customer waited, the other conversation promises nothing after the split."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
+    desk.reply(ledger.store, a.number, "已退款", agent="li", now=ledger.moved())
+    desk.status(ledger.store, a.number, "solved", agent="li", now=ledger.moved())
+    solved_at = ledger.state(a.number).solved_at
+    merged = relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    assert (merged.status, merged.waiting_since) == (Status.OPEN, b.message.sent_at)
+    desk.note(ledger.store, a.number, "合并错了", agent="li", now=ledger.moved())
+    relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    rest = ledger.state(a.number)
+    assert (rest.status, rest.waiting_since, rest.solved_at, rest.next_due) == (Status.SOLVED, None, solved_at, None)
+    assert ledger.state(b.number).next_due is not None
+
+
+def test_a_window_of_the_provider_goes_with_the_message(ledger: Ledger) -> None:
+    """A Facebook message that is split off can still be answered for 24 hours only, and the clock says so."""
+    first = ledger.hear("p-1", TEXTS[0], "facebook")
+    second = ledger.hear("p-1", "还没处理吗?", "facebook")
+    assert second.conversation.number == first.number
+    new = relations.split(ledger.store, first.number, [second.number], agent="li", now=ledger.moved())
+    rows = {r["metric"]: r for r in queries.clock_rows(new, POLICY.promises, ledger.now)}
+    assert rows["reply_window"]["due_at"] == queries.utc(second.message.sent_at + timedelta(hours=24))
+    assert new.waiting_since == second.message.sent_at
+
+
+def test_single_messages_become_a_conversation_of_their_own(ledger: Ledger) -> None:
+    """A second matter in the same chat is split off: each waits since its own message, and the two are linked."""
+    first = ledger.hear("chen", TEXTS[0])
+    second = ledger.hear("chen", "还没处理吗?")
+    new = relations.split(ledger.store, first.number, [first.number], agent="li", now=ledger.moved())
+    rest = ledger.state(first.number)
+    assert (rest.waiting_since, rest.messages) == (second.message.sent_at, 1)
+    assert (new.waiting_since, new.messages, new.queue) == (first.message.sent_at, 1, rest.queue)
+    assert rest.next_due
+    assert new.next_due
+    assert new.next_due < rest.next_due
+    with ledger.store.database.read() as tx:
+        assert queries.links_of(tx, [new.number])[new.number]
+
+
+def test_a_merge_within_a_merge_parts_in_turn(ledger: Ledger) -> None:
+    """Three conversations merged one after another come apart in the other order, each as it was."""
+    a, b, c = (ledger.hear(who, text) for who, text in zip(("a", "b", "c"), TEXTS[:3], strict=True))
+    before = [ledger.state(p.number) for p in (a, b, c)]
+    relations.merge(ledger.store, b.number, c.number, agent="li", now=ledger.moved())
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    assert ledger.state(a.number).messages == 3
+    relations.split(ledger.store, a.number, [b.number, c.number], agent="li", now=ledger.moved())
+    relations.split(ledger.store, b.number, [c.number], agent="li", now=ledger.moved())
+    for state, was in zip((a, b, c), before, strict=True):
+        same(ledger.state(state.number), was)
+
+
+@pytest.mark.parametrize(
+    ("split", "sentence"),
+    [
+        ([999], "has no message 999"),
+        ([], "has no message"),
+        ([1, 2], "at least one of the customer must stay"),
+    ],
+)
+def test_a_split_that_makes_no_sense_is_refused(ledger: Ledger, split: list[int], sentence: str) -> None:
+    """Messages of somewhere else, none, or all of them cannot be split off: one sentence says why."""
+    first = ledger.hear("chen", TEXTS[0])
+    second = ledger.hear("chen", TEXTS[3])
+    named = [{1: first.number, 2: second.number}.get(n, n) for n in split]
+    with pytest.raises(Refused, match=sentence):
+        relations.split(ledger.store, first.number, named, agent="li", now=ledger.moved())
+
+
+def test_a_note_alone_is_no_conversation(ledger: Ledger) -> None:
+    """What only the desk said cannot be split off."""
+    first = ledger.hear("chen", TEXTS[0])
+    note = desk.note(ledger.store, first.number, "疑似诈骗", agent="li", now=ledger.moved())
+    with pytest.raises(Refused, match="a conversation begins with one"):
+        relations.split(ledger.store, first.number, [note], agent="li", now=ledger.moved())
+
+
+def test_a_conversation_is_not_merged_with_itself(ledger: Ledger) -> None:
+    """Merging twice, or one with itself, is refused; a conversation that is not there is not found."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    with pytest.raises(Refused, match="one conversation already"):
+        relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    with pytest.raises(NotFound):
+        relations.merge(ledger.store, a.number, 999, agent="li", now=ledger.moved())
+
+
+def test_links_are_made_and_undone(ledger: Ledger) -> None:
+    """A link says that two have to do with each other; it can be taken back and made again; both stay two."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
+
+    def linked() -> list[int]:
+        with ledger.store.database.read() as tx:
+            return [link["conversation"] for link in queries.links_of(tx, [a.number]).get(a.number, [])]
+
+    there = linked()
+    for _ in range(2):
+        relations.link(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+        assert b.number in linked()
+        assert relations.unlink(ledger.store, a.number, b.number, agent="li", now=ledger.moved()) >= 1
+        assert linked() == [n for n in there if n != b.number]
+    with pytest.raises(Refused, match="not linked"):
+        relations.unlink(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    with pytest.raises(Refused, match="linked with itself"):
+        relations.link(ledger.store, a.number, a.number, agent="li", now=ledger.moved())
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(("hear", "hear", "hear", "reply", "note", "pending", "solved", "on_hold", "move", "retag")),
+        st.integers(0, 1),
+        st.integers(0, len(TEXTS) - 1),
+        st.sampled_from((1, 7, 55, 700)),
+    ),
+    max_size=8,
+)
+
+
+def _act(ledger: Ledger, numbers: list[int], what: str, which: int, text: int, minutes: int) -> None:
+    number, now = numbers[which], ledger.moved(minutes)
+    if what == "hear":
+        heard = ledger.hear(("chen", "wang")[which], TEXTS[text], ("app-chat", "telegram")[which])
+        if heard.opened:  # another matter: from now on this is what we act on
+            numbers[which] = heard.number
+    elif what == "reply":
+        desk.reply(ledger.store, number, "已处理", agent="li", now=now)
+    elif what == "note":
+        desk.note(ledger.store, number, "请跟进", agent="li", now=now)
+    elif what == "move":
+        desk.move(ledger.store, number, "disputes", agent="li", now=now)
+    elif what == "retag":
+        desk.retag(ledger.store, number, "refund", agent="li", now=now)
+    else:
+        desk.status(ledger.store, number, what, agent="li", now=now)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS, turned=st.booleans())
+def test_after_any_history_a_merge_can_be_undone(
+    open_ledger: Callable[..., Ledger], acts: list[tuple[str, int, int, int]], turned: bool
+) -> None:
+    """Whatever happened before: merged and split, conversations, clocks, tags, queues and messages are what they
+    were."""
+    ledger = open_ledger()
+    numbers = [ledger.hear("chen", TEXTS[0]).number, ledger.hear("wang", TEXTS[1], "telegram").number]
+    for act in acts:
+        _act(ledger, numbers, *act)
+    a, b = reversed(numbers) if turned else numbers
+    before, told = [ledger.state(n) for n in (a, b)], ledger.told()
+    words = [ledger.words(n) for n in (a, b)]
+    relations.merge(ledger.store, a, b, agent="li", now=ledger.now)
+    assert sorted(ledger.words(a)) == sorted(words[0] + words[1])
+    relations.split(ledger.store, a, words[1], agent="li", now=ledger.now)
+    for number, was, said in zip((a, b), before, words, strict=True):
+        same(ledger.state(number), was)
+        assert ledger.words(number) == said
+    assert ledger.told() == told
+
+
+MEANWHILE = st.lists(
+    st.tuples(st.sampled_from(("hear", "reply", "note", "pending", "solved")), st.sampled_from((1, 20, 300))),
+    min_size=1, max_size=5,
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS, meanwhile=MEANWHILE)
+def test_after_a_split_both_stand_as_if_they_had_never_been_one(
+    open_ledger: Callable[..., Ledger], acts: list[tuple[str, int, int, int]], meanwhile: list[tuple[str, int]]
+) -> None:
+    """The desk's acts while they were one count for both, the customer's words for his own: a desk that never merged
+    and did each act twice has the same conversations."""
+    one, two = open_ledger(), open_ledger()
+    numbers: list[list[int]] = []
+    for ledger in (one, two):
+        own = [ledger.hear("chen", TEXTS[0]).number, ledger.hear("wang", TEXTS[1], "telegram").number]
+        for act in acts:
+            _act(ledger, own, *act)
+        numbers.append(own)
+    a, b = numbers[0]
+    words = one.words(b)
+    relations.merge(one.store, a, b, agent="li", now=one.moved())
+    two.moved()
+    for what, minutes in meanwhile:
+        for ledger, own in ((one, [a]), (two, numbers[1])):
+            if what == "hear":
+                ledger.moved(minutes)
+                ledger.hear("chen", "还没处理吗?")
+                continue
+            now = ledger.moved(minutes)
+            for number in own:
+                ledger.now = now
+                _act(ledger, [number], what, 0, 0, 0)
+    relations.split(one.store, a, words, agent="li", now=one.moved())
+    for mine, other in zip((a, b), numbers[1], strict=True):
+        left, right = one.state(mine), two.state(other)
+        for field in ("status", "waiting_since", "last_out_at", "chases", "tags", "flags", "channels", "queue"):
+            assert getattr(left, field) == getattr(right, field), field
+        assert _waiting(left) == _waiting(right)
+
+
+def _waiting(c: Conversation) -> list[tuple[str, datetime | None]]:
+    """The open promises to answer, as due times."""
+    clocks = deadline.clocks_at(deadline.from_json(c.clocks), POLICY.promises, c.last_message_at)
+    return sorted(
+        (k.metric, k.due_at) for k in clocks if k.ended_at is None and k.metric.endswith("reply")
+    )  # fmt: skip
