@@ -2,9 +2,8 @@
 
 In: a model file written by `omnirouter train` and the folded words of a message with their concepts. Out: the label,
 its probability, the runner-up. Features are word 1-2-grams and character 2-5-grams of Latin text, character 1-3-grams
-of Han text, and the lexicon's concepts with their pairs; each of the three blocks is weighed by sublinear tf-idf to a
-length of its own. The labels are those that scikit-learn gives with the same weights; only numpy is needed here, and
-nothing is unpickled.
+of Han text, and the lexicon's concepts with their pairs; each of the three blocks is weighed by idf to a length of its
+own. The labels are those that scikit-learn gives with the same weights; only numpy is needed here, nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import itertools
 import math
 import re
 import zipfile
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -105,47 +103,37 @@ class Model:
 
     def scores(self, folded: str, concepts: Iterable[str]) -> npt.NDArray[np.float64]:
         """The decision value of each label."""
-        places, values = self._weighed(folded, concepts)
+        places, spans = list[int](), list[tuple[int, int, float]]()
+        for block, found in grams(folded, concepts).items():
+            known = set(map(self._places[block].get, found))
+            known.discard(None)
+            if known:
+                spans.append((len(places), len(places) + len(known), self._lengths[block]))
+                places += known  # type: ignore[arg-type]
         if not places:
             return self._bias.copy()
-        rows = self._weights.take(places, axis=0).astype(np.float64)
-        result: npt.NDArray[np.float64] = (values @ rows) * self._scale + self._bias
-        return result
+        rows = np.array(places)
+        values = self._idf.take(rows)
+        for first, end, length in spans:
+            part = values[first:end]
+            part *= length / math.sqrt(part @ part)
+        result: npt.NDArray[np.float64] = values @ self._weights.take(rows, axis=0).astype(np.float64)
+        return result * self._scale + self._bias
 
     def reasons(self, folded: str, label: str) -> tuple[str, ...]:
         """The words of the text that speak most for this label, at most three."""
         if label not in self.labels:
             return ()
-        column, spoken = self.labels.index(label), dict[str, float]()
-        for block, found in _readable(folded[:_MOST]).items():
-            known = self._places[block]
-            for gram in found:
-                place = known.get(gram)
-                if place is not None:
-                    spoken[gram] = float(self._weights[place, column]) * float(self._idf[place])
-        best = sorted((gram for gram in spoken if spoken[gram] > 0), key=lambda gram: (-spoken[gram], gram))
-        return tuple(best[:3])
-
-    def _weighed(self, folded: str, concepts: Iterable[str]) -> tuple[list[int], npt.NDArray[np.float64]]:
-        """The known features of a text and their values: sublinear tf-idf, each block brought to its length."""
-        places: list[int] = []
-        counts: list[int] = []
-        starts: list[int] = []
-        lengths: list[float] = []
-        for block, found in grams(folded, concepts).items():
-            known = Counter(map(self._places[block].get, found))
-            known.pop(None, None)
-            if known:
-                starts.append(len(places))
-                lengths.append(self._lengths[block])
-                places += known  # type: ignore[arg-type]
-                counts += known.values()
-        if not places:
-            return places, np.zeros(0)
-        values: npt.NDArray[np.float64] = (1.0 + np.log(counts)) * self._idf.take(places)
-        norms = np.sqrt(np.add.reduceat(values * values, starts))
-        values *= np.repeat(np.array(lengths) / norms, np.diff([*starts, len(places)]))
-        return places, values
+        found = {
+            self._places[block].get(gram, -1): gram
+            for block, readable in _readable(folded[:_MOST]).items()
+            for gram in readable
+        }
+        found.pop(-1, None)
+        rows = np.array(list(found), dtype=np.int64)
+        spoken = self._weights[rows, self.labels.index(label)] * self._idf.take(rows)
+        best = np.argsort(-spoken, kind="stable")[:3]
+        return tuple(found[int(rows[at])] for at in best if spoken[at] > 0)
 
     def guess(self, folded: str, concepts: Iterable[str]) -> Guess:
         """The label with its probability; the same label as the arg max of `scores`."""

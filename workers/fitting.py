@@ -146,7 +146,7 @@ def _vectorizer(texts: Sequence[list[str]], vocabulary: list[str] | None) -> Any
         least = 2 if len(texts) >= _LARGE else 1
         vocabulary = sorted(gram for gram, count in seen.items() if count >= least and "\n" not in gram) or ["-"]
     tfidf = sklearn("feature_extraction.text").TfidfVectorizer
-    return tfidf(analyzer=_itself, vocabulary=vocabulary, sublinear_tf=True).fit(texts)
+    return tfidf(analyzer=_itself, vocabulary=vocabulary, binary=True).fit(texts)
 
 
 def _matrix(vectorizers: Mapping[str, Any], lengths: Mapping[str, float], features: Sequence[Features]) -> Any:
