@@ -3,7 +3,7 @@
 In: a model file written by `omnirouter train` and the folded words of a message with their concepts. Out: the label,
 its probability, the runner-up. Features are word 1-2-grams and character 2-5-grams of Latin text, character 1-3-grams
 of Han text, and the lexicon's concepts with their pairs; each of the three blocks is weighed by idf to a length of its
-own. The labels are those that scikit-learn gives with the same weights; only numpy is needed here, nothing is unpickled.
+own. The labels are those of scikit-learn with the same weights; only numpy is needed here, and nothing is unpickled.
 """
 
 from __future__ import annotations
