@@ -89,10 +89,12 @@ def after_customer(
 
 
 def _opened(reading: Reading, identity: Identity, number: int) -> Conversation:
-    at = reading.message.sent_at
+    """A new conversation; what a machine wrote of itself opens none for the desk: it is kept closed, in no queue."""
+    at, automatic = reading.message.sent_at, reading.message.automatic
     return Conversation(
-        number=number, contact=identity.contact.number, opened_at=at, last_message_at=at, subject=reading.subject
-    )
+        number=number, contact=identity.contact.number, opened_at=at, last_message_at=at, subject=reading.subject,
+        status=Status.CLOSED if automatic else Status.OPEN, closed_at=at if automatic else None,
+    )  # fmt: skip
 
 
 def _recorded(
@@ -170,7 +172,7 @@ def _routed(
     """The queue, by the rules: when it opens, and when what they read has changed."""
     rules = _rules_of(policy)
     cause = _cause(conversation, before, rules)
-    if not cause:
+    if not cause or (reading.message.automatic and not conversation.queue):
         return conversation, None, ()
     routing = rules.route(policy.default_queue, _facts(conversation, reading, verdict, identity, policy))
     lines = (f"routed, because {cause}", *routing.trace)
@@ -190,6 +192,8 @@ def _cause(conversation: Conversation, before: Conversation | None, rules: _Rule
     """Why the rules are asked again; empty when they are not."""
     if before is None:
         return "it is new"
+    if not before.queue:
+        return "it is in no queue yet"
     for name in ("issue_type", "flags", "tags", "priority"):
         if getattr(conversation, name) != getattr(before, name):
             return f"its {name.replace('_', ' ')} changed"

@@ -26,6 +26,8 @@ _MANY_WORDS, _GUESSED = 2.5, 0.45
 _TELLING = Word.PROBLEM | Word.WISH | Word.PAYER | Word.PAYEE
 #: Below this an issue type is a guess.
 _LIKELY = 0.75
+#: From this on a type is sure enough to speak against a reply header.
+_SURELY = 0.8
 #: How long after the desk's word a message is likely an answer to it.
 _ANSWERING = timedelta(days=7)
 
@@ -85,10 +87,16 @@ def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | Non
     for one in weighed:
         compare(one, reading, features, ids)
         if answered is not None and one.conversation.number == answered.number:
-            one.add(0.6, "it answers a message of this conversation")
+            one.add(_answer_weight(one, reading), "it answers a message of this conversation")
     _favour_the_latest(reading, weighed)
     weighed.sort(key=lambda w: -w.score)
     return weighed
+
+
+def _answer_weight(weighed: Weighed, reading: Reading) -> float:
+    """What a reply header is worth: it joins, unless the words surely state another matter (follow-ups, rule 4)."""
+    elsewhere = reading.topical and reading.tagging.confidence >= _SURELY and not weighed.akin
+    return 0.6 if weighed.conflict or elsewhere else 1.0
 
 
 def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: frozenset[str]) -> None:

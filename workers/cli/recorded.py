@@ -81,7 +81,7 @@ def _raws(paths: Sequence[str], channel: str, channels: Channels) -> Iterator[Ra
 
 
 def _recorded(path: str, channel: str, channels: Channels, now: datetime) -> Iterator[Raw]:
-    """What the channel's adapter reads at a path; `.jsonl` files in a folder are wire messages of any channel."""
+    """What the channel's adapter reads at a path; where it reads none, the `.jsonl` files of a folder."""
     from workers.recorded import lines_of
 
     where = Path(path)
@@ -90,13 +90,14 @@ def _recorded(path: str, channel: str, channels: Channels, now: datetime) -> Ite
             f"There is no file or folder {path}; name a mail, an mbox, a Maildir, a folder or a .jsonl."
         )
     reader: Any = getattr(channels.get(channel), "recorded", None)
-    wires = sorted(where.rglob("*.jsonl")) if where.is_dir() else []
-    for wire in wires:
-        yield from lines_of(wire, channel, now)
     if reader is not None:
         yield from reader([where])
-    elif not wires:
+        return
+    wires = sorted(where.rglob("*.jsonl")) if where.is_dir() else []
+    if not wires:
         raise ConfigurationError(f"Channel {channel} has no recorded form of its own: name a .jsonl of wire messages.")
+    for wire in wires:
+        yield from lines_of(wire, channel, now)
 
 
 def backfill(
@@ -118,18 +119,18 @@ async def _backfill(desk: Desk, channel: str, since: datetime, until: datetime |
     from workers.recorded import ingest as take_in
 
     adapter, log = desk.channels.get(channel), desk.log()
-    raws: list[Raw] = []
+    total = dict.fromkeys(("read", "stored", "redelivered", "invalid", "dead"), 0)
     try:
         async for delivery in adapter.backfill(since, until):
-            raws.extend(delivery.raws)
+            summary = await take_in(desk.store, desk.channels, log, delivery.raws, live=True)
             if delivery.acknowledge is not None:
                 await delivery.acknowledge()
-        summary = await take_in(desk.store, desk.channels, log, raws, live=True)
+            for field in total:
+                total[field] += getattr(summary, field)
     finally:
         await log.close()
         await adapter.close()
-    fields = ("read", "stored", "redelivered", "invalid", "dead", "conversations")
-    return {f: getattr(summary, f) for f in fields}
+    return total
 
 
 def replay(
