@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import adapters
 from router.configuration import unset_secrets
@@ -21,6 +21,8 @@ from router.ports import Channel
 __all__ = ["PATIENCE", "connections"]
 
 PATIENCE: Final = 30.0
+_Recall: TypeAlias = Callable[[str], Awaitable[str | None]]
+_Remember: TypeAlias = Callable[[str, str], Awaitable[None]]
 #: Older servers acknowledge before they have synced, whatever is configured (security, 4).
 _NATS_SINCE: Final = (2, 12, 3)
 
@@ -103,20 +105,41 @@ async def _quiet(error: Exception) -> None:
     """The client's own background reports: the connect call itself raises what matters."""
 
 
+def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember]:
+    """The channel's own memory, so that what is proved here holds for the daemon; without a ledger it lasts for this
+    call."""
+    from router.schema import status
+    from router.store import memory
+    from router.store.database import Database
+
+    passing: dict[str, str] = {}
+    database: Database | None = None
+    try:
+        database = Database(policy.database_url())
+        if (database.path is not None and not database.path.exists()) or status(database) != "current":
+            database = None
+    except OmnirouterError:
+        database = None
+
+    async def recall(key: str) -> str | None:
+        return passing.get(key) if database is None else await asyncio.to_thread(memory.recall, database, name, key)
+
+    async def remember(key: str, value: str) -> None:
+        if database is None:
+            passing[key] = value
+        else:
+            await asyncio.to_thread(memory.remember, database, name, key, value)
+
+    return recall, remember
+
+
 def _opening(policy: Policy, channel: ChannelPolicy, unset: tuple[str, ...]) -> Callable[[], Awaitable[str]]:
     async def ask() -> str:
         if channel.unavailable:
             raise ConfigurationError(channel.unavailable)
         if unset:
             raise ConfigurationError(f"not set: {', '.join(unset)}.")
-        memory: dict[str, str] = {}
-
-        async def recall(key: str) -> str | None:
-            return memory.get(key)
-
-        async def remember(key: str, value: str) -> None:
-            memory[key] = value
-
+        recall, remember = _memory(policy, channel.name)
         adapter = adapters.load(channel.adapter)(
             Channel(
                 name=channel.name,
