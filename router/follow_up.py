@@ -50,14 +50,14 @@ def _only_names(reading: Reading, joined: Weighed) -> bool:
     said = reading.said
     if joined.same_id and not said.numbers and (said.asks or not said.has(_STATING)):
         return said.weight <= (_FEW_WORDS if said.asks else 1.0)
-    brief = said.weight <= (_FEW_WORDS / 2 if said.has(_STATING) else _FEW_WORDS)
+    brief = said.weight <= (_FEW_WORDS / 2 if said.has(_STATING) and not said.addresses else _FEW_WORDS)
     return said.asks and brief and (joined.akin or joined.overlap >= 0.5) and not _news(reading, joined)
 
 
 def _restates(reading: Reading, joined: Weighed) -> bool:
     """Does it state the matter once more, with nothing new in it?"""
     memory = joined.memory
-    if _news(reading, joined):
+    if _news(reading, joined) or (reading.said.defines and not reading.said.has(_STATING)):
         return False
     if joined.same_type or joined.overlap >= 0.6:
         return True

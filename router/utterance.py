@@ -43,7 +43,7 @@ _ASKS: Final = re.compile(
 
 #: The form of a detail: this is that, is called so, reads so, was chosen so.
 _DEFINES: Final = re.compile(
-    r"是|叫|名称|名字|写的|选的|用的|登记的|预留|尾号|型号|(?:小票|订单|流水|单据)号|日期|时间为|有效期"
+    r"(?<![还可但总老不只于就要都])是(?!不是)|叫|名称|名字|写的|选的|用的|登记的|预留|尾号|型号|(?:小票|订单|流水|单据)号|日期|时间为|有效期"
     r"|^(?:it'?s|(?:it|(?:the|his|her|their|its|that|i'm|i am)(?: [a-z0-9'-]+){0,3})"
     r" (?:is|was|are|says|said|reads|has|uses|using))\b"
     r"|^i (?:am|used|use|chose|picked|live|work|put|wear)\b|\b(?:is|was|are) (?:called|named)\b"
@@ -53,8 +53,13 @@ _DEFINES: Final = re.compile(
 #: The form of what was told before: the problem, my refund, that matter.
 _REFERS: Final = re.compile(
     r"(?:[那这]|的)(?:个|件|笔|单)?(?:事|问题|情况)|那笔|那单"
-    r"|\b(?:the|my|our|that|this)\b.*\b(?:problem|issue|matter|case|solved|fixed|sorted|progress|status|state|outcome)\b"
+    r"|\b(?:the|my|our|that|this)\b.*"
+    r"\b(?:problem|issue|matter|case|solved|fixed|sorted|progress|status|state|outcome)\b"
 )
+
+
+#: The form of a question to the desk.
+_ADDRESSES: Final = re.compile(r"\b(?:do|did|have|can|could|will|are|would) (?:you|u|anyone|somebody|someone)\b|你们?|您")
 
 
 class Word:
@@ -88,10 +93,11 @@ _IDENTIFIER: Final = re.compile(r"(?:\D*\d){5}")
 
 class Utterance(Value, frozen=True, kw_only=True):
     """What was found. `kinds` are all kinds of words, `weight` counts words that no list explains (two Chinese
-    characters are one), `numbers` leave out counts of time, `features` are what similarity compares. `asks`: it is a
-    question, `defines`: it says what something is, `refers`:
-    it asks about something that was told before, `presses`: it holds a word that only who waits says, `serves`: issue
-    types to how many details it holds for them."""
+    characters are one), `numbers` leave out counts of time, `features` are what similarity compares, `serves` counts
+    the details it holds for each issue type that asks for them.
+
+    Its form: `asks` a question, `addresses` it to the desk, `refers` to what was told before, `defines` what something
+    is, `presses` with a word that only who waits says, `thanks`."""
 
     kinds: int = 0
     weight: float = 0.0
@@ -102,6 +108,7 @@ class Utterance(Value, frozen=True, kw_only=True):
     asks: bool = False
     defines: bool = False
     refers: bool = False
+    addresses: bool = False
     thanks: bool = False
     long: bool = False
     presses: bool = False
@@ -219,6 +226,7 @@ class Vocabulary:
             entities=tuple(dict.fromkeys(found.names)), features=frozenset(found.features),
             rare=tuple(dict.fromkeys(found.rare)), asks=bool(_ASKS.search(text)), thanks=thanks,
             defines=bool(_DEFINES.search(text)), refers=bool(_REFERS.search(text)),
+            addresses=bool(_ADDRESSES.search(text)),
             long=len(text) >= MOST, presses=found.presses, serves=found.serves,
         )  # fmt: skip
 
