@@ -59,7 +59,9 @@ _REFERS: Final = re.compile(
 
 
 #: The form of a question to the desk.
-_ADDRESSES: Final = re.compile(r"\b(?:do|did|have|can|could|will|are|would) (?:you|u|anyone|somebody|someone)\b|你们?|您")
+_ADDRESSES: Final = re.compile(
+    r"\b(?:do|did|have|can|could|will|are|would) (?:you|u|anyone|somebody|someone)\b|你们?|您"
+)
 
 
 class Word:
