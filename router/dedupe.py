@@ -14,7 +14,7 @@ import msgspec
 from router.known import Known
 from router.model import Direction, Key, KnownMessage, Message, Value
 
-__all__ = ["Seen", "content_digest", "seen"]
+__all__ = ["Seen", "content_digest", "renamed", "seen"]
 
 
 class Seen(Value, frozen=True, kw_only=True):
@@ -50,9 +50,13 @@ def seen(message: Message, digest: str, known: Known) -> Seen:
     echo = stored.direction == Direction.OUT == message.direction  # our own reply, told by the provider
     if stored.digest == digest or echo:
         return Seen(key=key, message=message, before=stored)
-    renamed = msgspec.structs.replace(message, external_id=f"{message.external_id}~{digest[:8]}")
-    again = known.message(renamed.key)
-    return Seen(key=renamed.key, message=renamed, before=again, id_reused=True)
+    other = renamed(message, digest)
+    return Seen(key=other.key, message=other, before=known.message(other.key), id_reused=True)
+
+
+def renamed(message: Message, digest: str) -> Message:
+    """The message under the id that it gets when its own is taken by other content."""
+    return msgspec.structs.replace(message, external_id=f"{message.external_id}~{digest[:8]}")
 
 
 def _fingerprints(message: Message) -> list[str]:

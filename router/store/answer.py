@@ -26,6 +26,7 @@ from router.store import desk, queries
 from router.store.effects import Effects, Event, Outgoing
 from router.store.ledger import Store
 from router.store.statement import Statement, Tx, among, as_json, member, upsert
+from router.store.storable import words
 
 __all__ = ["KEY_ID", "queue_reply", "reply"]
 
@@ -130,6 +131,7 @@ def queue_reply(
     automatic: bool = False,
 ) -> int:
     """Queue an answer within a transaction that holds the conversation's lock; changes it as a reply does."""
+    text, agent = words(text), words(agent)
     heard = _last_heard(tx, c, channel)
     own = store.reserve_numbers(tx, 1)
     handle: Handle = ("email" if heard.realm == "mail" else heard.channel, heard.handle)

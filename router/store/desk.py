@@ -30,6 +30,7 @@ from router.store.ledger import Store
 from router.store.rows import contact_of
 from router.store.snapshot import MissedLock
 from router.store.statement import Statement, Tx, as_json, upsert
+from router.store.storable import words
 from router.tables import micros
 
 __all__ = [
@@ -103,6 +104,7 @@ def note(store: Store, number: int, text: str, *, agent: str, now: datetime) -> 
     """Note something for the desk; the customer never sees it and no clock moves. Returns the note's number."""
     if not text.strip():
         raise Refused("A note needs words.")
+    text, agent = words(text), words(agent)
 
     def change(tx: Tx, c: Conversation, effects: Effects) -> int:
         own = store.reserve_numbers(tx, 1)

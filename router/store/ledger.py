@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from router import reply_address, schema, thread
 from router import tables as t
+from router.dedupe import renamed
 from router.errors import ConfigurationError, LostOwnership
 from router.known import Known
 from router.model import Decision, DeskEvent, Key, Message, Redelivery
@@ -32,6 +33,7 @@ from router.store.database import Database
 from router.store.effects import Effects, Event, LostUpdate, reserve
 from router.store.snapshot import MissedLock, Wants, load
 from router.store.statement import Statement, Tx, insert
+from router.store.storable import kept
 from router.tables import micros
 
 __all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable", "passing"]
@@ -131,7 +133,7 @@ class Store:
         are set aside in the same transaction; a `trial` is rolled back. Raises `LostOwnership` when the cursor or lease
         moved meanwhile, `Undecidable` for one arrival; after any error nothing of the batch was written.
         """
-        prepared = [(a, self._prepare(i, a)) for i, a in enumerate(arrivals)]
+        prepared = [self._prepare(i, a) for i, a in enumerate(arrivals)]
 
         def work(tx: Tx) -> list[Decision]:
             decisions = self._decide(tx, prepared, now, history)
@@ -148,11 +150,12 @@ class Store:
         except _RolledBack:
             return []
 
-    def _prepare(self, index: int, arrival: Arrival) -> Prepared | None:
-        if not isinstance(arrival.what, Message):
-            return None
+    def _prepare(self, index: int, arrival: Arrival) -> tuple[Arrival, Prepared | None]:
         try:
-            return prepare(arrival.what, self.policy)
+            what = kept(arrival.what)
+            if what is not arrival.what:
+                arrival = msgspec.structs.replace(arrival, what=what)
+            return arrival, prepare(what, self.policy) if isinstance(what, Message) else None
         except Exception as cause:
             raise Undecidable(index, cause) from cause
 
@@ -313,6 +316,7 @@ def _wants(
     messages: list[Prepared] = [p for _, p in arrivals if p is not None]
     return Wants(
         keys=frozenset(k for p in messages for k in (p.message.key, *thread.parents(p.message), *_edited(p.message))),
+        renamed=frozenset(renamed(p.message, p.digest).key for p in messages),
         threads=frozenset(k for p in messages for k in thread.keys(p.message)),
         handles=frozenset(h for p in messages for h in p.handles),
         markers=frozenset(k for p in messages for k in p.markers),

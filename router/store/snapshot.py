@@ -45,9 +45,11 @@ class MissedLock(Exception):
 
 
 class Wants(Value, frozen=True, kw_only=True):
-    """What a batch of messages needs to know: message keys, thread keys, handles, marker keys, and from when on."""
+    """What a batch of messages needs to know: message keys (`renamed`: those they would get if their id is taken),
+    thread keys, handles, marker keys, and from when on."""
 
     keys: frozenset[Key] = frozenset()
+    renamed: frozenset[Key] = frozenset()
     threads: frozenset[Key] = frozenset()
     handles: frozenset[Handle] = frozenset()
     markers: frozenset[str] = frozenset()
@@ -57,6 +59,7 @@ class Wants(Value, frozen=True, kw_only=True):
     def __or__(self, other: Wants) -> Wants:
         return Wants(
             keys=self.keys | other.keys,
+            renamed=self.renamed | other.renamed,
             threads=self.threads | other.threads,
             handles=self.handles | other.handles,
             markers=self.markers | other.markers,
@@ -67,13 +70,6 @@ class Wants(Value, frozen=True, kw_only=True):
 
 _messages_by_id = Statement(
     select(*KNOWN_COLUMNS).where(t.messages.c.realm == bindparam("realm"), member(t.messages.c.external_id, "ids"))
-)
-_messages_reused = Statement(
-    select(*KNOWN_COLUMNS).where(
-        t.messages.c.realm == bindparam("realm"),
-        t.messages.c.external_id >= bindparam("low"),
-        t.messages.c.external_id < bindparam("high"),
-    )
 )
 _messages_editing = Statement(
     select(*KNOWN_COLUMNS).where(
@@ -152,7 +148,7 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
     if tx.dialect == "postgresql":
         tx.rows(_advise, keys=_lock_keys(wants))
     known = Known(number)
-    _load_messages(tx, wants.keys, known)
+    _load_messages(tx, wants, known)
     _load_threads(tx, wants.threads, known)
     marked = _load_markers(tx, wants.markers, known)
     _load_handles(tx, wants.handles, known)
@@ -188,14 +184,15 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> _Grouped:
     return groups
 
 
-def _load_messages(tx: Tx, keys: Collection[Key], known: Known) -> None:
-    for realm, ids in _grouped(keys).items():
+def _load_messages(tx: Tx, wants: Wants, known: Known) -> None:
+    for realm, ids in _grouped(wants.keys).items():
         for row in tx.rows(_messages_by_id, realm=realm, ids=ids):
             known.messages[(row[0], row[1])] = known_of(row)
         for row in tx.rows(_messages_editing, realm=realm, ids=ids):
             known.edited_by[(realm, row[12])] = known_of(row)
-    for realm, external_id in list(known.messages):
-        for row in tx.rows(_messages_reused, realm=realm, low=f"{external_id}~", high=f"{external_id}~g"):
+    taken = [(realm, name) for realm, name in wants.renamed if (realm, name.rpartition("~")[0]) in known.messages]
+    for realm, ids in _grouped(taken).items():
+        for row in tx.rows(_messages_by_id, realm=realm, ids=ids):
             known.messages[(row[0], row[1])] = known_of(row)
 
 

@@ -85,12 +85,12 @@ def insert(table: Table, *, unless_there: bool = False) -> Statement:
     return Statement(core.on_conflict_do_nothing() if unless_there else core)
 
 
-def upsert(table: Table) -> Statement:
-    """Insert whole rows, or replace what stands under the same primary key."""
+def upsert(table: Table, *, keep: Sequence[str] = ()) -> Statement:
+    """Insert whole rows, or replace what stands under the same primary key but the columns to `keep`."""
     names = [c.name for c in table.columns]
     core = insert_into(table).values({name: bindparam(name, type_=table.c[name].type) for name in names})
     keys = [c.name for c in table.primary_key.columns]
-    changes = {name: core.excluded[name] for name in names if name not in keys}
+    changes = {name: core.excluded[name] for name in names if name not in keys and name not in keep}
     return Statement(core.on_conflict_do_update(index_elements=keys, set_=changes))
 
 

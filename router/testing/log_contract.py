@@ -135,8 +135,9 @@ class LogContract:
         """A rush of requests is made durable together, and each is told its own places."""
         appends = [[raw(f"{i}.{j}", key=str(i % 30)) for j in range(i % 3 + 1)] for i in range(300)]
         answers = await asyncio.gather(*(log.append(raws) for raws in appends))
-        told = {place: r.body for raws, places in zip(appends, answers, strict=True) for r, place in zip(raws, places)}
-        assert len(told) == sum(map(len, appends))
+        bodies = [r.body for raws in appends for r in raws]
+        told = dict(zip([place for places in answers for place in places], bodies, strict=True))
+        assert len(told) == len(bodies)
         assert {(e.partition, e.position): e.raw.body for e in await self.everything(log)} == told
 
     async def test_the_cursor_moves_with_the_append(self, log: Log, address: str) -> None:

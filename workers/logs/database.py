@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from router import tables as t
 from router.errors import LogFull, LostOwnership
+from router.fields import storable
 from router.ports import Cursor, Entry, Raw
 from router.seal import Sealed, Sealer
 from router.store.bell import Bell
@@ -224,9 +225,9 @@ def _row(partition: int, position: int, raw: Raw, sealed: Sealed) -> dict[str, A
         "partition": partition,
         "position": position,
         "channel": raw.channel,
-        "transport_id": raw.transport_id,
+        "transport_id": storable(raw.transport_id),
         "received_at": micros(raw.received_at),
-        "meta": as_json(raw.meta) if raw.meta else "{}",
+        "meta": as_json({storable(k): storable(v) for k, v in raw.meta.items()}) if raw.meta else "{}",
         "history": raw.history,
         "wrapped_key": sealed.wrapped_key,
         "body": sealed.body,
