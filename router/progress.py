@@ -24,7 +24,7 @@ from router.memory import remember
 from router.model import Contact, Conversation, MessageClass, Routing, Status, Value
 from router.policy import Policy
 from router.reading import NO_TOPIC, Reading
-from router.route import Rule, route
+from router.route import Rule, open_deadline, route
 from router.thread import Chain
 
 __all__ = ["Moved", "after_customer", "language_of", "message_facts", "reply_window"]
@@ -296,8 +296,11 @@ def reply_window(name: str, kind: str, policy: Policy) -> int:
 def _due_line(conversation: Conversation, counts: bool) -> tuple[str, ...]:
     if not counts:
         return ("no clock starts or stops",)
-    due = conversation.next_due
-    return (f"an answer is due by {due.isoformat()}" if due else "no answer is promised",)
+    due = conversation.next_due or open_deadline(conversation)
+    if due is None:
+        return ("no answer is promised",)
+    verb = "is" if conversation.next_due else "was"
+    return (f"an answer {verb} due by {due.isoformat()}",)
 
 
 def _changes(
