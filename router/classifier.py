@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from router.errors import ConfigurationError
 
-__all__ = ["BLOCKS", "FORMAT", "Guess", "Model", "grams", "lines", "pack"]
+__all__ = ["BLOCKS", "FORMAT", "Guess", "Model", "fused", "grams", "lines", "pack"]
 
 #: The blocks of features, in the order in which their weights lie in a model.
 BLOCKS: Final = ("word", "char", "concept")
@@ -80,6 +80,7 @@ class Model:
         self._scale = arrays["scale"].astype(np.float64)
         self._bias = arrays["bias"].astype(np.float64)
         self._lengths = dict(zip(BLOCKS, arrays["lengths"].tolist(), strict=True))
+        self._meaning = _Meaning(arrays) if "embed_weights" in arrays else None
         self._places: dict[str, dict[str, int]] = {}
         first = 0
         for block in BLOCKS:
@@ -88,6 +89,16 @@ class Model:
             first += len(vocabulary)
         if not first == len(self._idf) == len(self._weights) or self._weights.shape[1] != len(self.labels):
             raise ValueError("its parts do not fit together")
+
+    @property
+    def embedder(self) -> str:
+        """The version of the sentence encoder that the model was trained with; empty without one."""
+        return self._meaning.version if self._meaning else ""
+
+    @property
+    def fused_unsure_below(self) -> float:
+        """The probability below which the fused opinion is unsure."""
+        return self._meaning.unsure_below if self._meaning else self.unsure_below
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -135,10 +146,12 @@ class Model:
         best = np.argsort(-spoken, kind="stable")[:3]
         return tuple(found[int(rows[at])] for at in best if spoken[at] > 0)
 
-    def guess(self, folded: str, concepts: Iterable[str]) -> Guess:
-        """The label with its probability; the same label as the arg max of `scores`."""
-        scores = self.scores(folded, concepts)
-        chances = np.exp((scores - scores.max()) * self._temperature)
+    def guess(self, folded: str, concepts: Iterable[str], vector: npt.NDArray[np.float64] | None = None) -> Guess:
+        """The label with its probability: the arg max of `scores`, or with a sentence's vector of both opinions."""
+        scores, temperature = self.scores(folded, concepts), self._temperature
+        if vector is not None and self._meaning is not None:
+            scores, temperature = self._meaning.fuse(scores * temperature, vector), self._meaning.temperature
+        chances = np.exp((scores - scores.max()) * temperature)
         chances /= chances.sum()
         best = int(scores.argmax())
         if len(self.labels) == 1:
@@ -147,6 +160,33 @@ class Model:
         rest[best] = -math.inf
         second = int(rest.argmax())
         return Guess(self.labels[best], float(chances[best]), self.labels[second], float(chances[second]))
+
+
+class _Meaning:
+    """The part of a model that judges a sentence's vector: weights, its share in the fused opinion, calibration."""
+
+    def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.version = lines(arrays["embed_version"])[0]
+        self.temperature = float(arrays["embed_temperature"])
+        self.unsure_below = float(arrays["embed_unsure_below"])
+        self._weights = arrays["embed_weights"].astype(np.float64)
+        self._bias = arrays["embed_bias"].astype(np.float64)
+        self._share = float(arrays["embed_share"])
+
+    def fuse(self, logits: npt.NDArray[np.float64], vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Both opinions as log-probabilities, weighed by their shares."""
+        return fused(logits, vector @ self._weights + self._bias, self._share)
+
+
+def fused(sparse: npt.NDArray[np.float64], dense: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.float64]:
+    """The weighed sum of the log-probabilities of two rows (or tables) of logits; `share` is that of the second."""
+    return (1.0 - share) * _log_chances(sparse) + share * _log_chances(dense)
+
+
+def _log_chances(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    result: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
 
 
 def lines(packed: npt.NDArray[Any]) -> list[str]:

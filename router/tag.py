@@ -13,13 +13,19 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from router.classifier import Model
 from router.errors import ConfigurationError
 from router.lexicon import Hit, Lexicon, Rule, files
 from router.model import Tagging
 from router.normalise import fold, language
+
+if TYPE_CHECKING:
+    from router.embedding import Embedder
 
 __all__ = ["EXAMPLES", "ISSUE_TYPES", "Tagger"]
 
@@ -53,6 +59,7 @@ class Tagger:
         issue_types: Sequence[str],
         model: Model | None,
         examples: Model | None,
+        embedder: Embedder | None,
         unsure_below: float | None,
         version: str,
     ) -> None:
@@ -62,7 +69,10 @@ class Tagger:
         self._lexicon = lexicon
         self._model = model
         self._examples = examples
-        calibrated = model.unsure_below if model else _UNSURE_BELOW
+        self._embedder = embedder
+        calibrated = _UNSURE_BELOW
+        if model is not None:
+            calibrated = model.unsure_below if embedder is None else model.fused_unsure_below
         #: A message with less confidence than this is unsure.
         self.unsure_below = calibrated if unsure_below is None else unsure_below
         self._rules = _by_concept([rule for rule in lexicon.rules if rule.target in self.issue_types])
@@ -75,11 +85,13 @@ class Tagger:
         issue_types: Sequence[str] = ISSUE_TYPES,
         lexicons: Sequence[Path] = (),
         model: Path | None = None,
+        embed: Path | None = None,
         unsure_below: float | None = None,
     ) -> Tagger:
         """A tagger over the built-in lexicons, the desk's own folders and its trained model, where there is one.
 
         A model's labels must be among the issue types unless `issue_types` is empty: then its own labels are the types.
+        `embed` is the folder of a sentence encoder, for a model that was trained with it.
         Raises ConfigurationError with all mistakes of the lexicons, or with what is wrong with the model file.
         """
         lexicon = Lexicon.load(lexicons)
@@ -91,12 +103,13 @@ class Tagger:
                 f"tagging.model: {model} gives labels that are no issue type of this desk: {', '.join(foreign[:5])}; "
                 "list them in tagging.issue_types or train on the desk's own types"
             )
+        embedder = _embedder(embed, trained) if embed is not None else None
         examples = Model.load(EXAMPLES) if trained is None and EXAMPLES.exists() else None
         digest = hashlib.sha256("\n".join((*types, examples.version if examples else "")).encode())
         for file in files(lexicons):
             digest.update(file.read_bytes())
         version = f"lexicon-{digest.hexdigest()[:12]}" + (f"+{trained.version}" if trained else "")
-        return cls(lexicon, types, trained, examples, unsure_below, version)
+        return cls(lexicon, types, trained, examples, embedder, unsure_below, version)
 
     def features(self, text: str) -> tuple[str, tuple[str, ...]]:
         """What a model is trained on: the folded text and the concepts it names, in order of place."""
@@ -119,7 +132,7 @@ class Tagger:
         if self._model is None:
             best, second, confidence = self._cold(folded, concepts, scores, spoken)
         else:
-            best, confidence, second, _ = self._model.guess(folded, concepts)
+            best, confidence, second, _ = self._model.guess(folded, concepts, self._vector(text))
         flags, _ = _weigh(sentences, self._flags, {})
         words = tuple(dict.fromkeys(hit.words for hit in hits if hit.concept in reasons.get(best, ())))[:8]
         if not words and model is not None and confidence >= self.unsure_below:
@@ -135,6 +148,9 @@ class Tagger:
             version=self.version,
         )
 
+    def _vector(self, text: str) -> npt.NDArray[np.float64] | None:
+        return None if self._embedder is None else self._embedder.embed([text])[0]
+
     def _cold(
         self, folded: str, concepts: tuple[str, ...], scores: dict[str, float], spoken: str
     ) -> tuple[str, str, float]:
@@ -149,6 +165,18 @@ class Tagger:
             if label in self._known:
                 scores[label] = scores.get(label, 0.0) + _LIKENESS * (value + 1.0)
         return _ranked(scores)
+
+
+def _embedder(folder: Path, model: Model | None) -> Embedder:
+    """The sentence encoder that the model was trained with."""
+    from router.embedding import Embedder
+
+    embedder = Embedder.load(folder)
+    if model is None or model.embedder != embedder.version:
+        raise ConfigurationError(
+            f"tagging.embed: tagging.model was not trained with the encoder in {folder}; train it with --embed {folder}"
+        )
+    return embedder
 
 
 def _by_concept(rules: Sequence[Rule]) -> dict[str, list[Rule]]:

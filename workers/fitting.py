@@ -20,7 +20,7 @@ import numpy.typing as npt
 from router.classifier import BLOCKS, FORMAT, lines, pack
 from router.errors import ConfigurationError
 
-__all__ = ["Fitted", "arrays_of", "as_scikit_learn", "decisions", "fit", "folds", "labels_by", "sklearn"]
+__all__ = ["Fitted", "arrays_of", "as_scikit_learn", "decisions", "fit", "folds", "judge", "labels_by", "sklearn"]
 
 #: At most this many weights of one byte: with their vocabulary they stay within 6 MB.
 MOST_WEIGHTS: Final = 4_700_000
@@ -80,6 +80,15 @@ def labels_by(fitted: Fitted, features: Sequence[Features]) -> list[str]:
     """The labels that scikit-learn predicts."""
     predicted = fitted.machine.predict(_matrix(fitted.vectorizers, fitted.lengths, features))
     return [str(label) for label in predicted]
+
+
+def judge(vectors: Floats, labels: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """Weights and biases of logits, by which sentence vectors tell the labels apart (logistic regression)."""
+    machine = sklearn("linear_model").LogisticRegression(C=20.0, max_iter=2_000).fit(vectors, labels)
+    weights, bias = np.asarray(machine.coef_), np.asarray(machine.intercept_)
+    if len(machine.classes_) == 2:
+        weights, bias = np.vstack([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])
+    return weights.T, bias
 
 
 def arrays_of(

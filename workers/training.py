@@ -18,7 +18,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from router.classifier import Model, grams
+from router.classifier import Model, fused, grams, pack
+from router.embedding import Embedder
 from router.errors import ConfigurationError
 from router.tag import Tagger
 from workers import fitting
@@ -76,9 +77,12 @@ def _labelled(path: Path, number: int, line: str) -> Labelled:
     return Labelled(identity, text, label.strip(), tuple(also))
 
 
-def train(labelled: Path, out: Path, progress: Progress = lambda _stage, _share: None) -> dict[str, Any]:
+def train(
+    labelled: Path, out: Path, progress: Progress = lambda _stage, _share: None, embed: Path | None = None
+) -> dict[str, Any]:
     """Fit a model to the labelled messages, write it to `out`, and report how good it is on messages held back.
 
+    With the folder of a sentence encoder in `embed`, its opinion is learned too and fused with that of the words.
     `progress` hears of each stage with the share done (0 to 1). Raises ConfigurationError when a line is wrong, there
     is too little to learn from, scikit-learn is missing or `out` cannot be written. The file appears whole or not.
     """
@@ -95,6 +99,10 @@ def train(labelled: Path, out: Path, progress: Progress = lambda _stage, _share:
     progress("weights", 0.8)
     arrays = fitting.arrays_of(features, labels, strength, concepts)
     figures, calibration = _figures(held_back, labels)
+    if embed is not None:
+        progress("meaning", 0.9)
+        fused_figures, meaning = _meaning(embed, messages, labels, held_back * float(calibration["temperature"]))
+        figures, calibration = fused_figures | {"words_alone": figures}, calibration | meaning
     write_model(out, arrays | calibration)
     by_model = [Model(arrays | calibration).guess(*tagger.features(message.text)).label for message in messages[:1_000]]
     by_scikit_learn = fitting.labels_by(fitting.as_scikit_learn(arrays), features[:1_000])
@@ -164,6 +172,30 @@ def _figures(values: fitting.Floats, labels: npt.NDArray[Any]) -> tuple[dict[str
         "confusions": confusions(labels.tolist(), predicted)[:20],
     }
     return figures, {"temperature": np.array(temperature), "unsure_below": np.array(threshold)}
+
+
+def _meaning(
+    folder: Path, messages: Sequence[Labelled], labels: npt.NDArray[Any], logits: fitting.Floats
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """The judge of sentence vectors, the share that serves best on messages held back, and the fused figures."""
+    embedder = Embedder.load(folder)
+    vectors = embedder.embed([message.text for message in messages])
+    dense = np.zeros_like(logits)
+    for known, unknown in fitting.folds(labels, _FOLDS):
+        weights, bias = fitting.judge(vectors[known], labels[known])
+        dense[unknown] = vectors[unknown] @ weights + bias
+    truth = np.searchsorted(np.unique(labels), labels)
+    share = min(np.linspace(0.0, 0.9, 19), key=lambda s: _surprise(fused(logits, dense, s), truth))
+    figures, calibration = _figures(fused(logits, dense, share), labels)
+    weights, bias = fitting.judge(vectors, labels)
+    return figures | {"embed_share": round(float(share), 2)}, {
+        "embed_version": pack([embedder.version]),
+        "embed_weights": weights.astype(np.float16),
+        "embed_bias": bias,
+        "embed_share": np.array(share),
+        "embed_temperature": calibration["temperature"],
+        "embed_unsure_below": calibration["unsure_below"],
+    }
 
 
 def _chances(logits: fitting.Floats) -> fitting.Floats:
