@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import pytest
@@ -422,3 +422,66 @@ def open_desk(tmp_path: Path) -> Callable[[str, datetime], contextlib.AbstractAs
         return _open_desk(file, at)
 
     return opened
+
+
+# ── HTTP: what the desk calls (receivers of replies, events and notices) ──
+
+
+class Asked(NamedTuple):
+    """A request as it came in."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Receiver:
+    """A real HTTP server that keeps what it is asked. It gives its `answers` in turn (status, headers, body; or
+    `hang up`: read all, answer nothing), then always 200."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[Asked] = []
+        self.answers: list[tuple[int, dict[str, str], bytes] | str] = []
+        self.held: asyncio.Event | None = None  # while it is not set, requests are taken in and not answered
+        self._news = asyncio.Condition()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await self._answer(reader, writer)
+        writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        method, path, _ = head[0].split(" ")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:]) if name}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        async with self._news:
+            self.asked.append(Asked(method, path, headers, body))
+            self._news.notify_all()
+        if self.held is not None:
+            await self.held.wait()
+        given = self.answers.pop(0) if self.answers else (200, {}, b"{}")
+        if isinstance(given, str):
+            return
+        status, more, content = given
+        lines = [f"HTTP/1.1 {status} Said", f"content-length: {len(content)}", "connection: close"]
+        lines += [f"{name}: {value}" for name, value in more.items()]
+        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
+        await writer.drain()
+
+    async def came(self, count: int, seconds: float = 20) -> list[Asked]:
+        """The requests, once there are so many."""
+        async with asyncio.timeout(seconds), self._news:
+            await self._news.wait_for(lambda: len(self.asked) >= count)
+        return self.asked
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """An HTTP server on this machine, at `receiver.url`."""
+    keeps = Receiver()
+    async with await asyncio.start_server(keeps.answer, "127.0.0.1", 0) as server:
+        keeps.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield keeps

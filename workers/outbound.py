@@ -43,6 +43,8 @@ _log = structlog.get_logger()
 _PAUSES = (30, 60, 120, 300, 600, 1800, 3600)
 _GIVE_UP = {"reply": timedelta(days=7), "event": timedelta(days=1), "notify": timedelta(days=1)}
 _SETTINGS_PAUSE = timedelta(minutes=5)
+#: Seconds in which a call that is under way at a stop may still end.
+_LAST_CALLS = 25
 
 
 class Outbound:
@@ -58,6 +60,7 @@ class Outbound:
         self._now = now
         self._notices = Notices(store.policy, channels)
         self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
         self._bell = asyncio.Event()
 
     async def run(self) -> None:
@@ -78,6 +81,8 @@ class Outbound:
             for lane in self._lanes.values():
                 lane.cancel()
             await asyncio.gather(*self._lanes.values(), return_exceptions=True)
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=_LAST_CALLS)
             await self._notices.close()
 
     def _work(self, kind: str, channel: str) -> Callable[[Lease], Awaitable[None]]:
@@ -95,7 +100,10 @@ class Outbound:
 
     async def _send(self, due: Due) -> None:
         """One attempt, shielded: a lost lease or a stop lets the call that is under way end and be recorded."""
-        await asyncio.shield(asyncio.ensure_future(self._attempt(due)))
+        attempt = asyncio.create_task(self._attempt(due))
+        self._under_way.add(attempt)
+        attempt.add_done_callback(self._under_way.discard)
+        await asyncio.shield(attempt)
 
     async def _attempt(self, due: Due) -> None:
         outcome: dict[str, Any]
@@ -127,7 +135,8 @@ class Outbound:
             outcome = {"state": "pending", "again_at": max(failure.until, now)}
         elif isinstance(failure, (BadSettings, ConfigurationError)):
             outcome = {"state": "pending", "again_at": now + _SETTINGS_PAUSE}
-            self._metrics.channel_down(due.channel)
+            if due.kind == "reply":
+                self._metrics.channel_down(due.channel)
         elif isinstance(failure, (SendUnreachable, OutcomeUnknown, SendError, OSError, TimeoutError)):
             pause = _PAUSES[min(due.attempt, len(_PAUSES)) - 1]
             late = now - due.created_at > _GIVE_UP[due.kind]
