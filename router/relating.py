@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from router import deadline
+from router import deadline, memory
 from router.acts import ENDED, attributes, reply_given, status_set, ticked
 from router.calendar import instant
 from router.clocks import ClockEvent, Unanswered
@@ -79,6 +79,7 @@ def _united(into: Conversation, gone: Conversation) -> Conversation:
     return replace(
         into,
         opened_at=min(into.opened_at, gone.opened_at),
+        matter=memory.united(into.matter, gone.matter),
         last_message_at=max(into.last_message_at, gone.last_message_at),
         last_in_at=_latest(into.last_in_at, gone.last_in_at),
         last_out_at=_latest(into.last_out_at, gone.last_out_at),
