@@ -14,30 +14,22 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from router import words
 from router.errors import ConfigurationError
+from router.forms import BREAKS, GAP, Found, Tree
 from router.normalise import fold
 
 __all__ = ["Hit", "Lexicon", "Rule", "files"]
 
 _CHOICE: Final = re.compile(r"\(([^()]*)\)")
 _KEY: Final = re.compile(r"^[a-z_0-9]+(?: [+-] [a-z_0-9]+)*$")
-_BREAKS: Final = frozenset(",.!?;:\n")
-_Found: TypeAlias = tuple[str, int, int]
 #: Words after which a negation no longer holds.
-_TURNS: Final = frozenset((*_BREAKS, "and", "but", "becaus", "though", "although", "但", "却", "所"))
-_GAP: Final = "…"
-_END: Final = ""
+_TURNS: Final = frozenset((*BREAKS, "and", "but", "becaus", "though", "although", "但", "却", "所"))
 #: How far, in symbols (characters of zh, words of en), a gap may reach, and a negation.
 _GAPS: Final = {"zh": 6, "en": 4}
 _REACH: Final = {"zh": 4, "en": 3}
-
-#: A node of the automaton: symbol to node; under `…` what may follow a gap; under the empty key what ends here.
-_Node: TypeAlias = dict[str, Any]
-#: A symbol of a text with its place.
-_Symbol: TypeAlias = tuple[str, int, int]
 
 
 class Hit(NamedTuple):
@@ -81,7 +73,7 @@ class Lexicon:
         self.rules: list[Rule] = []
         self.flags: list[Rule] = []
         self.concepts: set[str] = set()
-        self._forms: dict[str, _Node] = {"zh": {}, "en": {}}
+        self._forms = {language: Tree(reach) for language, reach in _GAPS.items()}
         self._polar: set[str] = set()
         self._speller = words.Speller()
 
@@ -128,10 +120,15 @@ class Lexicon:
         """All concepts named in a folded text, negation applied, denied topics left out, in order of place."""
         hits: list[Hit] = []
         if not folded.isascii():
-            self._search("zh", [(c, i, i + 1) for i, c in enumerate(folded)], folded, hits)
-        latin = words.stems(folded, self._speller)
-        if latin:
-            self._search("en", latin, folded, hits)
+            symbols = list(folded)
+            hits += [
+                Hit(concept, first, after, folded[first:after])
+                for concept, first, after in self._search("zh", symbols)
+            ]
+        latin, spans = words.symbols(folded, self._speller)
+        for concept, first, after in self._search("en", latin):
+            start, end = spans[first][0], spans[after - 1][1]
+            hits.append(Hit(concept, start, end, folded[start:end]))
         hits.sort(key=lambda hit: (hit.start, -hit.end))
         return hits
 
@@ -139,14 +136,7 @@ class Lexicon:
         self.concepts.add(concept)
         for plain in dict.fromkeys(spread(form)):
             path = _symbols(language, plain)
-            if not path or path[0] == _GAP:
-                continue
-            node = self._forms[language]
-            for symbol in path:
-                node = node.setdefault(symbol, {})
-            ends = node.setdefault(_END, [])
-            if concept not in ends:
-                ends.append(concept)
+            self._forms[language].add(path, concept)
             if language == "en":
                 self._speller.learn(path)
 
@@ -159,26 +149,18 @@ class Lexicon:
             if concept not in known
         ]
 
-    def _search(self, language: str, symbols: list[_Symbol], text: str, hits: list[Hit]) -> None:
-        root, gap = self._forms[language], _GAPS[language]
-        walk = _Walk(symbols, gap)
-        for first, (symbol, _, _) in enumerate(symbols):
-            node = root.get(symbol)
-            if node is not None:
-                walk.go(node, first, first + 1)
-        for concept, first, after in _polarised(walk.found, symbols, _REACH[language], self._polar):
-            start, end = symbols[first][1], symbols[after - 1][2]
-            hits.append(Hit(concept, start, end, text[start:end]))
+    def _search(self, language: str, symbols: list[str]) -> Iterable[Found]:
+        return _polarised(self._forms[language].find(symbols), symbols, _REACH[language], self._polar)
 
 
 def _symbols(language: str, plain: str) -> list[str]:
     """The symbols of a form: characters or stems, with the gap sign between its parts."""
     path: list[str] = []
-    for part in plain.split(_GAP):
+    for part in plain.split(GAP):
         folded = fold(part)
-        symbols = list(folded) if language == "zh" else [stem for stem, _, _ in words.stems(folded)]
+        symbols = list(folded) if language == "zh" else words.symbols(folded)[0]
         if symbols:
-            path += [_GAP, *symbols] if path else symbols
+            path += [GAP, *symbols] if path else symbols
     return path
 
 
@@ -195,62 +177,27 @@ def _rules(where: str, target: str, weights: dict[str, Any], mistakes: list[str]
     return rules
 
 
-class _Walk:
-    """One search: collects every form that continues from a node at a symbol; a gap stays within the clause."""
-
-    def __init__(self, symbols: list[_Symbol], gap: int) -> None:
-        self.found: list[_Found] = []
-        self._symbols = symbols
-        self._gap = gap
-        self._present = {symbol for symbol, _, _ in symbols}
-        self._possible: dict[int, bool] = {}
-
-    def go(self, node: _Node, first: int, at: int) -> None:
-        """Follow the symbols from `at` down the tree of forms."""
-        symbols = self._symbols
-        while True:
-            for concept in node.get(_END, ()):
-                self.found.append((concept, first, at))
-            after_gap = node.get(_GAP)
-            if after_gap is not None and self._can_follow(after_gap):
-                self._over_gap(after_gap, first, at)
-            following = node.get(symbols[at][0]) if at < len(symbols) else None
-            if following is None:
-                return
-            node, at = following, at + 1
-
-    def _can_follow(self, after_gap: _Node) -> bool:
-        """Does the text have any symbol that can stand behind this gap at all? Asked once a search."""
-        known = self._possible.get(id(after_gap))
-        if known is None:
-            known = self._possible[id(after_gap)] = not after_gap.keys().isdisjoint(self._present)
-        return known
-
-    def _over_gap(self, after_gap: _Node, first: int, at: int) -> None:
-        symbols = self._symbols
-        for place in range(at, min(at + self._gap + 1, len(symbols))):
-            symbol = symbols[place][0]
-            if symbol in after_gap:
-                self.go(after_gap[symbol], first, place + 1)
-            if symbol in _BREAKS:
-                return
-
-
-def _polarised(found: list[_Found], symbols: list[_Symbol], reach: int, polar: set[str]) -> Iterator[_Found]:
+def _polarised(found: list[Found], symbols: list[str], reach: int, polar: set[str]) -> Iterable[Found]:
     """What was found, `not_NAME` for polar concepts under a negation, without what is denied; `denied` stays."""
     negations = sorted(after for concept, _, after in found if concept == "negated")
     denials = sorted(after for concept, _, after in found if concept == "denied")
+    return _under(found, symbols, reach, polar, negations, denials) if negations or denials else found
+
+
+def _under(
+    found: list[Found], symbols: list[str], reach: int, polar: set[str], negations: list[int], denials: list[int]
+) -> Iterator[Found]:
     for concept, first, after in found:
-        if concept == "negated" or (concept != "denied" and _near(denials, first, symbols, 2 * reach)):
+        if concept == "negated" or (denials and concept != "denied" and _near(denials, first, symbols, 2 * reach)):
             continue
         if concept in polar and _near(negations, first, symbols, reach):
             concept = f"not_{concept}"
         yield concept, first, after
 
 
-def _near(ends: list[int], first: int, symbols: list[_Symbol], reach: int) -> bool:
+def _near(ends: list[int], first: int, symbols: list[str], reach: int) -> bool:
     """Does one of these cues end at most `reach` symbols before `first`, with no turn of the sentence between?"""
     place = bisect.bisect_right(ends, first)
     if place == 0 or first - ends[place - 1] > reach:
         return False
-    return not any(symbols[i][0] in _TURNS for i in range(ends[place - 1], first))
+    return _TURNS.isdisjoint(symbols[ends[place - 1] : first])

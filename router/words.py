@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 from router.normalise import frequent_words
 
-__all__ = ["Speller", "stem", "stems"]
+__all__ = ["Speller", "stem", "stems", "symbols"]
 
 _TOKEN: Final = re.compile(r"[£$€]?[a-z0-9]+(?:'[a-z]+)?[£$€]?|[,.!?;:\n]")
 _SHORTEST: Final = 6
@@ -45,19 +45,27 @@ def stem(word: str) -> str:
 
 def stems(folded: str, speller: Speller | None = None) -> list[tuple[str, int, int]]:
     """Stems of the Latin words of a folded text with their places, put right by `speller`; empty when it has none."""
+    found, spans = symbols(folded, speller)
+    return [(symbol, start, end) for symbol, (start, end) in zip(found, spans, strict=True)]
+
+
+def symbols(folded: str, speller: Speller | None = None) -> tuple[list[str], list[tuple[int, int]]]:
+    """The same as two lists: the stems and marks, and their places."""
     known = _STEMS if speller is None else speller.known
-    found: list[tuple[str, int, int]] = []
-    words = False
-    for match in _TOKEN.finditer(folded):
-        token = match.group()
-        symbol = known.get(token)
-        if symbol is None:
-            symbol = stem(token) if speller is None else speller.correct(stem(token))
-            if len(known) < _REMEMBERED:
-                known[token] = symbol
-        words = words or symbol[0].isalnum()
-        found.append((symbol, match.start(), match.end()))
-    return found if words else []
+    matches = list(_TOKEN.finditer(folded))
+    tokens = [match[0] for match in matches]
+    found = list(map(known.get, tokens))
+    if None in found:
+        for place, token in enumerate(tokens):
+            if found[place] is None:
+                symbol = stem(token) if speller is None else speller.correct(stem(token))
+                if len(known) < _REMEMBERED:
+                    known[token] = symbol
+                found[place] = symbol
+    whole = cast(list[str], found)
+    if not any(symbol[0].isalnum() for symbol in whole):
+        return [], []
+    return whole, [match.span() for match in matches]
 
 
 class Speller:
