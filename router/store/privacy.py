@@ -2,9 +2,9 @@
 back.
 
 Erasing deletes the wrapped keys of his raws (the bytes are then noise, in backups too), his messages, conversations,
-handles and contact; digests of message ids stay, so a redelivered webhook does not bring them back. A raw shared with
-others loses its key once it is decided; their messages stay. The record of it holds numbers only (rules: security,
-3). Blocking functions.
+threads, handles and contact; digests of message ids stay, so a redelivered webhook does not bring them back. A raw
+shared with others loses its key once it is decided; their messages stay. The record of it holds numbers only (rules:
+security, 3). Blocking functions.
 """
 
 from __future__ import annotations
@@ -75,6 +75,22 @@ _by_message = (
     _of(t.labels, t.labels.c.message),
     _of(t.messages, _M.number),
 )
+_threads = Statement(
+    select(t.thread_keys.c.thread).where(
+        t.thread_keys.c.realm == bindparam("where"), t.thread_keys.c.key == bindparam("id")
+    )
+)
+_forget_thread_key = Statement(
+    delete(t.thread_keys).where(t.thread_keys.c.realm == bindparam("where"), t.thread_keys.c.key == bindparam("id"))
+)
+#: Threads that a message of somebody else still stands in: a chain of mails may hold several people.
+_shared_threads = Statement(
+    select(t.thread_keys.c.thread)
+    .join(t.messages, (_M.realm == t.thread_keys.c.realm) & (_M.external_id == t.thread_keys.c.key))
+    .where(member(t.thread_keys.c.thread, "numbers"))
+    .distinct()
+)
+_delete_threads = _of(t.thread_keys, t.thread_keys.c.thread)
 _delete_handles = _of(t.handles, t.handles.c.contact)
 _delete_contacts = _of(t.contacts, t.contacts.c.number)
 
@@ -128,12 +144,16 @@ def _erase(
 ) -> None:
     tx.many(_put_tombstone, [{"digest": tombstone((row[1], row[2])), "at": micros(now)} for row in messages])
     tx.many(_forget_key, [{"part": partition, "place": position} for partition, position in sorted(raws)])
+    threads = {row[0] for m in messages for row in tx.rows(_threads, where=m[1], id=m[2])}
     numbers = [row[0] for row in messages]
     for statement in _by_message:
         tx.run(statement, numbers=numbers)
     tx.run(_delete_attempts, numbers=conversations)
     for statement in _by_conversation:
         tx.run(statement, numbers=conversations)
+    tx.many(_forget_thread_key, [{"where": row[1], "id": row[2]} for row in messages])
+    shared = {row[0] for row in tx.rows(_shared_threads, numbers=sorted(threads))}
+    tx.run(_delete_threads, numbers=sorted(threads - shared))
     tx.run(_delete_handles, numbers=people)
     tx.run(_delete_contacts, numbers=people)
 
