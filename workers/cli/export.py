@@ -7,6 +7,7 @@ the contract (section 4), oldest first. Read in pages, so that an export of mill
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -61,13 +62,23 @@ def export(
     if raw and what != "messages":
         raise ConfigurationError(f"--raw adds the full text of messages; {what} have none.")
     fields = [*FIELDS[what], *(("full_text",) if raw else ())]
-    with opened() as desk:
-        rows = _rows(desk, what, raw)
-        if form == "csv" and not as_json:
-            _write_csv(rows, [*fields, *_SOMETIMES.get(what, ())], sys.stdout)
-        else:
-            _write_lines(rows, fields, _SOMETIMES.get(what, ()), sys.stdout)
+    try:
+        with opened() as desk:
+            rows = _rows(desk, what, raw)
+            if form == "csv" and not as_json:
+                _write_csv(rows, [*fields, *_SOMETIMES.get(what, ())], sys.stdout)
+            else:
+                _write_lines(rows, fields, _SOMETIMES.get(what, ()), sys.stdout)
+    except BrokenPipeError:
+        _leave_quietly()
     return 0
+
+
+def _leave_quietly() -> None:
+    """Who reads our output has seen enough: what is still buffered goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _rows(desk: Desk, what: str, raw: bool) -> Iterator[dict[str, Any]]:
