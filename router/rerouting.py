@@ -18,7 +18,7 @@ from router.model import Conversation
 from router.policy import Policy
 from router.route import route
 
-__all__ = ["retagged", "retargeted"]
+__all__ = ["escalated", "retagged", "retargeted"]
 
 
 def retagged(
@@ -27,6 +27,20 @@ def retagged(
     """The conversation after a person said what it is about: no machine overrules it."""
     after = replace(conversation, issue_type=issue_type, type_by="human", unsure=False, confidence=1.0)
     return retargeted(_routed(after, contact, policy, now), contact, policy, now)
+
+
+def escalated(
+    conversation: Conversation, queue: str, tag: str, contact: Mapping[str, Any], policy: Policy, now: datetime
+) -> Conversation:
+    """The conversation after a ladder moved it to a queue: nobody holds it, and the promises are those of the rule
+    that now puts it there, if one does (rules: deadlines, routing 6)."""
+    tags = dict.fromkeys((*conversation.tags, *((tag,) if tag else ())))
+    moved = replace(conversation, queue=queue or conversation.queue, holder="", tags=tuple(tags))
+    placed = _routed(replace(moved, pinned=False), contact, policy, now)
+    if placed.queue == moved.queue:
+        priority = max(placed.priority, moved.priority)
+        moved = replace(placed, priority=priority, pinned=moved.pinned)
+    return retargeted(moved, contact, policy, now)
 
 
 def retargeted(conversation: Conversation, contact: Mapping[str, Any], policy: Policy, now: datetime) -> Conversation:

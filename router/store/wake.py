@@ -22,7 +22,7 @@ from router.deadline import Firing
 from router.known import Known
 from router.model import Conversation
 from router.ref import ref_of
-from router.rerouting import retargeted
+from router.rerouting import escalated
 from router.store.desk import contact_of_number
 from router.store.effects import Effects, Event, Outgoing
 from router.store.history import remember
@@ -150,17 +150,17 @@ def _follow(
     if step.do == "notify":
         _notify(store, c, step.to, firing, effects, now)
         return c
+    if c.holder:
+        body = {"held_by": c.holder, "reason": step.do}
+        effects.tell(Event(at=now, type="conversation.released", conversation=c.number, body=body))
     if step.do == "requeue":
         return replace(c, priority=_raised(c.priority, step.priority), holder="")
-    tags = (step.tag,) if step.tag else ()
-    moved = replace(
-        c, queue=step.queue or c.queue, holder="", tags=tuple(dict.fromkeys((*c.tags, *tags))),
-        priority=_raised(c.priority, step.priority),
-    )  # fmt: skip
-    effects.tell(
-        Event(at=now, type="conversation.escalated", conversation=c.number, body={"from": c.queue, "to": moved.queue})
-    )
-    return retargeted(moved, contact_of_number(tx, c.contact).attributes, store.policy, now)
+    contact = contact_of_number(tx, c.contact).attributes
+    raised = replace(c, priority=_raised(c.priority, step.priority))
+    moved = escalated(raised, step.queue, step.tag, contact, store.policy, now)
+    body = {"from": c.queue, "to": moved.queue, "tag": step.tag, "rule": moved.rule}
+    effects.tell(Event(at=now, type="conversation.escalated", conversation=c.number, body=body))
+    return moved
 
 
 def _raised(priority: int, change: str) -> int:
