@@ -44,8 +44,8 @@ _ELSEWHERE: Final = 0.6
 #: How many unnamed alternatives share in the probability: with little evidence, confidence is low.
 _DOUBT: Final = 8.0
 #: How much the likeness to examples counts beside the concepts, and the confidence from which on it is not asked.
-_LIKENESS: Final = 6.0
-_SETTLED: Final = 0.95
+_LIKENESS: Final = 8.0
+_SETTLED: Final = 0.99
 #: Gives 95 % precision on messages of the third and fourth test sets, which no lexicon or example was made from.
 _UNSURE_BELOW: Final = 0.6
 
