@@ -156,10 +156,13 @@ class Tagger:
     ) -> tuple[str, str, float]:
         """The best type without training: by its concepts, and where these leave doubt also by likeness to examples.
 
-        Examples say nothing of a language they are not in, and are blind to "it is not about …".
+        Examples say nothing of a language they are not in and of a type of the desk's own, and are blind to "it is not
+        about …".
         """
         best, second, confidence = _ranked(scores)
         if self._examples is None or confidence >= _SETTLED or spoken == "other" or "denied" in concepts:
+            return best, second, confidence
+        if best not in self._examples.labels:
             return best, second, confidence
         for label, value in zip(self._examples.labels, self._examples.scores(folded, concepts).tolist(), strict=True):
             if label in self._known:
