@@ -1,7 +1,7 @@
 """Where does the outside plug in? Two ports, because each has several real implementations: `Adapter` and `Log`.
 
-An adapter brings raws in (by delivery loop, by HTTP routes or both), translates them, and sends replies out. A log keeps
-raws, durably and in order, until they are decided. Everything they exchange is a plain value of this module.
+An adapter brings raws in (by delivery loop, by HTTP routes or both), translates them, and sends replies out. A log
+keeps raws, durably and in order, until they are decided. Everything they exchange is a plain value of this module.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
-
 
 from router.model import Attachment, DeskEvent, Message, Value
 
@@ -46,11 +45,14 @@ class Raw(Value, frozen=True, kw_only=True):
 
 
 class Entry(Value, frozen=True, kw_only=True):
-    """A raw in the log, with its place: `position` grows within `partition` and may have gaps."""
+    """A raw in the log, with its place: `position` grows within `partition` and may have gaps.
+
+    `unreadable` says why its bytes cannot be had: `erased`, or the sentence of what is wrong with them."""
 
     partition: int
     position: int
     raw: Raw
+    unreadable: str = ""
 
 
 class Cursor(Value, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from workers.channels import Channels, utc_now
 from workers.duties import Duties
 from workers.inbound import read_channel
 from workers.leases import Leases
+from workers.livechat import LiveChat
 from workers.logs import open_log
 from workers.logs.lines import place
 from workers.metrics import Metrics
@@ -74,6 +75,7 @@ class Daemon:
             Leases(self.store.database, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         )
         self._partitions: dict[int, Partition] = {}
+        self._resting: dict[int, float] = {}
 
     def _lock(self) -> int | None:
         """On SQLite the daemon holds a lock file: whoever gets it knows that former holders of leases are dead."""
@@ -151,14 +153,21 @@ class Daemon:
                 if len(self._partitions) >= share or self._draining.is_set():
                     break
                 if number not in self._partitions:
-                    lease = await self.duties.take(f"partition:{number}")
-                    if lease is not None:
-                        self._partitions[number] = await asyncio.to_thread(
-                            Partition, self.store, self.channels, number, lease.fence
-                        )
+                    await self._own(number)
             while len(self._partitions) > share:
                 await self._give_back(max(self._partitions))
             await asyncio.sleep(_BALANCE)
+
+    async def _own(self, number: int) -> None:
+        lease = await self.duties.take(f"partition:{number}")
+        if lease is None:
+            return
+        try:
+            opened = await asyncio.to_thread(Partition, self.store, self.channels, number, lease.fence)
+        except BaseException:
+            await self.duties.give_back(f"partition:{number}")
+            raise
+        self._partitions[number] = opened
 
     async def _give_back(self, number: int) -> None:
         partition = self._partitions.pop(number, None)
@@ -182,6 +191,8 @@ class Daemon:
         if f"partition:{partition.number}" not in self.duties.held:
             self._partitions.pop(partition.number, None)
             return 0
+        if self._resting.get(partition.number, 0.0) > asyncio.get_running_loop().time():
+            return 0
         try:
             entries = await self.log.read(partition.number, partition.position, BATCH)
             if not entries:
@@ -192,12 +203,12 @@ class Daemon:
             await self.duties.give_back(f"partition:{partition.number}")
             return 0
         except Exception as failure:
-            if not passing(failure) and not isinstance(failure, Unreachable):
-                raise
-            _log.warning(
-                "decide.database_away", partition=partition.number, error=type(failure).__name__, at=place(failure)
-            )
-            await asyncio.sleep(_POLL)
+            away = passing(failure) or isinstance(failure, Unreachable)
+            word = _log.warning if away else _log.error
+            what = "decide.database_away" if away else "decide.failed"
+            reason = str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__
+            word(what, partition=partition.number, reason=reason, at=place(failure))
+            self._resting[partition.number] = asyncio.get_running_loop().time() + _POLL
             return 0
         for outcome in ("stored", "redelivered", "invalid", "dead"):
             self.metrics.messages.labels(outcome).inc(getattr(decided, outcome))
@@ -206,7 +217,8 @@ class Daemon:
         return decided.read
 
     def _server(self) -> uvicorn.Server:
-        app = front_door(self.store, self.channels, self.log, self.metrics, self.now)
+        parts = (self.store, self.channels, self.log, self.metrics, self.now)
+        app = front_door(*parts, extra=LiveChat(*parts, self._stop).routes)
         return _Server(
             uvicorn.Config(
                 app, host=self.policy.web.host, port=self.policy.web.port, log_config=None, access_log=False,

@@ -12,28 +12,35 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from router import tables as t
 from router.errors import InvalidPayload, LostOwnership
 from router.model import Decision, Placement
 from router.ports import Entry
 from router.store import Advance, Arrival, Aside, Store, Undecidable, passing
-from router.store.statement import Statement
+from router.store.statement import Statement, Tx
 from workers.channels import Channels
 
 __all__ = ["BATCH", "Decided", "Partition"]
 
 BATCH = 200
 ATTEMPTS = 3
+#: Raws may hold many messages: beyond so many a batch is committed in parts (PostgreSQL locks each name it meets).
+MESSAGES = 1000
+#: After so many dead ones of a batch the rest is looked for by halving.
+_ONE_BY_ONE = 4
 
 _P = t.positions.c
 _where = _P.partition == bindparam("number")
+_held = exists(
+    select(t.leases.c.duty).where(t.leases.c.duty == bindparam("duty"), t.leases.c.fence == bindparam("token"))
+)
 _read_place = Statement(select(_P.position, _P.dirty, _P.single_steps, _P.attempt_position, _P.attempts).where(_where))
-_mark_dirty = Statement(update(t.positions).where(_where).values(dirty=True, single_steps=bindparam("steps")))
-_mark_clean = Statement(update(t.positions).where(_where).values(dirty=False, single_steps=0))
+_mark_dirty = Statement(update(t.positions).where(_where, _held).values(dirty=True, single_steps=bindparam("steps")))
+_mark_clean = Statement(update(t.positions).where(_where, _held).values(dirty=False, single_steps=0))
 _attempt = Statement(
-    update(t.positions).where(_where).values(attempt_position=bindparam("place"), attempts=bindparam("count"))
+    update(t.positions).where(_where, _held).values(attempt_position=bindparam("place"), attempts=bindparam("count"))
 )
 
 
@@ -54,6 +61,7 @@ class Decided(msgspec.Struct, frozen=True):
             self.redelivered + other.redelivered,
             self.invalid + other.invalid,
             self.dead + other.dead,
+            self.decisions + other.decisions,
         )
 
 
@@ -65,6 +73,7 @@ class Partition:
         self.fence = fence
         self._store = store
         self._channels = channels
+        self._survived = 0
         self.position, self._single_steps = self._own()
 
     def _own(self) -> tuple[int, int]:
@@ -75,13 +84,19 @@ class Partition:
                 raise LostOwnership(f"The ledger has no partition {self.number}.")
             position, dirty, steps, _, _ = row
             steps = max(BATCH, steps) if dirty else 0
-            tx.run(_mark_dirty, number=self.number, steps=steps)
+            self._mark(tx, _mark_dirty, steps=steps)
         return int(position), int(steps)
 
+    def _mark(self, tx: Tx, statement: Statement, **values: int) -> None:
+        duty = f"partition:{self.number}"
+        if tx.run(statement, number=self.number, duty=duty, token=self.fence, **values) != 1:
+            raise LostOwnership(f"Another node decides partition {self.number} now.")
+
     def give_back(self) -> None:
-        """Mark the partition clean: everything up to the cursor is decided and nothing is under way."""
+        """Mark the partition clean: everything up to the cursor is decided and nothing is under way. Raises
+        `LostOwnership` when it is another's already."""
         with self._store.database.write() as tx:
-            tx.run(_mark_clean, number=self.number)
+            self._mark(tx, _mark_clean)
 
     def decide(self, entries: Sequence[Entry], now: Callable[[], datetime]) -> Decided:
         """Decide these entries, which follow the cursor; moves it. Raises `LostOwnership` when it moved meanwhile."""
@@ -95,14 +110,24 @@ class Partition:
         return self._settle(entries, now())
 
     def _step(self, entry: Entry, now: datetime) -> Decided:
-        """One entry, its attempt committed first; after too many the entry is dead."""
+        """One entry, its attempt committed first; after too many the entry is dead.
+
+        An attempt counts when it ended the process; one that this process outlived (the database was away) does not.
+        """
         with self._store.database.write() as tx:
             row = tx.one(_read_place, number=self.number)
             tried = int(row[4]) if row is not None and row[3] == entry.position else 0
-            tx.run(_attempt, number=self.number, place=entry.position, count=tried + 1)
-        self._single_steps = max(0, self._single_steps - 1)
+            tried -= tried > 0 and self._survived == entry.position
+            self._mark(tx, _attempt, place=entry.position, count=tried + 1)
         if tried < ATTEMPTS:
-            return self._settle([entry], now)
+            self._survived = 0
+            try:
+                done = self._settle([entry], now)
+            except Exception:
+                self._survived = entry.position
+                raise
+            self._single_steps = max(0, self._single_steps - 1)
+            return done
         reason = f"deciding it ended the process {tried} times"
         aside = Aside(
             raw=(entry.partition, entry.position), item=0, channel=entry.raw.channel, kind="dead", reason=reason,
@@ -112,59 +137,64 @@ class Partition:
         return Decided(read=1, dead=1)
 
     def _settle(self, entries: Sequence[Entry], now: datetime) -> Decided:
-        if len({e.raw.history for e in entries}) > 1:
-            return self._settle_runs(entries, now)
-        history = entries[0].raw.history
+        """Translate and commit, in parts where there are many messages or recorded history meets live raws."""
+        done = Decided()
+        part: list[Entry] = []
+        arrivals: list[tuple[Arrival, int]] = []
+        aside: list[Aside] = []
+        for entry in entries:
+            found, invalid = self._translate(entry)
+            mixed = bool(part) and part[-1].raw.history != entry.raw.history
+            if mixed or (part and len(arrivals) + len(found) > MESSAGES):
+                done += self._commit(part, arrivals, aside, now)
+                part, arrivals, aside = [], [], []
+            part.append(entry)
+            arrivals += found
+            aside += invalid
+        return done + self._commit(part, arrivals, aside, now)
+
+    def _commit(
+        self, entries: Sequence[Entry], arrivals: list[tuple[Arrival, int]], aside: list[Aside], now: datetime
+    ) -> Decided:
+        """Decide in one transaction; what cannot be decided is found and set aside as dead."""
+        history, last, invalid = entries[0].raw.history, entries[-1].position, len(aside)
         if history:
             now = entries[0].raw.received_at  # message time is the clock of recorded messages
-        arrivals, aside = self._translate(entries)
-        invalid = len(aside)
         while True:
             try:
-                decisions = self._write(arrivals, aside, entries[-1].position, now, history)
+                decisions = self._write(arrivals, aside, last, now, history)
                 break
-            except Undecidable as failure:
-                arrivals = self._bury(arrivals, [failure.index], failure.cause, aside)
             except LostOwnership:
                 raise
             except Exception as failure:
                 if passing(failure):
                     raise
-                culprits = self._culprits(arrivals, range(len(arrivals)), now, history)
+                culprits = [failure.index] if isinstance(failure, Undecidable) else []
+                if not culprits or len(aside) - invalid >= _ONE_BY_ONE:
+                    culprits = self._culprits(arrivals, range(len(arrivals)), now, history) or culprits
                 if not culprits:
                     raise
-                arrivals = self._bury(arrivals, culprits, failure, aside)
+                cause = failure.cause if isinstance(failure, Undecidable) else failure
+                arrivals = self._bury(arrivals, culprits, cause, aside)
         stored = sum(isinstance(d, Placement) for d in decisions)
-        read = len(arrivals) + len(aside)
-        return Decided(read, stored, len(decisions) - stored, invalid, len(aside) - invalid, tuple(decisions))
+        dead = len(aside) - invalid
+        return Decided(len(entries), stored, len(decisions) - stored, invalid, dead, tuple(decisions))
 
-    def _settle_runs(self, entries: Sequence[Entry], now: datetime) -> Decided:
-        """Recorded history and live raws are never decided in one batch."""
-        done = Decided()
-        run: list[Entry] = []
-        for entry in entries:
-            if run and run[-1].raw.history != entry.raw.history:
-                done += self._settle(run, now)
-                run = []
-            run.append(entry)
-        return done + self._settle(run, now)
-
-    def _translate(self, entries: Sequence[Entry]) -> tuple[list[tuple[Arrival, int]], list[Aside]]:
-        arrivals: list[tuple[Arrival, int]] = []
-        aside: list[Aside] = []
-        for entry in entries:
-            place = (entry.partition, entry.position)
-            if not entry.raw.body:
-                continue  # erased before it was decided
-            try:
-                for item, what in enumerate(self._channels.translate(entry.raw)):
-                    arrivals.append((Arrival(what=what, received_at=entry.raw.received_at, raw=place), item))
-            except InvalidPayload as failure:
-                aside.append(_aside(place, failure.index or 0, entry.raw.channel, "invalid", failure.reason))
-            except Exception as failure:
-                reason = f"translating it failed: {type(failure).__name__}"
-                aside.append(_aside(place, 0, entry.raw.channel, "invalid", reason))
-        return arrivals, aside
+    def _translate(self, entry: Entry) -> tuple[list[tuple[Arrival, int]], list[Aside]]:
+        place, raw = (entry.partition, entry.position), entry.raw
+        if entry.unreadable == "erased":
+            return [], []  # a person was erased before it was decided
+        try:
+            if entry.unreadable:
+                raise InvalidPayload(entry.unreadable)
+            found = self._channels.translate(raw)
+        except InvalidPayload as failure:
+            return [], [_aside(place, failure.index or 0, raw.channel, "invalid", failure.reason)]
+        except Exception as failure:
+            reason = f"translating it failed: {type(failure).__name__}"
+            return [], [_aside(place, 0, raw.channel, "invalid", reason)]
+        received = raw.received_at
+        return [(Arrival(what=what, received_at=received, raw=place), item) for item, what in enumerate(found)], []
 
     def _write(
         self,

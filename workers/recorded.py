@@ -166,7 +166,7 @@ class _Ingest:
             if not entries:
                 return
             decided = await asyncio.to_thread(partition.decide, entries, utc_now)
-            self._done += decided
+            self._done += msgspec.structs.replace(decided, decisions=())
             self._take(decided)
             self._held = self._leases.renew(self._held)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = ["Database"]
 
 _WAL_LIMIT = 32 << 20
 _BUSY_MS = 20_000
+_CHECKPOINT_MS = 100
 _PG_OPTIONS = "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=30000"
 
 
@@ -123,8 +125,16 @@ class Database:
         except FileNotFoundError:
             return
         if size > _WAL_LIMIT:
+            self._restart_wal(cursor)
+
+    def _restart_wal(self, cursor: Any) -> None:
+        """Begin the WAL anew if no reader stands in the way; the transaction before is committed, whatever happens."""
+        with contextlib.suppress(sqlite3.Error):
+            cursor.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MS}")
             cursor.execute("PRAGMA wal_checkpoint(RESTART)")
             cursor.fetchall()
+        with contextlib.suppress(sqlite3.Error):
+            cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:

@@ -227,7 +227,7 @@ class Store:
                     raise
                 continue
             except Exception as failure:
-                if attempt == _TRIES - 1 or not passing(failure):
+                if attempt == _TRIES - 1 or not (passing(failure) or _raced(failure)):
                     raise
                 continue
             self.bell.ring()
@@ -271,25 +271,34 @@ class Store:
 
 
 def passing(failure: BaseException) -> bool:
-    """Is this a failure of the connection or of concurrency, which says nothing about the messages?"""
-    cause: BaseException | None = failure.orig if isinstance(failure, DBAPIError) else failure
+    """Is this a failure of the connection, the disk or of concurrency, which says nothing about the messages?"""
+    cause = _cause(failure)
     family = type(cause).__module__.partition(".")[0]
-    name = type(cause).__name__
     if family == "psycopg":
-        return name in _PASSING or "OperationalError" in {c.__name__ for c in type(cause).__mro__}
-    return family == "sqlite3" and name == "OperationalError" and "locked" in str(cause)
+        return type(cause).__name__ in _PASSING or "OperationalError" in {c.__name__ for c in type(cause).__mro__}
+    return family == "sqlite3" and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _PASSING_CODES
+
+
+def _raced(failure: BaseException) -> bool:
+    """Did another node store the same a moment before? Worth another look at what is known, and no more than that."""
+    return type(_cause(failure)).__name__ == "UniqueViolation"
+
+
+def _cause(failure: BaseException) -> BaseException | None:
+    return failure.orig if isinstance(failure, DBAPIError) else failure
 
 
 _PASSING = {
     "DeadlockDetected",
     "SerializationFailure",
-    "UniqueViolation",
     "LockNotAvailable",
     "IdleInTransactionSessionTimeout",
     "InternalError_",
     "AdminShutdown",
     "InterfaceError",
 }
+#: SQLite: busy, locked, no memory, read-only, interrupted, I/O, corrupt, full, cannot open, protocol, no database.
+_PASSING_CODES = {5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26}
 
 
 class _RolledBack(Exception):

@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from router import tables as t
-from router.errors import LogFull, LostOwnership
+from router.errors import InvalidPayload, LogFull, LostOwnership
 from router.fields import storable
 from router.ports import Cursor, Entry, Raw
 from router.seal import Sealed, Sealer
@@ -175,24 +175,29 @@ class DatabaseLog:
         return await asyncio.to_thread(self.read_now, partition, after, limit)
 
     def read_now(self, partition: int, after: int, limit: int) -> list[Entry]:
-        """`read`, in a thread of the caller. An entry whose key is gone (erased) has an empty body."""
+        """`read`, in a thread of the caller. An entry that cannot be opened has an empty body and says why."""
         with self._database.read() as tx:
             rows = tx.rows(_read, number=partition, after=after, rows=limit)
-        return [Entry(partition=partition, position=row[0], raw=self._raw(row)) for row in rows]
+        return [self._entry(partition, row) for row in rows]
 
-    def _raw(self, row: Sequence[Any]) -> Raw:
-        _, channel, transport_id, received_at, meta, history, wrapped_key, body = row
-        opened = (
-            b"" if wrapped_key is None else self._sealer.open(Sealed(wrapped_key=bytes(wrapped_key), body=bytes(body)))
-        )
-        return Raw(
+    def _entry(self, partition: int, row: Sequence[Any]) -> Entry:
+        position, channel, transport_id, received_at, meta, history, wrapped_key, sealed = row
+        body, unreadable = b"", "erased"
+        if wrapped_key is not None:
+            try:
+                body = self._sealer.open(Sealed(wrapped_key=bytes(wrapped_key), body=bytes(sealed)))
+                unreadable = ""
+            except InvalidPayload as failure:
+                unreadable = failure.reason
+        raw = Raw(
             channel=channel,
-            body=opened,
+            body=body,
             received_at=instant(received_at),
             transport_id=transport_id,
             meta=_decode_meta(meta),
             history=bool(history),
         )
+        return Entry(partition=partition, position=position, raw=raw, unreadable=unreadable)
 
     async def wait(self, partition: int, after: int, timeout: float) -> None:  # noqa: ASYNC109
         """Wait for the bell, at most `timeout` seconds; not at all when something is behind `after` already."""
