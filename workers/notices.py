@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from adapters._signature import sign_standard
-from router.errors import SendRejected, SendUnreachable
+from router.errors import BadSettings, SendRejected, SendUnreachable
 from router.policy import Policy, Recipient
 from router.ports import Receipt, Reply
 from workers.channels import Channels
@@ -25,6 +25,16 @@ from workers.channels import Channels
 __all__ = ["Notices"]
 
 _TIMEOUT = httpx.Timeout(10.0)
+
+
+#: What the robots of WeCom and DingTalk say when they are called too often.
+_TOO_FAST = (45009, 130101, 410100)
+
+
+class _Said(msgspec.Struct):
+    """A robot's answer."""
+
+    errcode: int = 0
 
 
 class Notices:
@@ -52,14 +62,14 @@ class Notices:
             return await self._signed(recipient.webhook.reveal(), secret, key, msgspec.json.encode({"notice": body}))
         if recipient.robot is not None:
             content = {"msgtype": "text", "text": {"content": self._words(body)}}
-            return await self._post(recipient.robot.reveal(), msgspec.json.encode(content), {})
+            return await self._post(recipient.robot.reveal(), msgspec.json.encode(content), {}, robot=True)
         return await self._mail(recipient, key, body)
 
     async def _signed(self, url: str, secret: str, key: str, content: bytes) -> Receipt:
         headers = sign_standard([secret], key, content, datetime.now(UTC)) if secret else {"webhook-id": key}
         return await self._post(url, content, headers)
 
-    async def _post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Receipt:
+    async def _post(self, url: str, content: bytes, headers: Mapping[str, str], *, robot: bool = False) -> Receipt:
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
         try:
@@ -71,6 +81,8 @@ class Notices:
         except httpx.HTTPError as failure:
             raise SendUnreachable(f"The receiver does not answer: {type(failure).__name__}.") from failure
         if answer.is_success:
+            if robot:
+                _refuse(answer.content)
             return Receipt(external_id="", detail=f"HTTP {answer.status_code}")
         if answer.status_code == 410:
             raise SendRejected("The receiver says that it is gone (HTTP 410).")
@@ -105,3 +117,15 @@ class Notices:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+
+def _refuse(content: bytes) -> None:
+    """Robots refuse with HTTP 200 and a number: raise what that means."""
+    try:
+        said = msgspec.json.decode(content, type=_Said)
+    except msgspec.DecodeError as failure:
+        raise BadSettings("The robot's answer is not the one of DingTalk or WeCom; check its address.") from failure
+    if said.errcode in _TOO_FAST:
+        raise SendUnreachable(f"The robot takes no more at the moment (errcode {said.errcode}).")
+    if said.errcode:
+        raise BadSettings(f"The robot refuses the notice (errcode {said.errcode}): check its address and key words.")

@@ -127,6 +127,7 @@ class Outbound:
     def _failed(self, due: Due, failure: Exception) -> dict[str, Any]:
         now = self._now()
         words = str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__
+        late = now - due.created_at > _GIVE_UP[due.kind]
         if isinstance(failure, OutcomeUnknown) and due.kind == "reply":
             outcome: dict[str, Any] = {"state": "unknown"}
         elif isinstance(failure, SendRejected):
@@ -137,9 +138,10 @@ class Outbound:
             outcome = {"state": "pending", "again_at": now + _SETTINGS_PAUSE}
             if due.kind == "reply":
                 self._metrics.channel_down(due.channel)
+            elif late:
+                outcome = {"state": "failed"}
         elif isinstance(failure, (SendUnreachable, OutcomeUnknown, SendError, OSError, TimeoutError)):
             pause = _PAUSES[min(due.attempt, len(_PAUSES)) - 1]
-            late = now - due.created_at > _GIVE_UP[due.kind]
             outcome = {"state": "failed"} if late else {"state": "pending", "again_at": now + timedelta(seconds=pause)}
         else:  # a defect of the adapter: whether the bytes left is not known
             outcome = {"state": "unknown" if due.kind == "reply" else "failed"}
