@@ -29,6 +29,8 @@ _LEXICONS = Path(__file__).parent / "lexicons"
 _SIZES = (24, 21, 18, 15, 12)
 _LIKELY = 11
 _INTRODUCED = 8
+#: So many listed words in a row, one byte each, are looked at closely.
+_RUN = bytes([True]) * (_LIKELY // 2)
 _CHECKED = 48
 _NEAR = 30
 _WORD = re.compile(r"[a-z]+")
@@ -37,7 +39,9 @@ _GAP = re.compile(r"(?:[\W\d_第个個词詞號号是为一二三四五六七八
 _ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)(?![a-z])|(?<![a-z])w(?=[0-9])")
 _HAN = re.compile(r"(?:[\u4e00-\u9fff][\s、,，.。;；/|_\-0-9()（）:：]{1,6}){10,}[\u4e00-\u9fff](?![\u4e00-\u9fff])")
 _HAN_CHARACTER = re.compile(r"[\u4e00-\u9fff]")
-_ORDINALS = frozenset(("st", "nd", "rd", "th", "w"))
+_ORDINALS = frozenset((b"st", b"nd", b"rd", b"th", b"w"))
+#: Small letters stay, every other byte is a space.
+_LETTERS = bytes(code if ord("a") <= code <= ord("z") else ord(" ") for code in range(256))
 _HEX_KEY = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9A-Fa-f][ \n\r\t:\-]{0,2}){63}[0-9A-Fa-f](?![0-9A-Za-z])")
 _BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _LONG_BASE58 = re.compile(rf"(?<![0-9A-Za-z])[{_BASE58_ALPHABET}]{{51,112}}(?![0-9A-Za-z])")
@@ -47,7 +51,7 @@ _PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,8000}(?:-----E
 def seeds(low: str) -> list[Span]:
     """The seed phrases of a text: English word runs, and Chinese characters where a word introduces them."""
     found: list[Span] = []
-    if _longest_run(low) >= _LIKELY // 2:
+    if _has_run(low):
         words = [word for word in _WORD.finditer(low) if len(word[0]) > 2 or not _ORDINAL.match(low, word.start())]
         found.extend(_runs(words, low, _LIKELY, 0))
         found.extend(span for span in _runs(words, low, _INTRODUCED, 1) if _is_introduced(span, low))
@@ -111,15 +115,12 @@ def _runs(words: Sequence[re.Match[str]], low: str, least: int, misses: int) -> 
         run = [(word, True)] if word is not None and listed else []
 
 
-def _longest_run(low: str) -> int:
-    """How many listed words follow each other at most, whatever stands between them (a look before the scan)."""
-    known, longest, run = _english(), 0, 0
-    for word in _WORD.findall(low):
-        if word not in _ORDINALS:
-            run = run + 1 if word in known or (len(word) == 4 and word in _stems()) else 0
-        if run > longest:
-            longest = run
-    return longest
+def _has_run(low: str) -> bool:
+    """Do five listed words follow each other, whatever stands between them? (A look before the scan.)"""
+    words = low.encode("ascii", "replace").translate(_LETTERS).split()
+    if not _ORDINALS.isdisjoint(words):
+        words = [word for word in words if word not in _ORDINALS]
+    return _RUN in bytes(map(_listed().__contains__, words))
 
 
 def _is_introduced(span: Span, low: str) -> bool:
@@ -152,6 +153,12 @@ def _english() -> dict[str, int]:
 @cache
 def _stems() -> frozenset[str]:
     return frozenset(word[:4] for word in _english() if len(word) >= 4)
+
+
+@cache
+def _listed() -> frozenset[bytes]:
+    """The words of the list and their abbreviations of four letters."""
+    return frozenset(word.encode() for word in _stems() | _english().keys())
 
 
 @cache
