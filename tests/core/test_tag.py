@@ -76,6 +76,11 @@ def test_twins_in_both_scripts_get_the_same_answer(tagger: Tagger) -> None:
         ("my tranfser was decilned", "transfer_failed"),
         ("客服很好", "feedback"),
         ("客服态度很不好", "complaint"),
+        ("煤气费交了没到账", "payment_unconfirmed"),
+        ("贵平台的转账什么时候到", "transfer_failed"),
+        ("我登记的名字不对", "profile_change"),
+        ("抢红包的钱提不出来", "withdrawal_failed"),
+        ("支付功能被限制了", "account_frozen"),
     ],
 )
 def test_verbs_objects_and_negation_decide_together(tagger: Tagger, text: str, expected: str) -> None:
@@ -105,6 +110,8 @@ def test_a_plain_message_has_no_flag(tagger: Tagger) -> None:
     """Nothing is flagged without a reason."""
     assert tagger.tag("怎么导出账单").flags == ()
     assert tagger.tag("how do I change my address").flags == ()
+    assert tagger.tag("煤气费交了没到账").flags == ()
+    assert tagger.tag("谢谢你们帮我解决了,态度很好").flags == ()
 
 
 def test_the_deciding_words_are_named(tagger: Tagger) -> None:
