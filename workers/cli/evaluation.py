@@ -6,19 +6,24 @@ whenever it ran: the figures are the answer. Needs no database and no credential
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from router.errors import ConfigurationError
-from workers.cli.printing import JsonFlag, json_line, line, table
+from router.errors import ConfigurationError, InvalidPayload
+from workers.cli.printing import JsonFlag, json_line, line, progress, table
 
 __all__ = ["bench", "deadlines", "followups", "tags", "train"]
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The labelled file.", show_default=False)]
+Plot = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="A picture of what was taken for what.", show_default=False)
+]
 Predictions = Annotated[
     Path | None, typer.Option(metavar="OUT.jsonl", help="Write one prediction a line.", show_default=False)
 ]
@@ -32,6 +37,7 @@ def train(
     """Fit a tagging model to labelled messages (`omnirouter export labels`) and say how good it is."""
     from workers.training import train as fit
 
+    _there(labelled)
     figures = fit(labelled, out, _told)
     _print(figures, as_json)
     if not as_json:
@@ -51,47 +57,69 @@ def tags(
         Path | None, typer.Option(metavar="MODEL", help="A model of `train`.", show_default=False)
     ] = None,
     predictions: Predictions = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A picture of what was taken for what.", show_default=False)
-    ] = None,
+    plot: Plot = None,
     as_json: JsonFlag = False,
 ) -> int:
     """Tag labelled messages and say how often it was right."""
     from workers.evaluate.tags import evaluate_tags
 
     _there(file)
-    _print(evaluate_tags(file, model=model, predictions=predictions, plot=plot), as_json)
+    _print(evaluate_tags(file, model=model, predictions=_writable(predictions), plot=plot), as_json)
     return 0
 
 
-def followups(
-    file: File,
-    predictions: Predictions = None,
-    plot: Annotated[Path | None, typer.Option(hidden=True)] = None,
-    as_json: JsonFlag = False,
-) -> int:
+def followups(file: File, predictions: Predictions = None, plot: Plot = None, as_json: JsonFlag = False) -> int:
     """Decide labelled sequences, each in a fresh store, and say how often class and conversation were right."""
     from workers.cli import configured
     from workers.evaluate.followups import evaluate_followups
 
-    _no_picture(plot)
     _there(file)
-    _print(evaluate_followups(file, _writable(predictions), configured()), as_json)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = _writable(predictions) or Path(folder) / "predictions.jsonl"
+        try:
+            figures = evaluate_followups(file, kept, configured())
+        except InvalidPayload as wrong:
+            raise ConfigurationError(str(wrong)) from None
+        if plot is not None:
+            figures["picture"] = str(_picture_of_classes(file, kept, plot))
+    _print(figures, as_json)
     return 0
 
 
-def deadlines(
-    file: File,
-    predictions: Predictions = None,
-    plot: Annotated[Path | None, typer.Option(hidden=True)] = None,
-    as_json: JsonFlag = False,
-) -> int:
+def _picture_of_classes(file: Path, predictions: Path, folder: Path) -> Path:
+    """What class was taken for what. An answer that the file accepts too counts as the one that it wants."""
+    from workers.evaluate.tags import plot_confusions
+
+    given = {(row["id"], row["item"]): row["class"] for row in _rows(predictions)}
+    truth, answers = [], []
+    for sequence in _rows(file):
+        for index, item in enumerate(sequence["items"]):
+            if "expect" in item:
+                wanted, answer = item["expect"]["class"], given[(str(sequence["id"]), index)]
+                truth.append(wanted)
+                answers.append(wanted if answer in item["expect"].get("accept_class", ()) else answer)
+    return plot_confusions(truth, answers, folder)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        yield from map(json.loads, filter(str.strip, lines))
+
+
+def deadlines(file: File, predictions: Predictions = None, plot: Plot = None, as_json: JsonFlag = False) -> int:
     """Compute recorded deadline cases and say how many are exactly right."""
     from workers.evaluate.deadlines import evaluate_deadlines
 
-    _no_picture(plot)
     _there(file)
-    _print(evaluate_deadlines(file, _writable(predictions), as_json), as_json)
+    figures = evaluate_deadlines(file, _writable(predictions), as_json)
+    if plot is not None:
+        from workers.evaluate.tags import plot_confusions
+
+        counts = [(name, row["cases"], row["exact"]) for name, row in figures["operations"].items()]
+        truth = [name for name, cases, _ in counts for _ in range(cases)]
+        answers = [name if n < exact else "different" for name, cases, exact in counts for n in range(cases)]
+        figures["picture"] = str(plot_confusions(truth, answers, plot))
+    _print(figures, as_json)
     return 0
 
 
@@ -100,7 +128,7 @@ def bench(
         Literal["messages", "deadlines", "followups", "tags"] | None,
         typer.Argument(metavar="[messages|deadlines|followups|tags]", show_default=False),
     ] = None,
-    messages: Annotated[int, typer.Option("--messages", min=1, help="How many messages.")] = 20_000,
+    messages: Annotated[int | None, typer.Option("--messages", min=1, help="How many.", show_default=False)] = None,
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="An empty database; default: a throw-away SQLite file.")
     ] = None,
@@ -109,7 +137,7 @@ def bench(
 ) -> int:
     """Speed on this machine, by stage, beside the raw database's own rate, as one table."""
     rows: list[dict[str, Any]] = []
-    for name in [what] if what else ["messages", "deadlines", "followups", "tags"]:
+    for name in progress([what] if what else ["messages", "deadlines", "followups", "tags"], "Measuring"):
         rows += [{"bench": name, **row} for row in _benched(name, messages, database, log)]
     if as_json:
         json_line(rows)
@@ -119,14 +147,19 @@ def bench(
     return 0
 
 
-def _benched(name: str, messages: int, database: str | None, log: str | None) -> list[dict[str, Any]]:
+def _benched(name: str, messages: int | None, database: str | None, log: str | None) -> list[dict[str, Any]]:
+    """The rows of one bench. Raises ConfigurationError for an option that it does not know."""
     from importlib import import_module
     from inspect import signature
 
     found = getattr(import_module(f"workers.bench.{name}"), f"bench_{name}")
-    given = {"messages": messages, "database": database, "log": log}
-    wanted = signature(found).parameters
-    rows: list[dict[str, Any]] = found(**{key: value for key, value in given.items() if key in wanted})
+    known = signature(found).parameters
+    given = {"messages": messages, "database": database, "log": None if log == "database" else log}
+    wanted = {key: value for key, value in given.items() if value is not None}
+    if name == "messages" and not wanted.keys() <= known.keys():
+        unknown = ", ".join(f"--{key}" for key in wanted.keys() - known.keys())
+        raise ConfigurationError(f"bench messages measures without {unknown}; leave it out.")
+    rows: list[dict[str, Any]] = found(**{key: value for key, value in wanted.items() if key in known})
     return rows
 
 
@@ -139,11 +172,6 @@ def _writable(path: Path | None) -> Path | None:
     if path is not None and not path.absolute().parent.is_dir():
         raise ConfigurationError(f"{path}: its folder is not there; name a place that can be written.")
     return path
-
-
-def _no_picture(plot: Path | None) -> None:
-    if plot is not None:
-        raise ConfigurationError("--plot draws what was taken for what, for `evaluate tags` only.")
 
 
 def _print(figures: Mapping[str, Any], as_json: bool) -> None:
