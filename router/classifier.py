@@ -12,14 +12,15 @@ import itertools
 import math
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from router.errors import ConfigurationError
+from router.pieces import HAN, LATIN, Pieces
 
 __all__ = ["BLOCKS", "FORMAT", "Guess", "Model", "fused", "grams", "lines", "pack"]
 
@@ -47,24 +48,34 @@ def grams(folded: str, concepts: Iterable[str]) -> dict[str, list[str]]:
     folded = _LONG_NUMBER.sub("0", folded[:_MOST])
     words = _LATIN.findall(folded)
     line = f" {' '.join(words)} " if words else ""
-    chars = [line[i : i + n] for n in range(2, 6) for i in range(len(line) - n + 1)]
-    if not folded.isascii():
-        for run in _HAN.findall(folded):
-            chars += [run[i : i + n] for n in range(1, 4) for i in range(len(run) - n + 1)]
+    chars = [line[i : i + n] for n in _lengths(LATIN) for i in range(len(line) - n + 1)]
+    for run in _runs(folded):
+        chars += [run[i : i + n] for n in _lengths(HAN) for i in range(len(run) - n + 1)]
+    return {"word": _with_pairs(words), "char": chars, "concept": _combined(concepts)}
+
+
+def _lengths(span: tuple[int, int]) -> range:
+    return range(span[0], span[1] + 1)
+
+
+def _runs(folded: str) -> Sequence[str]:
+    return () if folded.isascii() else _HAN.findall(folded)
+
+
+def _with_pairs(words: list[str]) -> list[str]:
+    return words + [f"{a} {b}" for a, b in itertools.pairwise(words)]
+
+
+def _combined(concepts: Iterable[str]) -> list[str]:
     named = list(concepts)[:_MOST_CONCEPTS]
-    return {
-        "word": words + [f"{a} {b}" for a, b in itertools.pairwise(words)],
-        "char": chars,
-        "concept": named + [f"{a}+{b}" if a < b else f"{b}+{a}" for a, b in itertools.combinations(named, 2)],
-    }
+    return named + [f"{a}+{b}" if a < b else f"{b}+{a}" for a, b in itertools.combinations(named, 2)]
 
 
 def _readable(folded: str) -> dict[str, list[str]]:
     """The features that a person can read: words, pairs of words, and two or three Chinese characters."""
     words = _LATIN.findall(folded)
-    runs = () if folded.isascii() else _HAN.findall(folded)
-    pieces = [run[i : i + n] for run in runs for n in (2, 3) for i in range(len(run) - n + 1)]
-    return {"word": words + [f"{a} {b}" for a, b in itertools.pairwise(words)], "char": pieces}
+    pieces = [run[i : i + n] for run in _runs(folded) for n in (2, 3) for i in range(len(run) - n + 1)]
+    return {"word": _with_pairs(words), "char": pieces}
 
 
 class Model:
@@ -87,6 +98,7 @@ class Model:
             vocabulary = lines(arrays[f"vocabulary_{block}"])
             self._places[block] = {gram: first + i for i, gram in enumerate(vocabulary)}
             first += len(vocabulary)
+        self._pieces = Pieces(self._places["char"])
         if not first == len(self._idf) == len(self._weights) or self._weights.shape[1] != len(self.labels):
             raise ValueError("its parts do not fit together")
 
@@ -115,12 +127,10 @@ class Model:
     def scores(self, folded: str, concepts: Iterable[str]) -> npt.NDArray[np.float64]:
         """The decision value of each label."""
         places, spans = list[int](), list[tuple[int, int, float]]()
-        for block, found in grams(folded, concepts).items():
-            known = set(map(self._places[block].get, found))
-            known.discard(None)
+        for block, known in self._present(folded, concepts).items():
             if known:
                 spans.append((len(places), len(places) + len(known), self._lengths[block]))
-                places += known  # type: ignore[arg-type]
+                places += known
         if not places:
             return self._bias.copy()
         rows = np.array(places)
@@ -130,6 +140,16 @@ class Model:
             part *= length / math.sqrt(part @ part)
         result: npt.NDArray[np.float64] = values @ self._weights.take(rows, axis=0).astype(np.float64)
         return result * self._scale + self._bias
+
+    def _present(self, folded: str, concepts: Iterable[str]) -> dict[str, Collection[int]]:
+        """The places of the features of a text by block; the same that `grams` names."""
+        folded = _LONG_NUMBER.sub("0", folded[:_MOST])
+        words = _LATIN.findall(folded)
+        return {
+            "word": _places(self._places["word"], _with_pairs(words)),
+            "char": self._pieces.places(words, _runs(folded)),
+            "concept": _places(self._places["concept"], _combined(concepts)),
+        }
 
     def reasons(self, folded: str, label: str) -> tuple[str, ...]:
         """The words of the text that speak most for this label, at most three."""
@@ -160,6 +180,12 @@ class Model:
         rest[best] = -math.inf
         second = int(rest.argmax())
         return Guess(self.labels[best], float(chances[best]), self.labels[second], float(chances[second]))
+
+
+def _places(vocabulary: Mapping[str, int], found: list[str]) -> Collection[int]:
+    known = dict.fromkeys(map(vocabulary.get, found))
+    known.pop(None, None)
+    return cast(Collection[int], known)
 
 
 class _Meaning:
