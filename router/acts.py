@@ -14,11 +14,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from router import deadline
+from router.assignment import passes_on
+from router.closing import look_at
 from router.deadline import ClockEvent
 from router.model import Conversation, Status
 from router.policy import Policy
 
-__all__ = ["ENDED", "attributes", "note_taken", "reply_given", "status_set", "ticked"]
+__all__ = ["ENDED", "attributes", "let_go", "note_taken", "reply_given", "status_set", "ticked", "woken"]
 
 ENDED = (Status.SOLVED, Status.CLOSED)
 
@@ -67,13 +69,28 @@ def ticked(conversation: Conversation, event: ClockEvent, policy: Policy) -> Con
     before = deadline.from_json(conversation.clocks)
     clocks = deadline.advance(before, event, policy.promises)
     due = deadline.next_due(clocks)
-    return replace(
-        conversation,
-        clocks=deadline.to_json(clocks),
-        next_due=due,
-        next_wake_at=deadline.next_wake(clocks, policy.promises, event.seen_at or event.at),
-        breached=bool(clocks.log),
-    )
+    wake = deadline.next_wake(clocks, policy.promises, event.seen_at or event.at)
+    told = replace(conversation, clocks=deadline.to_json(clocks), next_due=due, breached=bool(clocks.log))
+    return woken(told, wake, look_at(told, policy), policy)
+
+
+def woken(
+    conversation: Conversation, clocks_at: datetime | None, quiet_at: datetime | None, policy: Policy
+) -> Conversation:
+    """The conversation with the next instant at which the timekeeper must look at it: when its clocks speak, when it
+    has been quiet for too long, or when nobody has taken it for too long."""
+    passed = passes_on(conversation, policy)
+    found = (clocks_at, quiet_at, None if passed is None else passed[0])
+    return replace(conversation, next_wake_at=min((at for at in found if at is not None), default=None))
+
+
+def let_go(conversation: Conversation, policy: Policy) -> Conversation:
+    """The conversation that nobody holds any more: somebody else may take it, or it is handed on."""
+    free = replace(conversation, holder="")
+    passed = passes_on(free, policy)
+    if passed is None or (free.next_wake_at is not None and free.next_wake_at <= passed[0]):
+        return free
+    return replace(free, next_wake_at=passed[0])
 
 
 def attributes(conversation: Conversation, contact: Mapping[str, Any]) -> dict[str, Any]:

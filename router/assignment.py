@@ -68,7 +68,7 @@ def passes_on(conversation: Conversation, policy: Policy) -> tuple[datetime, str
         return None
     for step in _steps(conversation, policy):
         if "queue" in step:
-            return at, str(step["queue"])
+            return None if step["queue"] == conversation.queue else (at, str(step["queue"]))
         if "for" not in step:
             return None
         at += timedelta(seconds=step["for"])

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from sqlalchemy import bindparam, literal_column, select
 
 from router import tables as t
+from router.acts import let_go
 from router.assignment import PRESENCES, Here, chosen, first_for, gone, kind_by, load, on_shift
 from router.errors import Refused
 from router.known import Known
@@ -180,7 +181,7 @@ def _let_go(store: Store, number: int, holder: str, here: Here, now: datetime) -
         if c.holder != holder:
             return False
         effects = Effects(Known())
-        effects.change(replace(c, holder=""))
+        effects.change(let_go(c, store.policy))
         body = {"held_by": holder, "reason": "absent" if here.presence == "absent" else "shift_over"}
         effects.tell(Event(at=now, type="conversation.released", conversation=number, body=body))
         effects.write(tx, now, store.receivers)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from sqlalchemy import bindparam, select, update
 
 from router import tables as t
-from router.acts import note_taken, status_set
+from router.acts import let_go, note_taken, status_set
 from router.errors import NotFound, Refused
 from router.known import Known
 from router.model import Conversation, Direction, Status
@@ -187,7 +187,7 @@ def release(store: Store, number: int, *, agent: str, now: datetime) -> Conversa
     """Let a conversation go."""
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
-        after = replace(c, holder="")
+        after = let_go(c, store.policy)
         if c.holder:
             effects.change(after)
             body = {"agent": agent, "held_by": c.holder}

@@ -195,6 +195,10 @@ class Effects:
         """A conversation's new state."""
         self._conversations[conversation.number] = conversation
 
+    def state_of(self, number: int) -> Conversation:
+        """A conversation's state as it will be written."""
+        return self._conversations[number]
+
     def link(self, conversation: int, link: Link, at: datetime, by: str = "machine") -> None:
         """A relation between two conversations."""
         self._links[(conversation, link.conversation, link.reason)] = (link, at, by)

@@ -178,6 +178,10 @@ class Store:
             self._take(arrival, decision, known, effects)
             decisions.append(decision)
         effects.write(tx, now, self.receivers)
+        if self.policy.acknowledgement.enabled and not history:
+            from router.store.automatic import acknowledge  # it builds on the store
+
+            acknowledge(tx, self, decisions, now)
         return decisions
 
     def _decide_one(

@@ -1,8 +1,8 @@
 """Which deadlines are due now, and what do they set off? The timekeeper's transaction.
 
-Conversations are found by the index on `next_wake_at`, never by scanning. Each warning, breach and ladder step fires
-once: what fired is remembered in the conversation's clocks, in the transaction of its event and outbox rows (rules:
-deadlines, 16 and 17).
+It also ends what is quiet and hands on what nobody takes (router.store.quiet). Conversations are found by the index on
+`next_wake_at`, never by scanning. Each warning, breach and ladder step fires once: what fired is remembered in the
+conversation's clocks, in the transaction of its event and outbox rows (rules: deadlines, 16 and 17).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, select
 
 from router import deadline
 from router import tables as t
+from router.acts import woken
 from router.deadline import Firing
 from router.known import Known
 from router.model import Conversation
@@ -27,6 +28,7 @@ from router.store.desk import contact_of_number
 from router.store.effects import Effects, Event, Outgoing
 from router.store.history import remember
 from router.store.ledger import Store
+from router.store.quiet import end_what_is_quiet, hand_on
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
 from router.tables import instant, micros
@@ -112,14 +114,15 @@ def _fire_one(tx: Tx, store: Store, c: Conversation, effects: Effects, now: date
     after = replace(c, clocks=deadline.to_json(clocks), breached=c.breached or any(f.kind == "breach" for f in firings))
     for firing in firings:
         after = _follow(tx, store, after, firing, effects, now, history=history)
-    state = deadline.from_json(after.clocks)
-    after = replace(
-        after,
-        next_due=deadline.next_due(state),
-        next_wake_at=None if history else deadline.next_wake(state, promises, now),
-    )
-    effects.change(after)
-    return [firing.kind for firing in firings]
+    after = replace(after, next_due=deadline.next_due(deadline.from_json(after.clocks)))
+    kinds: list[str] = [firing.kind for firing in firings]
+    if history:
+        effects.change(replace(after, next_wake_at=None))
+        return kinds
+    after, done, again_at = end_what_is_quiet(tx, store, hand_on(after, store, effects, now), effects, now)
+    following = deadline.next_wake(deadline.from_json(after.clocks), promises, now)
+    effects.change(woken(after, following, again_at, store.policy))
+    return [*kinds, *done]
 
 
 def _follow(

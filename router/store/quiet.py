@@ -1,0 +1,101 @@
+"""What does the desk do by itself with a conversation that is quiet, or that nobody takes? The acts, in a transaction.
+
+In: a transaction that holds the conversation's lock, its state, what is gathered so far. Out: the state after it, with
+the event of each act and, for a reminder, its reply; and when to look again. What was done is read from the log of
+events, so each act happens once (router.closing and router.assignment say what is due).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import bindparam, select
+
+from router import closing
+from router import tables as t
+from router.acts import status_set
+from router.assignment import passes_on
+from router.model import Conversation, Status
+from router.store.automatic import say
+from router.store.effects import Effects, Event
+from router.store.statement import Statement, Tx, among
+from router.tables import instant
+
+if TYPE_CHECKING:
+    from router.store.ledger import Store
+
+__all__ = ["end_what_is_quiet", "hand_on"]
+
+_E = t.events.c
+_acts = Statement(
+    select(_E.type, _E.at, _E.body, _E.history)
+    .where(_E.conversation == bindparam("number"), among(_E.type, "conversation.status", "conversation.reminded"))
+    .order_by(_E.seq.desc())
+    .limit(50)
+)
+_TO = {"solve": Status.SOLVED, "close": Status.CLOSED}
+
+
+def hand_on(c: Conversation, store: Store, effects: Effects, now: datetime) -> Conversation:
+    """The conversation in the queue that the last step of its rule names, when nobody took it until then."""
+    passed = passes_on(c, store.policy)
+    if passed is None or passed[0] > now:
+        return c
+    after = replace(c, queue=passed[1])
+    body = {"from": c.queue, "queue": after.queue, "rule": c.rule, "reason": "nobody took it"}
+    effects.tell(Event(at=now, type="conversation.routed", conversation=c.number, body=body))
+    return after
+
+
+def end_what_is_quiet(
+    tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime
+) -> tuple[Conversation, tuple[str, ...], datetime | None]:
+    """Remind, solve and close as is due; the state after it, what was done, and when to look again."""
+    done: list[str] = []
+    while c.status in (Status.PENDING, Status.SOLVED):
+        pending_at, reminded_at, recorded = _log(tx, c)
+        if recorded and not done:
+            break
+        since = closing.quiet_since(c, pending_at)
+        if reminded_at is not None and reminded_at < since:
+            reminded_at = None
+        if "remind" in done:
+            reminded_at = now
+        due = closing.due(c, store.policy, now, since=since, reminded_at=reminded_at)
+        if not due.do:
+            return c, tuple(done), due.again_at
+        c = _remind(tx, store, c, effects, now) if due.do == "remind" else _end(c, store, due.do, effects, now)
+        done.append(due.do)
+    return c, tuple(done), None
+
+
+def _remind(tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime) -> Conversation:
+    effects.change(c)
+    after = say(tx, store, c, effects, closing.reminder(c, store.policy), now)
+    body = {"sent": after is not None}
+    effects.tell(Event(at=now, type="conversation.reminded", conversation=c.number, body=body))
+    return after or c
+
+
+def _end(c: Conversation, store: Store, do: str, effects: Effects, now: datetime) -> Conversation:
+    after = replace(status_set(c, _TO[do], now, store.policy), holder="")
+    body = {"from": c.status.value, "to": after.status.value, "reason": "quiet"}
+    effects.tell(Event(at=now, type="conversation.status", conversation=c.number, body=body))
+    return after
+
+
+def _log(tx: Tx, c: Conversation) -> tuple[datetime | None, datetime | None, bool]:
+    """When the present status was set, when the customer was last reminded, and whether all that is recorded history
+    only; as far as the log says."""
+    reminded_at: datetime | None = None
+    for type_, at, body, history in tx.rows(_acts, number=c.number):
+        if type_ == "conversation.reminded":
+            reminded_at = reminded_at or instant(at)
+            continue
+        facts = msgspec.json.decode(body)
+        if (facts.get("to") or facts.get("status")) == c.status.value:
+            return instant(at), reminded_at, bool(history)
+    return None, reminded_at, False
