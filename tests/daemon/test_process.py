@@ -1,0 +1,356 @@
+"""From the log to the ledger: what is broken is set aside by itself, and everything around it flows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router import schema
+from router import tables as t
+from router.configuration import from_text
+from router.errors import LostOwnership
+from router.policy import Policy
+from router.ports import Raw
+from router.seal import Sealer
+from router.store import Database, Store
+from router.store.aside import listed
+from workers.channels import Channels
+from workers.leases import Leases
+from workers.logs.database import DatabaseLog
+from workers.process import ATTEMPTS, BATCH, Decided, Partition
+
+NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+HERE = Path(__file__).parent
+CONFIGURATION = """
+[desk]
+timezone = "Asia/Shanghai"
+[channels.lines]
+adapter = "fragile:Fragile"
+[[queues]]
+name = "general"
+[defaults]
+queue = "general"
+"""
+
+
+class Node:
+    """One node that owns the partition of the channel `lines`."""
+
+    def __init__(self, url: str, policy: Policy, name: str = "here", store: Store | None = None) -> None:
+        self.store = store or Store(Database(url), policy, Sealer(b"k" * 32))
+        schema.ensure(self.store.database)
+        self.channels = Channels(policy, self.store.database)
+        self.log = DatabaseLog(self.store.database, self.store.sealer, 16)
+        self.leases = Leases(self.store.database, name)
+        self.number = -1
+        self._appended = 0
+
+    async def append(self, *bodies: str | bytes, history: bool = False) -> list[int]:
+        """Append one raw a body; their positions."""
+        raws = []
+        for body in bodies:
+            self._appended += 1
+            written = body if isinstance(body, bytes) else body.encode()
+            raws.append(
+                Raw(channel="lines", body=written, received_at=NOW, transport_id=f"r{self._appended}", history=history)
+            )
+        places = await self.log.append(raws)
+        self.number = places[0][0]
+        return [position for _, position in places]
+
+    def own(self) -> Partition:
+        """Take the partition, as a node does when its former owner's time is over."""
+        self.leases.take_over()
+        lease = self.leases.take(f"partition:{self.number}")
+        assert lease is not None
+        return Partition(self.store, self.channels, self.number, lease.fence)
+
+    def decide(self, partition: Partition) -> Decided:
+        """Decide all that the log holds."""
+        done = Decided()
+        while entries := self.log.read_now(self.number, partition.position, BATCH):
+            done += partition.decide(entries, lambda: NOW)
+        return done
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a table."""
+        with self.store.database.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(t.metadata.tables[name].select()).mappings()]
+
+    def texts(self) -> list[str]:
+        """What was stored, sorted."""
+        return sorted(row["text"] for row in self.rows("messages"))
+
+    def aside(self) -> list[tuple[int, int, str, str]]:
+        """What was set aside: position, item, kind, reason."""
+        return sorted(
+            (int(one["raw"].split(":")[1]), one["item"], one["kind"], one["reason"]) for one in listed(self.store)
+        )
+
+    def cursor(self) -> int:
+        """How far the partition is decided."""
+        return next(row["position"] for row in self.rows("positions") if row["partition"] == self.number)
+
+
+@pytest.fixture
+def policy(monkeypatch: pytest.MonkeyPatch) -> Policy:
+    """A desk with the fragile channel."""
+    monkeypatch.syspath_prepend(HERE)
+    return from_text(CONFIGURATION, folder=HERE)
+
+
+@pytest.fixture
+def node(ledger_url: str, policy: Policy) -> Iterator[Node]:
+    """A node on a fresh ledger."""
+    made = Node(ledger_url, policy)
+    yield made
+    made.store.close()
+
+
+class _Transactions:
+    """Counts what `Store.decide` is asked, and lets a test break it."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sizes: list[int] = []
+        self.breaks: Exception | None = None
+        self._real = store.decide
+        monkeypatch.setattr(store, "decide", self._decide)
+
+    def _decide(self, arrivals: Sequence[Any], now: datetime, **more: Any) -> Any:
+        self.sizes.append(len(arrivals))
+        if self.breaks is not None:
+            raise self.breaks
+        return self._real(arrivals, now, **more)
+
+
+@pytest.fixture
+def transactions(node: Node, monkeypatch: pytest.MonkeyPatch) -> _Transactions:
+    """The transactions of the node's store."""
+    return _Transactions(node.store, monkeypatch)
+
+
+async def test_a_raw_that_cannot_be_translated_is_set_aside_alone(node: Node) -> None:
+    """Junk and an adapter's defect are invalid, each with its reason; the raws around them are decided together."""
+    places = await node.append("u-1 转账没到账", "u-2 a\n!junk", "!bug secret words", "u-3 忘记密码")
+    partition = node.own()
+    decided = node.decide(partition)
+    assert (decided.read, decided.stored, decided.invalid, decided.dead) == (4, 2, 2, 0)
+    assert node.texts() == ["忘记密码", "转账没到账"]
+    assert node.aside() == [
+        (places[1], 1, "invalid", "it is junk"),
+        (places[2], 0, "invalid", "translating it failed: RuntimeError"),
+    ]
+    assert node.cursor() == partition.position == places[-1]
+
+
+@pytest.mark.parametrize(
+    ("broken", "where"), [("!void", [0, 500, 999]), ("!odd", [999])], ids=["the decision fails", "the database refuses"]
+)
+async def test_the_culprit_is_found_inside_a_raw_of_a_thousand(node: Node, broken: str, where: list[int]) -> None:
+    """One message that cannot be decided is named by raw and item; the 999 others of its raw are decided."""
+    lines = [f"u-{i} 第{i}笔转账没到账" for i in range(1000)]
+    for place in where:
+        lines[place] = f"{broken} nothing"
+    before, raw, after = await node.append("u-1 before", "\n".join(lines), "u-1 after")
+    decided = node.decide(node.own())
+    assert (decided.stored, decided.dead, decided.invalid) == (1002 - len(where), len(where), 0)
+    assert [(position, item, kind) for position, item, kind, _ in node.aside()] == [(raw, i, "dead") for i in where]
+    assert all(reason.startswith("it cannot be decided: ") for *_, reason in node.aside())
+    of_raws = Counter(row["raw_position"] for row in node.rows("messages"))
+    assert of_raws == {before: 1, raw: 1000 - len(where), after: 1}
+    assert node.cursor() == after
+
+
+async def test_hundreds_of_dead_ones_are_found_by_halving(node: Node, transactions: _Transactions) -> None:
+    """A raw of which every third message is broken is decided with a bounded effort (one by one: 25,000 decisions)."""
+    lines = [f"u-{i} 转账没到账" if i % 3 else "!void nothing" for i in range(300)]
+    await node.append("\n".join(lines))
+    decided = node.decide(node.own())
+    assert (decided.stored, decided.dead) == (200, 100)
+    assert sum(transactions.sizes) < 5000
+
+
+async def test_many_messages_are_committed_in_parts(node: Node, transactions: _Transactions) -> None:
+    """Raws that hold many messages share a transaction only up to a bound, so that no batch grows without one."""
+    bodies = ["\n".join(f"u-{k} 第{i}.{k}笔" for k in range(400)) for i in range(5)]
+    await node.append(*bodies)
+    decided = node.decide(node.own())
+    assert transactions.sizes == [800, 800, 400]
+    assert (decided.read, decided.stored) == (5, 2000)
+    assert len(decided.decisions) == 2000
+
+
+async def test_a_partition_left_dirty_goes_in_single_steps(node: Node, transactions: _Transactions) -> None:
+    """Whoever takes over from a node that died decides raw by raw; from one that stopped in order, by the batch."""
+    await node.append(*(f"u-{i} 转账" for i in range(7)))
+    node.decide(node.own())
+    assert transactions.sizes == [7]
+    await node.append(*(f"u-{i} 还没到" for i in range(7)))
+    second = node.own()
+    node.decide(second)
+    assert transactions.sizes == [7] + [1] * 7
+    second.give_back()
+    await node.append(*(f"u-{i} 到了吗" for i in range(7)))
+    node.decide(node.own())
+    assert transactions.sizes == [7] + [1] * 7 + [7]
+
+
+async def test_single_steps_end(node: Node, transactions: _Transactions) -> None:
+    """After as many single steps as a batch can hold, batches are taken again."""
+    await node.append("u-1 hello")
+    node.own()
+    dirty = node.own()
+    await node.append(*(f"u-{i % 9} 第{i}" for i in range(2 * BATCH)))
+    node.decide(dirty)
+    assert transactions.sizes[:BATCH] == [1] * BATCH
+    assert len(transactions.sizes) < BATCH + 5
+    assert len(node.texts()) == 2 * BATCH + 1
+
+
+_PROGRAM = """
+import sys
+from test_process import Node, from_text, CONFIGURATION, HERE
+node = Node(sys.argv[1], from_text(CONFIGURATION, folder=HERE), name=sys.argv[2])
+node.number = int(sys.argv[3])
+partition = node.own()
+node.decide(partition)
+partition.give_back()
+node.store.close()
+"""
+
+
+def _run(url: str, name: str, number: int) -> int:
+    """One life of a node in a process of its own; its exit code."""
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    return subprocess.run(
+        [sys.executable, "-c", _PROGRAM, url, name, str(number)], env=environment, check=False, timeout=120
+    ).returncode
+
+
+async def test_a_message_that_ends_the_process_is_dead_after_three_attempts(node: Node, ledger_url: str) -> None:
+    """The raw that takes the process down each time is found and set aside; all others are decided exactly once."""
+    places = await node.append("u-1 before", "u-2 also before", "!die", "u-3 after", "u-4 long after")
+    lives = []
+    while not lives or lives[-1] != 0:
+        lives.append(_run(ledger_url, f"life {len(lives)}", node.number))
+        assert len(lives) < 10
+    assert lives == [9] * (1 + ATTEMPTS) + [0]
+    assert node.aside() == [(places[2], 0, "dead", f"deciding it ended the process {ATTEMPTS} times")]
+    assert node.texts() == ["after", "also before", "before", "long after"]
+    assert node.cursor() == places[-1]
+    assert not next(row["dirty"] for row in node.rows("positions") if row["partition"] == node.number)
+
+
+async def test_a_database_that_is_away_is_no_attempt(node: Node, transactions: _Transactions) -> None:
+    """However often the connection breaks while a raw is decided in single steps, the raw is not dead for it."""
+    import psycopg
+
+    await node.append("u-1 转账没到账")
+    node.own()
+    partition = node.own()
+    transactions.breaks = psycopg.OperationalError("the connection is lost")
+    for _ in range(3 * ATTEMPTS):
+        with pytest.raises(psycopg.OperationalError):
+            node.decide(partition)
+    transactions.breaks = None
+    decided = node.decide(partition)
+    assert (decided.stored, decided.dead) == (1, 0)
+
+
+async def test_a_full_disk_is_nobodys_fault(tmp_path: Path, policy: Policy) -> None:
+    """While the disk is full nothing is decided and nothing set aside; with room again everything is decided."""
+    node = Node(f"sqlite:///{tmp_path}/full.db", policy)
+    await node.append(*(f"u-{i} " + "转账没到账" * 2000 for i in range(20)))
+    partition = node.own()
+    with node.store.database.write() as tx:
+        tx._cursor.execute("PRAGMA page_count")
+        (pages,) = tx._cursor.fetchone()
+        tx._cursor.execute(f"PRAGMA max_page_count={pages}")
+        tx._cursor.fetchall()
+    for _ in range(3):
+        with pytest.raises(Exception, match="full"):
+            node.decide(partition)
+    assert node.rows("set_aside") == []
+    assert node.texts() == []
+    with node.store.database.write() as tx:
+        tx._cursor.execute("PRAGMA max_page_count=1000000")
+        tx._cursor.fetchall()
+    assert (node.decide(partition).stored, node.rows("set_aside")) == (20, [])
+    node.store.close()
+
+
+async def test_bytes_that_rotted_are_set_aside(node: Node) -> None:
+    """A raw whose sealed bytes were changed is invalid with its reason; it stops nobody."""
+    places = await node.append("u-1 one", "u-2 two", "u-3 three")
+    with node.store.database.engine.begin() as connection:
+        raws, c = t.raws, t.raws.c
+        body = connection.execute(raws.select().where(c.position == places[1])).mappings().one()["body"]
+        rotten = bytes(body)[:-1] + bytes([bytes(body)[-1] ^ 1])
+        connection.execute(raws.update().where(c.position == places[1]).values(body=rotten))
+    decided = node.decide(node.own())
+    assert (decided.stored, decided.invalid) == (2, 1)
+    assert [(position, kind) for position, _, kind, _ in node.aside()] == [(places[1], "invalid")]
+    assert "damaged" in node.aside()[0][3]
+
+
+async def test_an_erased_raw_is_passed_over_and_an_empty_one_is_not(node: Node) -> None:
+    """What was erased before it was decided is gone; what arrived without a byte is translated like the rest."""
+    places = await node.append("u-1 one", "u-2 two", b"\n")
+    with node.store.database.engine.begin() as connection:
+        connection.execute(t.raws.update().where(t.raws.c.position == places[0]).values(wrapped_key=None))
+    await node.append(b"")
+    entries = node.log.read_now(node.number, 0, 10)
+    assert [entry.unreadable for entry in entries] == ["erased", "", "", ""]
+    decided = node.decide(node.own())
+    assert decided.read == 4
+    assert node.texts() == ["", "two"] or node.aside()
+
+
+async def test_history_and_live_raws_are_decided_apart(node: Node, transactions: _Transactions) -> None:
+    """Recorded messages in the same partition tell nobody; the live ones around them do."""
+    await node.append("u-1 live one")
+    await node.append("u-2 recorded", "u-3 recorded", history=True)
+    await node.append("u-4 live two")
+    node.decide(node.own())
+    assert transactions.sizes == [1, 2, 1]
+    assert {row["text"]: bool(row["history"]) for row in node.rows("messages")} == {
+        "live one": False,
+        "recorded": True,
+        "live two": False,
+    }
+
+
+async def test_a_node_that_lost_its_lease_writes_nothing(node: Node) -> None:
+    """A node that slept while another took over neither decides, nor counts attempts, nor says that all is clean."""
+    await node.append("u-1 转账没到账")
+    asleep = node.own()
+    awake = node.own()
+    with pytest.raises(LostOwnership):
+        node.decide(asleep)
+    with pytest.raises(LostOwnership):
+        asleep.give_back()
+    row = next(row for row in node.rows("positions") if row["partition"] == node.number)
+    assert (row["dirty"], row["attempts"], node.texts()) == (True, 0, [])
+    assert node.decide(awake).stored == 1
+    with pytest.raises(LostOwnership):
+        node.decide(asleep)
+    assert node.texts() == ["转账没到账"]
+
+
+async def test_a_cursor_that_moved_meanwhile_stops_the_node(node: Node) -> None:
+    """Two owners under one lease (a bug, a restored backup) cannot both decide a raw."""
+    await node.append("u-1 转账没到账")
+    lease = node.own()
+    twin = Partition(node.store, node.channels, node.number, lease.fence)
+    node.decide(lease)
+    with pytest.raises(LostOwnership):
+        twin.decide(node.log.read_now(node.number, 0, 10), lambda: NOW)
+    assert len(node.rows("messages")) == len(node.rows("decisions")) == 1
