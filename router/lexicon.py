@@ -122,8 +122,7 @@ class Lexicon:
         if not folded.isascii():
             symbols = list(folded)
             hits += [
-                Hit(concept, first, after, folded[first:after])
-                for concept, first, after in self._search("zh", symbols)
+                Hit(concept, first, after, folded[first:after]) for concept, first, after in self._search("zh", symbols)
             ]
         latin, spans = words.symbols(folded, self._speller)
         for concept, first, after in self._search("en", latin):
