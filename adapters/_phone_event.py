@@ -69,7 +69,7 @@ def messages_of(raw: Raw, region: str) -> list[Message]:
     reading = read_calls(raw.body, raw.channel, region)
     if reading.mistakes:
         raise all_of(reading.mistakes)
-    return list(reading.messages)
+    return [message for message in reading.messages if isinstance(message, Message)]
 
 
 # ── call events in JSON ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -79,8 +79,8 @@ def _content(kind: str, fields: dict[str, str]) -> dict[str, Any]:
         place = f"{fields.get('Location_X', '')}, {fields.get('Location_Y', '')}"
         return {"kind": kind, "text": "\n".join(filter(None, [fields.get("Label", ""), place]))}
     if kind == "link":
-        told = (fields.get("Title", ""), fields.get("Description", ""), fields.get("Url", ""))
-        return {"kind": kind, "text": "\n".join(filter(None, told))}
+        parts = [fields.get(name, "") for name in ("Title", "Description", "Url")]
+        return {"kind": kind, "text": "\n".join(filter(None, parts))}
     if kind in _TYPES:
         return {"kind": kind, "text": fields.get("Recognition", ""), "attachments": (_attachment(kind, fields),)}
     return {"kind": "unknown"}

@@ -133,6 +133,7 @@ class FollowUps(Table):
 
 class Tagging(Table):
     model: str | None = None
+    embed: str | None = None
     lexicons: list[str] = []
     issue_types: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]] = []
     unsure_below: Annotated[float | None, Field(ge=0, le=1)] = None

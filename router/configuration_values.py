@@ -210,6 +210,7 @@ def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
         "follow_ups": FollowUps(**{k: v for k, v in _fields(follow_ups).items() if v is not None}),
         "tagging": TaggingPolicy(
             model=None if tagging.model is None else folder / FilePath(tagging.model).expanduser(),
+            embed=None if tagging.embed is None else folder / FilePath(tagging.embed).expanduser(),
             lexicons=tuple(folder / FilePath(path).expanduser() for path in tagging.lexicons),
             issue_types=tuple(tagging.issue_types), unsure_below=tagging.unsure_below,
         ),

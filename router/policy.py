@@ -93,6 +93,7 @@ class TaggingPolicy(Value, frozen=True, kw_only=True):
     """What the tagger is built from; None and empty mean what ships with the product."""
 
     model: Path | None = None
+    embed: Path | None = None
     lexicons: tuple[Path, ...] = ()
     issue_types: tuple[str, ...] = ()
     unsure_below: float | None = None
@@ -255,4 +256,10 @@ def _tagger(tagging: TaggingPolicy, stamp: int) -> Tagger:
     from router.tag import Tagger
 
     types = {"issue_types": tagging.issue_types} if tagging.issue_types else {}
-    return Tagger.load(**types, lexicons=tagging.lexicons, model=tagging.model, unsure_below=tagging.unsure_below)
+    return Tagger.load(
+        **types,
+        lexicons=tagging.lexicons,
+        model=tagging.model,
+        embed=tagging.embed,
+        unsure_below=tagging.unsure_below,
+    )

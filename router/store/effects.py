@@ -165,8 +165,8 @@ class Effects:
         for type_, body in p.events:
             self.tell(Event(at=at, type=type_, conversation=p.conversation.number, message=p.number, body=body))
             if type_.startswith("incident."):
-                key, issue_type = str(body.get("key", "")), str(body.get("issue_type", ""))
-                self._incidents.extend((key, issue_type, number, at) for number in body.get("conversations", ()))
+                name, about = str(body.get("key", "")), str(body.get("issue_type", ""))
+                self._incidents.extend((name, about, number, at) for number in body.get("conversations", ()))
 
     def _join(self, gone: int, into: int) -> None:
         self._joins.append((gone, into))

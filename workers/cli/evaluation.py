@@ -32,13 +32,16 @@ Predictions = Annotated[
 def train(
     labelled: Annotated[Path, typer.Argument(metavar="LABELLED.jsonl", help='Lines with "text" and "label".')],
     out: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="Where the model goes.")],
+    embed: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A sentence encoder (ONNX) to fuse.", show_default=False)
+    ] = None,
     as_json: JsonFlag = False,
 ) -> int:
     """Fit a tagging model to labelled messages (`omnirouter export labels`) and say how good it is."""
     from workers.training import train as fit
 
     _there(labelled)
-    figures = fit(labelled, out, _told)
+    figures = fit(labelled, out, _told, embed=embed)
     _print(figures, as_json)
     if not as_json:
         line(f'Use it with: model = "{out}" under [tagging].')
@@ -61,10 +64,12 @@ def tags(
     as_json: JsonFlag = False,
 ) -> int:
     """Tag labelled messages and say how often it was right."""
+    from workers.cli import configured
     from workers.evaluate.tags import evaluate_tags
 
     _there(file)
-    _print(evaluate_tags(file, model=model, predictions=_writable(predictions), plot=plot), as_json)
+    tagger = None if model is not None else configured().tagger
+    _print(evaluate_tags(file, model=model, predictions=_writable(predictions), plot=plot, tagger=tagger), as_json)
     return 0
 
 
