@@ -81,14 +81,15 @@ def _own(
 
 
 def _chosen(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:
-    """The conversation to join: a shared number whatever its age, else the best above the margin."""
+    """The conversation to join: a shared number whatever its age, else of those above the margin the one that it
+    answers, or the best."""
     numbered = [w for w in weighed if w.same_id]
     if numbered:
         return max(numbered, key=lambda w: (w.conversation.status is not Status.CLOSED, w.score))
     if reading.thanks or reading.silent:
         return next((w for w in weighed if w.live), weighed[0] if weighed else None)
-    best = next((w for w in weighed if w.live and not w.conflict), None)
-    return best if best is not None and best.score >= policy.suggest_below else None
+    fitting = [w for w in weighed if w.live and not w.conflict and w.score >= policy.suggest_below]
+    return next((w for w in fitting if w.answered), fitting[0] if fitting else None)
 
 
 def _joins(

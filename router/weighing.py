@@ -33,11 +33,12 @@ _ANSWERING = timedelta(days=7)
 
 
 class Weighed:
-    """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it."""
+    """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it;
+    `answered`: the message answers it by right, and its words surely state no other matter."""
 
     __slots__ = (
-        "akin", "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text", "same_type",
-        "score",
+        "akin", "answered", "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text",
+        "same_type", "score",
     )  # fmt: skip
 
     def __init__(self, conversation: Conversation, live: bool) -> None:
@@ -47,6 +48,7 @@ class Weighed:
         self.score = 0.0
         self.reasons: list[tuple[str, float]] = []
         self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
+        self.answered = False
         self.overlap = 0.0
 
     def add(self, weight: float, reason: str) -> None:
@@ -87,16 +89,16 @@ def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | Non
     for one in weighed:
         compare(one, reading, features, ids)
         if answered is not None and one.conversation.number == answered.number:
-            one.add(_answer_weight(one, reading), "it answers a message of this conversation")
+            one.answered = not (one.conflict or _elsewhere(one, reading))
+            one.add(1.0 if one.answered else 0.6, "it answers a message of this conversation")
     _favour_the_latest(reading, weighed)
     weighed.sort(key=lambda w: -w.score)
     return weighed
 
 
-def _answer_weight(weighed: Weighed, reading: Reading) -> float:
-    """What a reply header is worth: it joins, unless the words surely state another matter (follow-ups, rule 4)."""
-    elsewhere = reading.topical and reading.tagging.confidence >= _SURELY and not weighed.akin
-    return 0.6 if weighed.conflict or elsewhere else 1.0
+def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
+    """Do the words surely state another matter? Then a reply header does not join by itself (follow-ups, rule 4)."""
+    return reading.topical and reading.tagging.confidence >= _SURELY and not weighed.akin
 
 
 def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: frozenset[str]) -> None:
