@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
@@ -38,8 +38,14 @@ from workers.recorded import ingest
 
 __all__ = ["bench_messages", "corpus"]
 
+#: The rows of each table.
+Rows: TypeAlias = dict[str, list[tuple[Any, ...]]]
+
 CHANNEL = "support-mail"
-_ZH = ("转账2000一直没到账", "账户被冻结了怎么解冻", "充值失败但是扣钱了", "银行卡绑不上", "退款什么时候到账", "登录一直提示密码错误")
+_ZH = (
+    "转账2000一直没到账", "账户被冻结了怎么解冻", "充值失败但是扣钱了", "银行卡绑不上", "退款什么时候到账",
+    "登录一直提示密码错误",
+)  # fmt: skip
 _EN = (
     "I cannot log in, it says wrong password", "My transfer of 200 has not arrived", "Where is my refund",
     "The top up failed but I was charged", "I was charged twice for one order", "My account is frozen",
@@ -122,7 +128,7 @@ def bench_messages(
 
 
 def _run(
-    policy: Policy, mails: Sequence[bytes], url: str, stored: int, copies: dict[str, list[tuple[Any, ...]]] | None = None
+    policy: Policy, mails: Sequence[bytes], url: str, stored: int, copies: Rows | None = None
 ) -> dict[str, Any]:
     """Take the mails in, and measure it; the rows that came of it."""
     store = Store.open(replace(policy, desk_database=url), create=True)
@@ -151,7 +157,7 @@ def _run(
     return {"row": row, "rows": found}
 
 
-def _all_rows(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+def _all_rows(database: Database) -> Rows:
     with database.engine.connect() as connection:
         return {
             table.name: [tuple(row) for row in connection.exec_driver_sql(f'SELECT * FROM "{table.name}"')]  # noqa: S608
@@ -160,7 +166,7 @@ def _all_rows(database: Database) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def _bare(rows: dict[str, list[tuple[Any, ...]]], messages: int, url: str) -> float:
+def _bare(rows: Rows, messages: int, url: str) -> float:
     """Mails a second of the bare driver: the same rows, in as many commits."""
     database = Database(url)
     schema.ensure(database)
@@ -182,7 +188,7 @@ def _bare(rows: dict[str, list[tuple[Any, ...]]], messages: int, url: str) -> fl
     return messages / taken
 
 
-def _multiply(database: Database, rows: dict[str, list[tuple[Any, ...]]], stored: int) -> None:
+def _multiply(database: Database, rows: Rows, stored: int) -> None:
     """Store copies of the rows, with other numbers and ids, until `stored` messages are there."""
     span = 1 + max(row[0] for row in rows["events"]) + max(row[0] for row in rows["messages"])
     copies = max(1, stored // max(1, len(rows["messages"])))
