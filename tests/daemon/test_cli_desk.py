@@ -271,7 +271,7 @@ def test_explaining_says_what_was_meant(desk: Any) -> None:
     assert "Conversation C-1 (1): chaser, by " in message.out
     assert message.out.endswith("(2 is taken as a message; its conversation: explain C-1)\n")
     first = desk("explain", "m-1").out
-    assert "Issue type: transfer_failed (0." in first
+    assert "Issue type: transfer_failed (" in first
     assert "decided by the words: 转账" in first
     assert "Queue: payments, by rule money, priority 50" in first
     assert "- rule risk: issue_type is transfer_failed, wanted one of security, phishing_leak" in first
