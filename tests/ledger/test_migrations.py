@@ -1,0 +1,246 @@
+"""The database gets its tables by migrations, from anywhere, and is never worked on in a form that does not fit."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import inspect, text
+
+import router
+from router import schema
+from router import tables as t
+from router.errors import SchemaMismatch, Unreachable
+from router.store import Database
+
+ROOT = Path(router.__file__).parent.parent
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/desk.db"
+    address: str = request.getfixturevalue("postgresql").empty()
+    return address
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Database]:
+    """A database without tables."""
+    made = Database(empty_url)
+    yield made
+    made.close()
+
+
+def _set_revision(database: Database, revision: str) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def _form(database: Database) -> dict[str, Any]:
+    """The form of a database as it tells it itself: columns, defaults, keys, checks, indexes with their conditions."""
+    with database.engine.connect() as connection:
+        seen = inspect(connection)
+        form: dict[str, Any] = {}
+        for name in sorted(seen.get_table_names()):
+            columns = [
+                (c["name"], str(c["type"]), c["nullable"], _plain(c["default"]), c.get("identity") is not None)
+                for c in seen.get_columns(name)
+            ]
+            checks = sorted((c["name"] or "", _plain(c["sqltext"])) for c in seen.get_check_constraints(name))
+            uniques = sorted((c["name"] or "", *c["column_names"]) for c in seen.get_unique_constraints(name))
+            form[name] = (sorted(columns), seen.get_pk_constraint(name), checks, uniques)
+        found = (
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+            if database.dialect == "sqlite"
+            else "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+        )
+        indexes = {row[0]: _plain(row[1]) for row in connection.execute(text(found))}
+        form["indexes"] = {name: sql for name, sql in indexes.items() if "alembic" not in name}
+        if database.dialect == "sqlite":
+            told = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+            form["without rowid"] = {row[0] for row in told if "WITHOUT ROWID" in row[1]}
+    form.pop("alembic_version")
+    return form
+
+
+def _plain(written: str | None) -> str:
+    """SQL without the brackets, quotes and blanks that are a matter of taste."""
+    return re.sub(r'[\s()"]+', "", str(written)).lower()
+
+
+def test_migrations_give_what_the_tables_say(empty: Database, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A migrated database and one made from the tables are the same, to the last default and index."""
+    before, after = schema.upgrade(empty)
+    assert (before, after) == (None, schema.head())
+    assert schema.differences(empty) == []
+    other_url = f"sqlite:///{tmp_path}/other.db"
+    if empty.dialect == "postgresql":
+        other_url = request.getfixturevalue("postgresql").empty()
+    made = Database(other_url)
+    schema.ensure(made, create=True)
+    assert _form(empty) == _form(made)
+    assert set(t.metadata.tables) < set(_form(empty))
+    made.close()
+
+
+def test_an_upgrade_can_be_repeated(empty: Database) -> None:
+    """The second upgrade changes nothing, neither tables nor the first rows nor the number of partitions."""
+    schema.upgrade(empty, partitions=4)
+    assert schema.upgrade(empty, partitions=16) == (schema.head(), schema.head())
+    assert schema.partitions(empty) == 4
+    with empty.engine.connect() as connection:
+        assert sorted(connection.execute(t.positions.select()).mappings(), key=lambda row: row["partition"])[-1][
+            "partition"
+        ] == 3  # fmt: skip
+
+
+def test_a_fresh_file_is_made_and_an_empty_server_is_not(empty: Database) -> None:
+    """The daemon makes an SQLite file itself; on PostgreSQL it says what to run."""
+    assert schema.status(empty) == "empty"
+    if empty.dialect == "sqlite":
+        schema.ensure(empty)
+    else:
+        with pytest.raises(SchemaMismatch, match="has no tables yet; run: omnirouter db upgrade"):
+            schema.ensure(empty)
+        schema.upgrade(empty)
+    assert (schema.status(empty), schema.current(empty)) == ("current", schema.head())
+
+
+@pytest.mark.parametrize(
+    ("revision", "status", "sentence"),
+    [
+        ("0000", "behind", "is behind its migrations; run: omnirouter db upgrade$"),
+        ("9999", "ahead", "is ahead of this version of omnirouter; install the newer version"),
+    ],
+)
+def test_a_database_of_another_version_is_refused(empty: Database, revision: str, status: str, sentence: str) -> None:
+    """Behind or ahead: one sentence that says what to do, and nothing is touched."""
+    schema.ensure(empty, create=True)
+    _set_revision(empty, revision)
+    assert schema.status(empty) == status
+    with pytest.raises(SchemaMismatch, match=sentence):
+        schema.ensure(empty, create=True)
+    assert schema.current(empty) == revision
+
+
+def test_a_column_that_somebody_added_is_told(empty: Database) -> None:
+    """`omnirouter db check` finds what was changed by hand."""
+    schema.ensure(empty, create=True)
+    assert schema.differences(empty) == []
+    with empty.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE contacts ADD COLUMN shoe_size INTEGER"))
+    assert "shoe_size" in " ".join(schema.differences(empty))
+
+
+def test_the_sql_can_be_read_before_it_is_run(empty: Database) -> None:
+    """`omnirouter db sql` gives all of it without touching the database; run by hand it makes the same tables."""
+    written = schema.sql(empty)
+    assert schema.status(empty) == "empty"
+    assert written.count("CREATE TABLE") == len(t.metadata.tables) + 1
+    statements = [s for s in written.split(";\n") if s.strip() and s.strip() not in ("BEGIN", "COMMIT")]
+    with empty.engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    assert schema.differences(empty) == []
+    assert schema.status(empty) == "current"
+
+
+@pytest.mark.parametrize("folder", ["a folder", "100% sure", "50%20 off", "客服"])
+def test_any_path_will_do(tmp_path: Path, folder: str) -> None:
+    """Blanks, per cent signs and Chinese in the path of the database stop no migration."""
+    place = tmp_path / folder
+    place.mkdir()
+    database = Database(f"sqlite:///{quote(str(place))}/my desk 100%.db")
+    assert schema.upgrade(database) == (None, schema.head())
+    assert schema.sql(database).count("CREATE TABLE") > 20
+    assert (place / "my desk 100%.db").exists()
+    database.close()
+
+
+def _copied(folder: Path, *, packaged: bool, beside: bool) -> Path:
+    """The package as an installation has it: the migrations inside, beside, or both."""
+    left_out = shutil.ignore_patterns("__pycache__", "_migrations")
+    shutil.copytree(ROOT / "router", folder / "router", ignore=left_out)
+    if packaged:
+        shutil.copytree(ROOT / "migrations", folder / "router" / "_migrations", ignore=left_out)
+    if beside:
+        shutil.copytree(ROOT / "migrations", folder / "migrations", ignore=left_out)
+    return folder
+
+
+_UPGRADE = (
+    "import sys; from router import schema; from router.store import Database; "
+    "print(schema.migrations()); d = Database('sqlite:///desk.db'); print(schema.upgrade(d)); d.close()"
+)
+
+
+@pytest.mark.parametrize(
+    ("packaged", "beside", "found"),
+    [
+        (True, False, "router/_migrations"),
+        (False, True, "migrations"),
+        (True, True, "router/_migrations"),
+    ],
+    ids=["installed", "editable", "both"],
+)
+def test_migrations_are_found_wherever_the_package_lies(
+    tmp_path: Path, packaged: bool, beside: bool, found: str
+) -> None:
+    """An installed package has its own; an editable install has the checkout's; another folder's never win."""
+    home = _copied(tmp_path / "site 100% packages", packaged=packaged, beside=beside)
+    elsewhere = tmp_path / "work"
+    (elsewhere / "migrations").mkdir(parents=True)
+    (elsewhere / "migrations" / "env.py").write_text("raise SystemExit('the wrong migrations')")
+    done = subprocess.run(
+        [sys.executable, "-c", _UPGRADE], cwd=elsewhere, env={**os.environ, "PYTHONPATH": str(home)}, check=False,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    where, upgraded = done.stdout.splitlines()
+    assert where == str(home / found)
+    assert upgraded == f"(None, '{schema.head()}')"
+
+
+def test_the_wheel_takes_the_migrations_along() -> None:
+    """What is built has them where an installed package looks for them."""
+    import tomllib
+
+    written = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = written["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {"migrations": "router/_migrations"}
+    assert (ROOT / "migrations" / "env.py").exists()
+    assert not (ROOT / "router" / "_migrations").exists(), "a stale copy would win over the checkout's migrations"
+
+
+def test_alembic_itself_upgrades_in_the_checkout(tmp_path: Path) -> None:
+    """`alembic upgrade head` does the same for whoever works on the migrations."""
+    address = f"sqlite:///{tmp_path}/desk 100%.db"
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=False, capture_output=True, text=True,
+        env={**os.environ, "OMNIROUTER_DATABASE": address}, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    database = Database(address)
+    assert (schema.status(database), schema.differences(database)) == ("current", [])
+    database.close()
+
+
+def test_a_server_that_is_not_there_is_one_sentence() -> None:
+    """An address nobody answers at is told without its password."""
+    database = Database("postgresql://desk:geheim@127.0.0.1:9/desk")
+    with pytest.raises(Unreachable) as told:
+        schema.status(database)
+    assert "127.0.0.1:9" in str(told.value)
+    assert "geheim" not in str(told.value)
+    assert "\n" not in str(told.value)
+    database.close()
