@@ -83,24 +83,22 @@ class Webhook:
         verdict = _signature.standard(_signature.revealed(self._settings.secrets), request, now)
         if not verdict.genuine:
             return Refused(answer=Answer(status=401), reason=verdict.reason)
-        raw = self._raw(request, now)
-        reading = read_body(request.body, channel=self._channel.name, channel_kind=self.kind)
+        headers = request.headers
+        identity = headers.get("webhook-id") or headers.get("svix-id", "")
+        return self.take(request.body, now, identity, headers.get("x-partition-key", "")[:200])
+
+    def take(self, body: bytes, now: datetime, identity: str = "", partition_key: str = "") -> Accepted | Refused:
+        """Take the whole of a body whose sender is known to be genuine, or nothing of it."""
+        raw = Raw(
+            channel=self._channel.name, body=body, received_at=now, transport_id=identity, partition_key=partition_key
+        )
+        reading = read_body(body, channel=self._channel.name, channel_kind=self.kind)
         if reading.mistakes:
             reason = all_of(reading.mistakes).reason
             return Refused(answer=mistakes_told(reading.mistakes), reason=reason, invalid=raw)
         count = len(reading.messages)
         return Accepted(
             raws=(raw,), answer=Answer(status=202, body=json_bytes({"accepted": count}), content_type=_JSON)
-        )
-
-    def _raw(self, request: Request, now: datetime) -> Raw:
-        headers = request.headers
-        return Raw(
-            channel=self._channel.name,
-            body=request.body,
-            received_at=now,
-            transport_id=headers.get("webhook-id") or headers.get("svix-id", ""),
-            partition_key=headers.get("x-partition-key", "")[:200],
         )
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:

@@ -28,7 +28,7 @@ from workers.channels import Channels
 from workers.logs.lines import place
 from workers.metrics import Metrics
 
-__all__ = ["front_door"]
+__all__ = ["front_door", "take"]
 
 _log = structlog.get_logger()
 _BUSY = Response(status_code=503, headers={"retry-after": "5"})
@@ -111,6 +111,13 @@ async def _receive(
     verdict = route.receive(asked, now())
     if isinstance(verdict, Answer):
         return _answer(verdict)
+    return await take(verdict, name, store, log, metrics, now)
+
+
+async def take(
+    verdict: Accepted | Refused, name: str, store: Store, log: Log, metrics: Metrics, now: Callable[[], datetime]
+) -> Response:
+    """Make durable what a channel accepted, then give its answer; 503 while the log cannot take more."""
     try:
         return await _take(verdict, name, store, log, metrics, now)
     except OmnirouterError as failure:

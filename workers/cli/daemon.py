@@ -124,8 +124,8 @@ def _paste(url: str, secret: str) -> str:
     import base64
 
     key = base64.b64decode(secret.removeprefix("whsec_")).hex()
-    body = '{\\"id\\":\\"m-$T\\",\\"sent_at\\":\\"$(date -u +%FT%TZ)\\",\\"sender\\":{\\"handle\\":\\"u-77\\",\\"name\\":\\"陈先生\\"},'
-    body += '\\"text\\":\\"转账2000一直没到账\\"}'
+    body = '{"id":"m-$T","sent_at":"$(date -u +%FT%TZ)","sender":{"handle":"u-77","name":"陈先生"},'
+    body = f'{body}"text":"转账2000一直没到账"}}'.replace('"', '\\"')
     sign = f"openssl dgst -sha256 -mac HMAC -macopt hexkey:{key} -binary | base64"
     return (
         f'T=$(date +%s); B="{body}"; S=$(printf %s "msg_$T.$T.$B" | {sign}); '
