@@ -62,9 +62,7 @@ def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known
     return _joins(reading, shared, "identifier", [shared, *weighed], shared=True)
 
 
-def _own(
-    reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps
-) -> list[Weighed]:
+def _own(reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps) -> list[Weighed]:
     """The conversations to weigh: the sender's, one that he shares, one that he answers by right."""
     found: dict[int, Conversation] = {}
     for contact in (identity.contact.number, *identity.joined):
@@ -81,15 +79,16 @@ def _own(
 
 
 def _chosen(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:
-    """The conversation to join: a shared number whatever its age, else of those above the margin the one that it
-    answers, or the best."""
+    """The conversation to join: a shared number whatever its age, else the one that it answers, else the best
+    above the margin."""
     numbered = [w for w in weighed if w.same_id]
     if numbered:
         return max(numbered, key=lambda w: (w.conversation.status is not Status.CLOSED, w.score))
     if reading.thanks or reading.silent:
         return next((w for w in weighed if w.live), weighed[0] if weighed else None)
-    fitting = [w for w in weighed if w.live and not w.conflict and w.score >= policy.suggest_below]
-    return next((w for w in fitting if w.answered), fitting[0] if fitting else None)
+    fitting = [w for w in weighed if w.live and not w.conflict]
+    best = next((w for w in fitting if w.answered), fitting[0] if fitting else None)
+    return best if best is not None and (best.answered or best.score >= policy.suggest_below) else None
 
 
 def _joins(
@@ -133,9 +132,7 @@ def _unproven(reading: Reading, identity: Identity, known: Known, policy: Follow
     return None
 
 
-def _apart(
-    reading: Reading, evidence: Evidence, weighed: list[Weighed], known: Known, policy: FollowUps
-) -> Verdict:
+def _apart(reading: Reading, evidence: Evidence, weighed: list[Weighed], known: Known, policy: FollowUps) -> Verdict:
     """A conversation of its own, linked to the one that it named without a right to; or an earlier one of the sender's
     own that it clearly goes on with."""
     links, reasons = [], []

@@ -64,6 +64,8 @@ def after_customer(
 ) -> Moved:  # fmt: skip
     """The conversation that this message opens or goes on with, after it."""
     before = verdict.conversation
+    if reading.topical:  # "somebody on WeChat says he is of your desk" reads like spam and is a report of it
+        flags = tuple(flag for flag in flags if flag != "spam")
     spam = identity.contact.blocked or (before is None and "spam" in flags)
     counts = not (silent or spam or reading.message.automatic or verdict.class_ is MessageClass.ACK
                   or (verdict.method == "edit"))  # fmt: skip
@@ -160,9 +162,7 @@ def _typed(conversation: Conversation, base: Conversation, reading: Reading, fir
                 return conversation
         elif tagging.unsure or tagging.confidence < base.confidence + _CLEARLY:
             return conversation
-    return replace(
-        conversation, issue_type=tagging.issue_type, confidence=tagging.confidence, unsure=tagging.unsure
-    )
+    return replace(conversation, issue_type=tagging.issue_type, confidence=tagging.confidence, unsure=tagging.unsure)
 
 
 def _routed(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+from msgspec.structs import replace
 from xxhash import xxh3_64_hexdigest
 
 from router import identifiers, identity, own_words, redact, utterance
@@ -42,6 +43,13 @@ _FEW_WORDS = 4.0
 _SILENT = frozenset(("reaction", "sticker", "deleted"))
 #: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
 HEAD, TAIL = 480, 160
+#: More words tell more than how a try ended.
+_MANY_WORDS = 7.0
+#: From so many characters on, a text may begin with its matter and go on with other words.
+_OPENING = 60
+#: What is shorter is a greeting.
+_SENTENCE_BYTES = 16
+_SENTENCE = re.compile(r"[.!?。！？]+(?=\s|$)|[。！？\n]+")
 _LETTERS = re.compile(r"[\W_]+")
 _REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
 
@@ -145,7 +153,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Does it tell how a try ended, or add to what was said, rather than state a matter of its own?"""
         if not self.said.has(Word.ATTEMPT):
             return False
-        return self.said.weight <= _A_MATTER or not self.topical or self.tagging.confidence < _CLEAR
+        clear = self.topical and self.tagging.confidence >= _CLEAR
+        return self.said.weight <= (_A_MATTER if clear else _MANY_WORDS)
 
     @cached_property
     def thanks(self) -> bool:
@@ -214,7 +223,7 @@ def read(message: Message, policy: Policy) -> Reading:
         strong=_foreign(known.keys(), message),
         cards=tuple(w for w in known.weak() if w.startswith("card:")),
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
-        tagging=policy.tagger.tag(telling, own_subject, folded=folded),
+        tagging=_tagged(telling, own_subject, folded, policy),
         failed=failed,
         own_subject=bool(own_subject),
         handles=_handles(message, failed),
@@ -224,6 +233,30 @@ def read(message: Message, policy: Policy) -> Reading:
 def _telling(own: str) -> str:
     """The part of long own words that tells what they are about: how they begin and how they end."""
     return own if len(own) <= HEAD + TAIL else f"{own[:HEAD]}\n{own[-TAIL:]}"
+
+
+def _tagged(telling: str, subject: str, folded: str, policy: Policy) -> Tagging:
+    """What it is about. Long words are about what they begin with, where that alone says it: courtesies at the end of
+    a mail name other things in passing. Flags are those of all of it."""
+    whole = policy.tagger.tag(telling, subject, folded=folded)
+    opening = _opening(telling) if len(telling) > _OPENING else ""
+    if not opening:
+        return whole
+    begun = policy.tagger.tag(opening, subject)
+    if begun.unsure or begun.issue_type in NO_TOPIC or begun.issue_type == whole.issue_type:
+        return whole
+    second = begun.runner_up if whole.issue_type in NO_TOPIC else whole.issue_type
+    return replace(begun, runner_up=second, flags=tuple(sorted({*begun.flags, *whole.flags})), language=whole.language)
+
+
+def _opening(text: str) -> str:
+    """The first sentence that is more than a greeting; empty where less follows it."""
+    begins = 0
+    for end in _SENTENCE.finditer(text):
+        if len(text[begins : end.start()].encode("utf-8", "replace").strip()) >= _SENTENCE_BYTES:
+            return text[: end.start()] if 2 * end.start() < len(text) else ""
+        begins = end.end()
+    return ""
 
 
 def _failed(message: Message, policy: Policy) -> bool:

@@ -35,7 +35,7 @@ _DRAWN: Final = re.compile(r"([a-z])\1{2,}")
 _ENDINGS: Final = (("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("es", ""), ("s", ""))
 _STEM: Final = 4
 _ASKS: Final = re.compile(
-    r"[?]|([\u4e00-\u9fff])不\1|什么|啥|怎么|咋|为何|多久|多长|多少|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
+    r"[?]|([\u4e00-\u9fff])不\1|(?<!过)什么|啥|怎么|咋|为何|多久|多长|多少|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
     r"|^(?:so |and |but |then |hi |hello )?"
     r"(?:is|are|was|were|did|does|do|have|has|(?:when|what|where|why|how|who)(?:'?s)?|can|could|will|would|any)\b"
 )

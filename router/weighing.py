@@ -89,16 +89,23 @@ def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | Non
     for one in weighed:
         compare(one, reading, features, ids)
         if answered is not None and one.conversation.number == answered.number:
-            one.answered = not (one.conflict or _elsewhere(one, reading))
-            one.add(1.0 if one.answered else 0.6, "it answers a message of this conversation")
+            another = reading.said.has(Word.AGAIN) and not reading.poor
+            one.answered = not (one.conflict or another or _elsewhere(one, reading))
+            one.add(1.0 if one.answered or another else 0.6, "it answers a message of this conversation")
     _favour_the_latest(reading, weighed)
     weighed.sort(key=lambda w: -w.score)
     return weighed
 
 
 def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
-    """Do the words surely state another matter? Then a reply header does not join by itself (follow-ups, rule 4)."""
-    return reading.topical and reading.tagging.confidence >= _SURELY and not weighed.akin
+    """Do the words surely state another matter? Then a reply header does not join by itself (follow-ups, rule 4).
+
+    Asking how far it is, or naming a topic in passing, states none.
+    """
+    if weighed.akin or reading.chases or not reading.topical or reading.tagging.confidence < _SURELY:
+        return False
+    said = reading.said
+    return bool(reading.amounts) or (said.asks and not said.presses) or said.has(Word.PROBLEM | Word.WISH)
 
 
 def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: frozenset[str]) -> None:
