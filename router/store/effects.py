@@ -133,7 +133,8 @@ class Effects:
         self._decisions: list[dict[str, Any]] = []
         self._markers: dict[tuple[str, int], Marker] = {}
         self._links: dict[tuple[int, int, str], tuple[Link, datetime, str]] = {}
-        self._incidents: list[tuple[str, str, int, datetime]] = []
+        self._incidents: dict[str, dict[str, Any]] = {}
+        self._reports: dict[tuple[str, int], dict[str, Any]] = {}
         self._joins: list[tuple[int, int]] = []
         self._fusions: list[tuple[int, int]] = []
         self._redelivered: Counter[str] = Counter()
@@ -165,8 +166,15 @@ class Effects:
         for type_, body in p.events:
             self.tell(Event(at=at, type=type_, conversation=p.conversation.number, message=p.number, body=body))
             if type_.startswith("incident."):
-                name, about = str(body.get("key", "")), str(body.get("issue_type", ""))
-                self._incidents.extend((name, about, number, at) for number in body.get("conversations", ()))
+                self._report(body, micros(at))
+
+    def _report(self, body: Mapping[str, Any], at: int) -> None:
+        """Conversations that an incident has, or has from now on."""
+        key = str(body.get("key", ""))
+        begun = {"key": key, "issue_type": str(body.get("issue_type", "")), "opened_at": at}
+        self._incidents.setdefault(key, begun)["last_at"] = at
+        for number in body.get("conversations", ()):
+            self._reports.setdefault((key, number), {"key": key, "conversation": number, "at": at})
 
     def _join(self, gone: int, into: int) -> None:
         self._joins.append((gone, into))
@@ -255,10 +263,8 @@ class Effects:
                 for (a, b, reason), (link, at, by) in self._links.items()
             ],
         )  # fmt: skip
-        for key, issue_type, conversation, at in self._incidents:
-            when = micros(at)
-            tx.run(_put_incident, key=key, issue_type=issue_type, opened_at=when, last_at=when)
-            tx.run(_put_incident_conversation, key=key, conversation=conversation, at=when)
+        tx.many(_put_incident, [row for _, row in sorted(self._incidents.items())])
+        tx.many(_put_incident_conversation, [row for _, row in sorted(self._reports.items())])
         for channel, more in self._redelivered.items():
             tx.run(_count_redeliveries, channel_name=channel, more=more)
 
