@@ -27,6 +27,11 @@ _CHOICE: Final = re.compile(r"\(([^()]*)\)")
 _KEY: Final = re.compile(r"^[a-z_0-9]+(?: [+-] [a-z_0-9]+)*$")
 #: Words after which a negation no longer holds.
 _TURNS: Final = frozenset((*BREAKS, "and", "but", "becaus", "though", "although", "但", "却", "所"))
+#: Where a clause is; the whole text for a lexicon with forms that hold the marks of clauses.
+_CLAUSE: Final = re.compile(f"[^{re.escape(''.join(sorted(BREAKS)))}]+")
+_WHOLE: Final = re.compile(r"(?s).+")
+#: So many clauses are remembered with what they name, of at most so many characters.
+_MOST_CLAUSES, _SHORT_CLAUSE = 4_096, 240
 #: How far, in symbols (characters of zh, words of en), a gap may reach, and a negation.
 _GAPS: Final = {"zh": 6, "en": 4}
 _REACH: Final = {"zh": 4, "en": 3}
@@ -76,6 +81,9 @@ class Lexicon:
         self._forms = {language: Tree(reach) for language, reach in _GAPS.items()}
         self._polar: set[str] = set()
         self._speller = words.Speller()
+        self._clauses = _CLAUSE
+        #: Clauses met before, in texts with other than Latin letters and in those without.
+        self._remembered: tuple[dict[str, list[Hit]], dict[str, list[Hit]]] = ({}, {})
 
     @classmethod
     def load(cls, folders: Sequence[Path] = ()) -> Lexicon:
@@ -98,6 +106,7 @@ class Lexicon:
     def add(self, tables: Mapping[str, Any], name: str, mistakes: list[str]) -> None:
         """Add the tables of one file; what is wrong with it goes to `mistakes`, a sentence each."""
         language, negation = tables.get("language", "zh"), tables.get("negation", {})
+        self._remembered = ({}, {})
         if language not in self._forms:
             mistakes.append(f'{name}: language is {language!r}; "zh" or "en" would be right')
             return
@@ -119,15 +128,31 @@ class Lexicon:
     def find(self, folded: str) -> list[Hit]:
         """All concepts named in a folded text, negation applied, denied topics left out, in order of place."""
         hits: list[Hit] = []
-        if not folded.isascii():
-            symbols = list(folded)
-            hits += [
-                Hit(concept, first, after, folded[first:after]) for concept, first, after in self._search("zh", symbols)
-            ]
-        latin, spans = words.symbols(folded, self._speller)
-        for concept, first, after in self._search("en", latin):
+        latin = folded.isascii()
+        remembered = self._remembered[latin]
+        for clause in self._clauses.finditer(folded):
+            text, base = clause[0], clause.start()
+            found = remembered.get(text)
+            if found is None:
+                found = self._named(text, latin)
+                if len(text) <= _SHORT_CLAUSE:
+                    if len(remembered) >= _MOST_CLAUSES:
+                        remembered.clear()
+                    remembered[text] = found
+            for concept, start, end, named in found:
+                hits.append(Hit(concept, base + start, base + end, named))
+        return hits
+
+    def _named(self, clause: str, latin: bool) -> list[Hit]:
+        """The concepts of a clause; no form reaches beyond it, and people and signatures repeat their clauses."""
+        hits: list[Hit] = []
+        if not latin:
+            for concept, first, after in self._search("zh", list(clause)):
+                hits.append(Hit(concept, first, after, clause[first:after]))
+        stems, spans = words.symbols(clause, self._speller)
+        for concept, first, after in self._search("en", stems):
             start, end = spans[first][0], spans[after - 1][1]
-            hits.append(Hit(concept, start, end, folded[start:end]))
+            hits.append(Hit(concept, start, end, clause[start:end]))
         hits.sort(key=lambda hit: (hit.start, -hit.end))
         return hits
 
@@ -136,6 +161,8 @@ class Lexicon:
         for plain in dict.fromkeys(spread(form)):
             path = _symbols(language, plain)
             self._forms[language].add(path, concept)
+            if not BREAKS.isdisjoint(path):
+                self._clauses = _WHOLE
             if language == "en":
                 self._speller.learn(path)
 

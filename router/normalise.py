@@ -99,6 +99,8 @@ def fold(text: str) -> str:
 
 def language(text: str) -> str:
     """zh-Hans, zh-Hant, en or other, by script and word share; a text without words is `other`."""
+    if text.isascii():
+        return _latin(_LATIN_WORD.findall(text[:2000].lower()), 0)
     sample = unicodedata.normalize("NFKC", text[:2000]).lower()
     foreign, han = len(_FOREIGN.findall(sample)), _HAN_RUN.findall(sample)
     latin = _LATIN_WORD.findall(sample.replace("’", "'"))
@@ -111,7 +113,7 @@ def language(text: str) -> str:
 
 def _chinese(han: list[str]) -> str:
     traditional, simplified = _scripts()
-    old, new = sum(c in traditional for c in han), sum(c in simplified for c in han)
+    old, new = sum(map(traditional.__contains__, han)), sum(map(simplified.__contains__, han))
     return "zh-Hant" if old > new else "zh-Hans"
 
 
@@ -119,8 +121,8 @@ def _latin(words: list[str], foreign: int) -> str:
     english, others = _words()
     if not words:
         return "other"
-    known, strange = sum(w in english for w in words), sum(w in others for w in words)
-    accented = sum(not w.isascii() for w in words)
+    known, strange = sum(map(english.__contains__, words)), sum(map(others.__contains__, words))
+    accented = len(words) - sum(map(str.isascii, words))
     if strange + accented + foreign >= max(known, 1):
         return "other"
     return "en" if known * 5 >= len(words) else "other"

@@ -52,8 +52,7 @@ def stems(folded: str, speller: Speller | None = None) -> list[tuple[str, int, i
 def symbols(folded: str, speller: Speller | None = None) -> tuple[list[str], list[tuple[int, int]]]:
     """The same as two lists: the stems and marks, and their places."""
     known = _STEMS if speller is None else speller.known
-    matches = list(_TOKEN.finditer(folded))
-    tokens = [match[0] for match in matches]
+    tokens = _TOKEN.findall(folded)
     found = list(map(known.get, tokens))
     if None in found:
         for place, token in enumerate(tokens):
@@ -65,7 +64,7 @@ def symbols(folded: str, speller: Speller | None = None) -> tuple[list[str], lis
     whole = cast(list[str], found)
     if not any(symbol[0].isalnum() for symbol in whole):
         return [], []
-    return whole, [match.span() for match in matches]
+    return whole, list(map(re.Match.span, _TOKEN.finditer(folded)))
 
 
 class Speller:
