@@ -46,6 +46,8 @@ _DOUBT: Final = 8.0
 #: How much the likeness to examples counts beside the concepts, and the confidence from which on it is not asked.
 _LIKENESS: Final = 8.0
 _SETTLED: Final = 0.99
+#: Likeness alone, without a concept that speaks for the type, is a guess.
+_UNNAMED: Final = 0.55
 #: Gives 95 % precision on messages of the third and fourth test sets, which no lexicon or example was made from.
 _UNSURE_BELOW: Final = 0.6
 
@@ -164,10 +166,12 @@ class Tagger:
             return best, second, confidence
         if best not in self._examples.labels:
             return best, second, confidence
+        named = frozenset(label for label, weight in scores.items() if weight > 0)
         for label, value in zip(self._examples.labels, self._examples.scores(folded, concepts).tolist(), strict=True):
             if label in self._known:
                 scores[label] = scores.get(label, 0.0) + _LIKENESS * (value + 1.0)
-        return _ranked(scores)
+        best, second, confidence = _ranked(scores)
+        return best, second, confidence if best in named else min(confidence, _UNNAMED)
 
 
 def _embedder(folder: Path, model: Model | None) -> Embedder:
