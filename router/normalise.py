@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from operator import add
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,12 @@ def _spellings() -> tuple[tuple[str, str], ...]:
 
 
 @cache
+def _misspelt() -> frozenset[str]:
+    """How each wrong spelling begins, by one character or two: a text without any of these has none."""
+    return frozenset(old[:2] for old, _ in _spellings())
+
+
+@cache
 def _scripts() -> tuple[frozenset[str], frozenset[str]]:
     """Characters that only Traditional text has, and characters that only Simplified text has."""
     rows = _rows("hant.tsv")
@@ -91,8 +98,8 @@ def fold(text: str) -> str:
     folded = _BLANKS.sub(" ", folded)
     if _HAN_RUN.search(folded):
         folded = _GAPS.sub("", folded)
-        for old, new in _spellings():
-            if old in folded:
+        if not (_misspelt().isdisjoint(folded) and _misspelt().isdisjoint(map(add, folded, folded[1:]))):
+            for old, new in _spellings():
                 folded = folded.replace(old, new)
     return folded.strip()
 
