@@ -181,7 +181,7 @@ class Message(Value, frozen=True, kw_only=True):
         name = str(wire.get("channel") or channel or "chat")
         found = message_from_wire(wire, channel=name, channel_kind=channel_kind or kind_named(name))
         if not isinstance(found, cls):
-            raise InvalidPayload("event: this is an event of the desk, not a message; a message has id, sent_at and sender")
+            raise InvalidPayload("event: this is an event of the desk; a message has id, sent_at and sender")
         return found
 
     @property

@@ -176,7 +176,7 @@ class LiveChat:
             return _told(413, f"A message with its pictures may have up to {MEGABYTES} MB.")
         except ClientDisconnect:
             return Response(status_code=400)
-        except (ValueError, msgspec.DecodeError) as mistake:
+        except (ValueError, RecursionError, msgspec.DecodeError) as mistake:
             return _told(400, str(mistake) if isinstance(mistake, WrongPicture | _Mistake) else "This is no JSON.")
         verdict = adapter.take(msgspec.json.encode(wire), self._now(), wire["id"], visitor)
         return await take(verdict, channel.name, self._store, self._log, self._metrics, self._now)

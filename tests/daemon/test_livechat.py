@@ -286,7 +286,7 @@ async def test_notes_and_other_channels_stay_inside(chat_desk: Callable[..., Any
         first, second = await desk.stored(2)
         from router.store import relations
 
-        relations.merge(desk.store, first["conversation"], second["conversation"], by="li", now=desk.clock())
+        relations.merge(desk.store, first["conversation"], second["conversation"], agent="li", now=desk.clock())
         acts.note(desk.store, first["conversation"], "可疑，转风控", agent="li", now=desk.clock())
         acts.reply(
             desk.store, first["conversation"], "答复", agent="li", now=desk.clock(), channel="app-chat"
