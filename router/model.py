@@ -67,7 +67,7 @@ class Status(StrEnum):
 
 
 class MessageClass(StrEnum):
-    """What an inbound message is to what is known (rules: follow-ups). A redelivery is no message, so it is not here."""
+    """What an inbound message is to what is known (rules: follow-ups). A redelivery is no message, so not here."""
 
     FIRST = "first"
     RESEND = "resend"
