@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
 from router.model import Value
@@ -34,6 +34,8 @@ _DRAWN: Final = re.compile(r"([a-z])\1{2,}")
 #: Endings of English words and what may stand instead.
 _ENDINGS: Final = (("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("es", ""), ("s", ""))
 _STEM: Final = 4
+#: So many different Latin words are remembered with what they say.
+_REMEMBERED: Final = 16_384
 _ASKS: Final = re.compile(
     r"[?]|([\u4e00-\u9fff])不\1|(?<!过)什么|啥|怎么|咋|为何|多久|多长|多少|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
     r"|^(?:so |and |but |then |hi |hello )?"
@@ -150,41 +152,67 @@ class _Entry(Value, frozen=True, kw_only=True):
 _NOTHING: Final = _Entry()
 
 
-class _Found:
-    """What a reading has come upon so far."""
+class _Effect:
+    """What a word or phrase adds to what a text says, worked out once; equal only to itself.
 
-    __slots__ = ("features", "kinds", "names", "numbers", "presses", "rare", "serves", "weight")
+    `weight` counts where no list explains it; `rare` is a word that no list has at all.
+    """
+
+    __slots__ = ("feature", "kind", "name", "presses", "rare", "types", "weight")
+
+    def __init__(self, word: str, entry: _Entry, weight: float, rare: str = "") -> None:
+        topical = not entry.name and not entry.kind & _EMPTY
+        self.kind, self.name, self.types, self.rare = entry.kind, entry.name, entry.types, rare
+        self.presses = bool(entry.kind & Word.CHASE) and not entry.kind & (Word.NEWS | Word.OUTCOME)
+        self.feature = entry.name or (word if topical else "")
+        self.weight = weight if topical and not entry.kind & ~Word.COMMON else 0.0
+
+
+class _Found:
+    """What a reading has come upon: words of the lists or none, pairs of Chinese characters that no list has."""
+
+    __slots__ = ("effects", "marks", "numbers", "pairs")
 
     def __init__(self) -> None:
-        self.kinds, self.weight, self.presses = 0, 0.0, False
-        self.features: set[str] = set()
-        self.serves: dict[str, int] = {}
-        self.names: list[str] = []
+        self.marks = 0
+        self.effects: list[_Effect] = []
+        self.pairs: list[str] = []
         self.numbers: list[str] = []
-        self.rare: list[str] = []
 
-    def take(self, word: str, entry: _Entry, weight: float) -> None:
-        """A word or phrase; `weight` counts where no list explains it."""
-        kind = entry.kind
-        self.kinds |= kind
-        if kind & Word.CHASE and not kind & (Word.NEWS | Word.OUTCOME):
-            self.presses = True
-        for type_ in entry.types:
-            self.serves[type_] = self.serves.get(type_, 0) + 1
-        if entry.name:
-            self.names.append(entry.name)
-            self.features.add(entry.name)
-        elif not kind & _EMPTY:
-            self.features.add(word)
-            if not kind & ~Word.COMMON:
-                self.weight += weight
+    def told(self) -> dict[str, Any]:
+        """The fields of an utterance that its words give."""
+        kinds, presses, serves = self.marks, False, dict[str, int]()
+        each = dict.fromkeys(self.effects)
+        for effect in each:
+            kinds |= effect.kind
+            presses = presses or effect.presses
+        for effect in self.effects:
+            for type_ in effect.types:
+                serves[type_] = serves.get(type_, 0) + 1
+        features = {effect.feature for effect in each}
+        features.discard("")
+        features.update(self.pairs)
+        return {
+            "kinds": kinds, "presses": presses, "serves": serves, "features": frozenset(features),
+            "weight": sum(effect.weight for effect in self.effects) + 0.5 * len(self.pairs),
+            "numbers": tuple(dict.fromkeys(self.numbers)),
+            "entities": tuple(dict.fromkeys(effect.name for effect in each if effect.name)),
+            "rare": tuple(dict.fromkeys(effect.rare for effect in each if effect.rare)),
+        }  # fmt: skip
+
+
+class _Plan(NamedTuple):
+    """What to do at a Latin word: the phrases that it may begin, longest first, else what it says by itself."""
+
+    phrases: list[tuple[list[str], _Effect]]
+    effect: _Effect | None
 
 
 class Vocabulary:
     """The word lists, compiled once. Chinese words are found longest first, others as whole words and phrases."""
 
     def __init__(self, tables: Sequence[Mapping[str, Any]]) -> None:
-        self._han: dict[str, list[tuple[str, _Entry]]] = {}
+        self._han: dict[str, dict[str, _Entry]] = {}
         self._latin: dict[str, _Entry] = {}
         self._phrases: dict[str, list[tuple[tuple[str, ...], _Entry]]] = {}
         for table in tables:
@@ -195,57 +223,72 @@ class Vocabulary:
                 self._learn(forms, _Entry(kind=Word.ENTITY, name=name))
             for detail in table.get("details", {}).values():
                 self._learn(detail["words"], _Entry(types=frozenset(detail["types"].split())))
-        for entries in self._han.values():
-            entries.sort(key=lambda entry: -len(entry[0]))
         for phrases in self._phrases.values():
             phrases.sort(key=lambda entry: -len(entry[0]))
+        self._lengths = {
+            character: sorted({len(word) for word in words}, reverse=True) for character, words in self._han.items()
+        }
+        self._effects = {
+            word: _Effect(word, entry, len(word) / 2) for words in self._han.values() for word, entry in words.items()
+        }
+        self._plans: dict[str, _Plan] = {}
 
     def read(self, folded: str) -> Utterance:
         """Tell what kind of utterance a folded text is. Total."""
         text = folded[:MOST]
         found = _Found()
-        pieces = [(m.group(), m.end()) for m in _PIECE.finditer(text)]
-        place = 0
+        pieces = _PIECE.findall(text)
+        place, numbered = 0, False
         while place < len(pieces):
-            piece, end = pieces[place]
+            piece = pieces[place]
             first = piece[0]
             if "a" <= first <= "z":
                 place += self._latin_word(pieces, place, found)
                 continue
             place += 1
             if first.isdigit():
-                if not _UNIT.match(text, end) and not _ORDINAL.search(text, 0, end - len(piece)):
-                    found.numbers.append(piece.replace(",", ""))
+                numbered = True
             elif "\u3400" <= first <= "\u9fff":
                 self._han_run(piece, found)
             else:
-                found.kinds |= self._latin.get(piece, _NOTHING).kind
-        thanks = bool(found.kinds & Word.ACK) and not found.kinds & (
-            Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN
-        )
+                found.marks |= self._latin.get(piece, _NOTHING).kind
+        if numbered:
+            found.numbers = _numbers(text)
+        told = found.told()
+        kinds = told["kinds"]
         return Utterance(
-            kinds=found.kinds, weight=found.weight, numbers=tuple(dict.fromkeys(found.numbers)),
-            entities=tuple(dict.fromkeys(found.names)), features=frozenset(found.features),
-            rare=tuple(dict.fromkeys(found.rare)), asks=bool(_ASKS.search(text)), thanks=thanks,
+            **told, asks=bool(_ASKS.search(text)),
+            thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
             defines=bool(_DEFINES.search(text)), refers=bool(_REFERS.search(text)),
-            addresses=bool(_ADDRESSES.search(text)),
-            long=len(text) >= MOST, presses=found.presses, serves=found.serves,
+            addresses=bool(_ADDRESSES.search(text)), long=len(text) >= MOST,
         )  # fmt: skip
 
-    def _latin_word(self, pieces: list[tuple[str, int]], place: int, found: _Found) -> int:
+    def _latin_word(self, pieces: list[str], place: int, found: _Found) -> int:
         """Take the word or phrase at `place`; returns how many words it is."""
-        word = pieces[place][0]
-        for phrase, entry in self._phrases.get(word, ()):
-            if len(phrase) <= len(pieces) - place and all(p == pieces[place + i][0] for i, p in enumerate(phrase)):
-                found.take(" ".join(phrase), entry, 1.0)
+        word = pieces[place]
+        plan = self._plans.get(word)
+        if plan is None:
+            plan = self._planned(word)
+        for phrase, effect in plan.phrases:
+            if pieces[place : place + len(phrase)] == phrase:
+                found.effects.append(effect)
                 return len(phrase)
-        if _IDENTIFIER.match(word):
-            return 1
-        entry = self._latin.get(word) or self._inflected(word)
-        found.take(word.removesuffix("s") if len(word) > 3 else word, entry, 1.0)
-        if not entry.kind and len(word) > 2 and not entry.types:
-            found.rare.append(word)
+        if plan.effect is not None:
+            found.effects.append(plan.effect)
         return 1
+
+    def _planned(self, word: str) -> _Plan:
+        """What to do at this word, remembered within bounds."""
+        phrases = [(list(phrase), _Effect(" ".join(phrase), e, 1.0)) for phrase, e in self._phrases.get(word, ())]
+        effect = None
+        if not _IDENTIFIER.match(word):
+            entry = self._latin.get(word) or self._inflected(word)
+            rare = word if not entry.kind and len(word) > 2 and not entry.types else ""
+            effect = _Effect(word.removesuffix("s") if len(word) > 3 else word, entry, 1.0, rare)
+        if len(self._plans) >= _REMEMBERED:
+            self._plans.clear()
+        plan = self._plans[word] = _Plan(phrases, effect)
+        return plan
 
     def _inflected(self, word: str) -> _Entry:
         """The entry of a word that is drawn out ("hellooo") or of which the lists have another form ("bumping")."""
@@ -260,14 +303,15 @@ class Vocabulary:
         place, before = 0, ""
         while place < len(run):
             character = run[place]
-            for word, entry in self._han.get(character, ()):
-                if run.startswith(word, place):
-                    found.take(word, entry, len(word) / 2)
-                    place += len(word)
+            for length in self._lengths.get(character, ()):
+                effect = self._effects.get(run[place : place + length])
+                if effect is not None:
+                    found.effects.append(effect)
+                    place += length
                     before = ""
                     break
             else:
-                found.take(before + character, _NOTHING, 0.5)
+                found.pairs.append(before + character)
                 before = character
                 place += 1
 
@@ -275,17 +319,23 @@ class Vocabulary:
         for groups in _ENTRY.findall(words):
             word = "".join(groups)
             if "\u3400" <= word[0] <= "\u9fff":
-                entries = self._han.setdefault(word[0], [])
-                known = next((i for i, (held, _) in enumerate(entries) if held == word), None)
-                if known is None:
-                    entries.append((word, entry))
-                else:
-                    entries[known] = (word, entries[known][1].joined(entry))
+                entries = self._han.setdefault(word[0], {})
+                entries[word] = entries.get(word, _NOTHING).joined(entry)
             elif " " in word:
                 phrase = tuple(_PIECE.findall(word))
                 self._phrases.setdefault(phrase[0], []).append((phrase, entry))
             else:
                 self._latin[word] = self._latin.get(word, _NOTHING).joined(entry)
+
+
+def _numbers(text: str) -> list[str]:
+    """The numbers of a text, but those that count time."""
+    return [
+        piece[0].replace(",", "")
+        for piece in _PIECE.finditer(text)
+        if piece[0][0].isdigit()
+        if not _UNIT.match(text, piece.end()) and not _ORDINAL.search(text, 0, piece.start())
+    ]
 
 
 @lru_cache(maxsize=8)
