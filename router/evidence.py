@@ -13,6 +13,7 @@ from typing import Literal
 from router.identity import Identity, is_mail
 from router.known import Known
 from router.model import Conversation, Direction, Message, Value
+from router.reading import shared_key
 from router.reply_address import Claim
 from router.thread import Chain, parents
 
@@ -35,11 +36,14 @@ class Evidence(Value, frozen=True, kw_only=True):
 
 
 def is_participant(identity: Identity, conversation: Conversation, known: Known) -> bool:
-    """Is the sender the conversation's contact, or one whose handle already takes part in it?"""
+    """Is the sender the conversation's contact, one whose handle takes part in it, or one who shares it by a number?"""
     owner = known.owner(conversation.contact)
     if owner == identity.contact.number or owner in identity.joined:
         return True
-    return identity.handle in conversation.participants
+    if identity.handle in conversation.participants:
+        return True
+    shared = known.marked(shared_key(identity.handle))
+    return identity.handle[0] != "unproven" and any(m.conversation == conversation.number for m in shared)
 
 
 def weigh_claims(

@@ -23,6 +23,8 @@ __all__ = ["Verdict", "place"]
 #: A conversation weighed this far below the margin is worth suggesting.
 _WORTH_A_LOOK = 0.2
 _SHOWN = 5
+#: Numbers of fewer signs are too easily those of two people.
+_UNMISTAKABLE = 8
 
 
 class Verdict(Value, frozen=True, kw_only=True):
@@ -119,7 +121,7 @@ def _unproven(reading: Reading, identity: Identity, known: Known, policy: Follow
         return None
     side = side_of(reading)
     for key in reading.strong:
-        for marker in () if key.startswith("account:") else known.marked(key):
+        for marker in known.marked(key) if _unmistakable(key) else ():
             conversation = known.conversation(marker.conversation)
             if conversation is None or not is_live(conversation, reading.message.sent_at, policy.reopen_within):
                 continue
@@ -130,6 +132,11 @@ def _unproven(reading: Reading, identity: Identity, known: Known, policy: Follow
             if side == theirs or (side != "payee" and not (side and theirs)):
                 return conversation
     return None
+
+
+def _unmistakable(key: str) -> bool:
+    """Is it a number that two people quote only when they mean the same, and no piece of one?"""
+    return not key.startswith("account:") and sum(c.isalnum() for c in key.partition(":")[2]) >= _UNMISTAKABLE
 
 
 def _apart(reading: Reading, evidence: Evidence, weighed: list[Weighed], known: Known, policy: FollowUps) -> Verdict:

@@ -105,6 +105,11 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         return self.named and (not self.tagging.unsure or self.tagging.confidence >= _LIKELY)
 
     @property
+    def long(self) -> bool:
+        """Does it hold more words than who goes on with a matter needs?"""
+        return self.said.weight > _MANY_WORDS
+
+    @property
     def silent(self) -> bool:
         """Is it of a kind that nobody needs to answer?"""
         return self.message.kind in _SILENT
@@ -209,7 +214,9 @@ def read(message: Message, policy: Policy) -> Reading:
     telling = _telling(hidden.text)
     known = identifiers.read(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text, redacted=True)
     folded = fold(f"{own_subject}\n{telling}" if own_subject else telling)
+    strong = _foreign(_whole(known.keys()), message)
     failed = _failed(message, policy)
+    vocabulary = utterance.vocabulary(policy.tagging.lexicons)
     return Reading(
         message=message,
         text=hidden_whole.text if policy.privacy.redact else whole,
@@ -219,13 +226,13 @@ def read(message: Message, policy: Policy) -> Reading:
         secrets=tuple(dict.fromkeys((*hidden_subject.found, *hidden_whole.found, *hidden.found))),
         exposed=hidden_whole.exposed or hidden.exposed or hidden_subject.exposed,
         words=folded,
-        said=utterance.vocabulary(policy.tagging.lexicons).read(folded),
-        strong=_foreign(known.keys(), message),
+        said=vocabulary.read(folded),
+        strong=strong,
         cards=tuple(w for w in known.weak() if w.startswith("card:")),
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
         tagging=_tagged(telling, own_subject, folded, policy),
         failed=failed,
-        own_subject=bool(own_subject),
+        own_subject=bool(own_subject) and not vocabulary.read(fold(own_subject)).poor,
         handles=_handles(message, failed),
     )
 
@@ -277,12 +284,17 @@ def _handles(message: Message, failed: bool) -> tuple[Handle, ...]:
 
 
 def _telling_subject(message: Message, own: str) -> str:
-    """The subject where it adds to the words: not that of a reply, not the beginning of the text once more."""
+    """The subject where it adds to the words: not that of a reply, not a piece of the text once more, cut short."""
     subject = message.subject.strip()
     if not subject or message.in_reply_to or message.references or _REPLIES.match(subject):
         return ""
     bare = _LETTERS.sub("", subject)
-    return "" if _LETTERS.sub("", own[: 2 * len(subject) + 40]).startswith(bare) else subject
+    return "" if bare in _LETTERS.sub("", own[:HEAD]) else subject
+
+
+def _whole(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Without numbers that are the beginning of another: subjects are cut short anywhere."""
+    return tuple(key for key in keys if not any(other != key and other.startswith(key) for other in keys))
 
 
 def _foreign(keys: tuple[str, ...], message: Message) -> tuple[str, ...]:

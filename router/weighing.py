@@ -236,7 +236,7 @@ def _compare_subject(weighed: Weighed, reading: Reading) -> None:
         return
     if reading.subject_hash in weighed.memory.subjects:
         weighed.add(0.3, "the same subject")
-    elif reading.own_subject and not (reading.poor or reading.chases or reading.tries):
+    elif (reading.own_subject or reading.long) and not (reading.poor or reading.chases or reading.tries):
         weighed.add(-0.3, "a subject of its own")
 
 

@@ -163,6 +163,60 @@ def test_two_unproven_senders_with_one_number_share_a_conversation(world: Any, s
     assert third.conversation.number == one.conversation.number
 
 
+def test_who_shares_a_conversation_may_answer_in_it(world: Any, post: Any) -> None:
+    """A reply to one's own mail goes where that mail went, though the conversation was begun by somebody else."""
+    one = world.place(post("商家退款没收到 单号TP202620464740", who="a@x.test", id="a1@x.test"))
+    two = world.place(post("店家说退了,钱包里没有 单号TP202620464740", 500, who="b@x.test", id="b1@x.test"))
+    assert two.conversation.number == one.conversation.number
+    again = world.place(post("有进展吗", 900, who="b@x.test", in_reply_to="b1@x.test"))
+    assert again.conversation.number == one.conversation.number
+    assert "thread_claim_rejected" not in again.flags
+    assert again.conversation.participants == one.conversation.participants
+
+
+@pytest.mark.parametrize("cut", ["I cannot pay with my new card TP2026", "I cannot pay with my new card TP20264064"])
+def test_a_number_cut_short_in_a_subject_is_nobody_s(world: Any, post: Any, cut: str) -> None:
+    """Two customers whose mail programs cut the subject within the order number have nothing to do with each other."""
+    one = world.place(post("Hi,\nI cannot pay with my new card TP202640639680", who="a@x.test", subject=cut))
+    two = world.place(post("Dear all, it says declined. Order TP202640647864", 300, who="b@x.test", subject=cut))
+    assert two.conversation.number != one.conversation.number
+
+
+@pytest.mark.parametrize("second", ["Second request", "Reminder", "还没回复"])
+def test_the_same_once_more_under_another_subject(world: Any, post: Any, second: str) -> None:
+    """A subject that only presses does not make another matter of the same words."""
+    one = world.place(post("My virtual card does not work in any shop.", subject="Help needed"))
+    again = world.place(post("My virtual card does not work in any shop. Please answer.", 2000, subject=second))
+    assert again.conversation.number == one.conversation.number
+
+
+def test_a_long_mail_about_something_else(world: Any, post: Any) -> None:
+    """Courtesies after the matter neither hide it nor make it an addition to what is open."""
+    one = world.place(post("Where is my refund from the shop?", subject="Refund"))
+    more = (
+        "I am travelling, so mail is best. I tried to call but the line was busy. Thank you for your help in advance."
+    )
+    two = world.place(post(f"Hello team,\n\nMy card PIN is locked\n\n{more}", 300, subject="My card PIN is locked"))
+    assert two.conversation.number != one.conversation.number
+    assert two.conversation.issue_type == "account_locked"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "My phone number has not changed and I did not click any links.",
+        "It is not the password, I know that one by heart.",
+        "Last time you sorted a refund for me within a day, so why does this take so long?\n\nBest,\nPat\nACME Ltd",
+        "我的手机号没有换过，也没有收到过什么短信链接。\n\n谢谢\n陈先生",
+    ],
+)
+def test_a_reply_that_names_other_topics_in_passing(world: Any, post: Any, words: str) -> None:
+    """It goes on with what it answers: it states no matter of its own."""
+    one = world.place(post("My documents are under review for nine days", id="a@x"))
+    two = world.place(post(words, 300, in_reply_to="a@x", subject="Re: documents"))
+    assert two.conversation.number == one.conversation.number
+
+
 def test_the_other_side_of_a_payment_shares_nothing(world: Any, say: Any) -> None:
     """Payer and payee quote one number and stay apart, though nothing is proved of either."""
     one = world.place(unproven(say, "我转给房东3000,单号TP202646130597,他没收到", 0, "a"))

@@ -40,6 +40,15 @@ def test_spam_is_kept_and_promises_nothing(world: Any, say: Any) -> None:
     assert (placed.conversation.waiting_since, placed.conversation.next_due) == (None, None)
 
 
+def test_a_report_of_swindlers_is_no_spam(world: Any, say: Any) -> None:
+    """Who tells that somebody calls himself the desk is waited for, and what he adds goes on with it."""
+    placed = world.place(say("有个微信加我说是你们官方,让我发身份证"))
+    assert placed.conversation.issue_type == "phishing_leak"
+    assert "spam" not in placed.conversation.flags
+    assert placed.conversation.waiting_since is not None
+    assert world.place(say("有进展吗", 90)).conversation.number == placed.conversation.number
+
+
 def test_a_pause_ends_when_the_customer_writes(world: Any, say: Any) -> None:
     """The status change is told."""
     one = world.place(say("账户突然被冻结,里面有一万多"))

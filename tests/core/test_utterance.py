@@ -57,6 +57,7 @@ def test_kinds_of_words(text: str, kind: int) -> None:
 @pytest.mark.parametrize(("text", "asks"), [
     ("登录的问题修好没有", True), ("钱包没有", False), ("退到哪了", True), ("is it fixed", True),
     ("it is fixed", False), ("有结果没", True), ("我没收到", False), ("hello??", True),
+    ("我没有收到过什么短信链接,谢谢", False),
 ])  # fmt: skip
 def test_questions(text: str, asks: bool) -> None:
     """A question is known by its mark, its particle or its first word."""
