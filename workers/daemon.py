@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import uuid
@@ -101,6 +102,8 @@ class Daemon:
     async def run(self) -> None:
         """Run until `stop`. Raises `Unreachable` when the listening address is taken."""
         _ = self.policy.tagger  # built before the first message waits for it
+        gc.collect()
+        gc.freeze()  # rules, words and statements stay: the collector need not walk through them again and again
         await self.store.bell.open()
         server = self._server()
         parts = [asyncio.create_task(self._renewing(), name="duties")]

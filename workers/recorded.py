@@ -9,6 +9,7 @@ works on the same database it decides them, and this waits until its cursors hav
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
 from collections import defaultdict
@@ -101,6 +102,8 @@ def lines_of(path: Path, channel: str, now: datetime) -> Iterator[Raw]:
 async def ingest(store: Store, channels: Channels, log: DatabaseLog, raws: Iterable[Raw], *, live: bool) -> Summary:
     """Take recorded raws in. `live` lets replies, events and notices go out as for fresh ones. Safe to repeat."""
     reader = _Ingest(store, channels, log, live)
+    _ = store.policy.tagger
+    gc.freeze()  # rules, words and statements stay: the collector need not walk through them again and again
     with alone(store.database):
         for window in _windows(raws):
             await reader.window(window)
