@@ -22,6 +22,8 @@ __all__ = ["Weighed", "compare", "is_live", "spoken_to", "weigh"]
 _KNOWN = 0.6
 #: So many words that no list explains state something, if the tagger names it with this much confidence.
 _MANY_WORDS, _GUESSED = 2.5, 0.45
+#: Who shares so many of his words with what was written says it again.
+_MOST_WORDS = 0.75
 #: Kinds of words that tell of a matter.
 _TELLING = Word.PROBLEM | Word.WISH | Word.PAYER | Word.PAYEE
 #: Below this an issue type is a guess.
@@ -119,7 +121,7 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
     if len(features) >= 2 and memory.words:
         weighed.overlap = len(features & memory.words) / len(features)
         if weighed.overlap >= 0.3 and not weighed.same_text:
-            weighed.add(round(0.4 * weighed.overlap, 2), "shares words")
+            weighed.add(round((0.5 if weighed.overlap >= _MOST_WORDS else 0.4) * weighed.overlap, 2), "shares words")
     _compare_type(weighed, reading)
     if reading.amounts and memory.amounts:
         _compare_amounts(weighed, reading)
@@ -207,6 +209,8 @@ def _states(weighed: Weighed, reading: Reading) -> bool:
         return True
     if reading.topical and reading.said.asks:
         return not NO_TOPIC.issuperset(weighed.types)
+    if reading.long and reading.clear:
+        return True
     sure = reading.tagging.confidence
     if reading.said.defines and not reading.amounts:
         return False

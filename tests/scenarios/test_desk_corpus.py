@@ -30,6 +30,9 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
             "我用这个钱包好几年了，一直没有出过问题。", "麻烦尽快处理，谢谢。", "需要什么资料我可以补充。",
             "很着急，家里等着用。", "之前打过电话，一直占线。", "我在外地出差，不太方便接电话，邮件联系就好。",
             "如果需要可以联系我本人。",
+            "家里老人也在用你们的软件。", "平时都是我爱人在弄，我不太懂。", "请安排人跟我联系一下，白天都有空。",
+            "公司财务在等我这边的消息。", "我住得偏，周围没有网点。", "以前遇到过小毛病，你们都解决得很好。",
+            "说实话有点失望。", "盼复。",
         ),
         "bye": (
             "", "谢谢\n陈先生", "此致\n敬礼\n王芳", "发自我的iPhone",
@@ -61,6 +64,10 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
             "I can send more papers.", "I tried to call but the line was busy all morning.",
             "I am travelling, so mail is the best way to reach me.", "Thank you for your help in advance.",
             "I would be grateful for a quick answer, since others wait for me.",
+            "My accountant keeps asking me about it.", "I am not very good with computers, so please be patient.",
+            "A friend recommended you, and so far I was happy.", "You can ring me in the evenings.",
+            "I live abroad and am five hours behind you.", "My daughter helped me write this.",
+            "I read the pages of your site and found nothing that helps.", "Sorry for the long mail.",
         ),
         "bye": (
             "", "Regards,\nMary", "Best,\n\nPat O'Brien\nACME Ltd\n+44 20 7946 0000", "Sent from my iPhone",
