@@ -88,7 +88,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
             return False
         if self.said.weight <= 0.0 and not self.said.has(_STATING):
             return bool(tagging.words) and tagging.confidence >= _EVIDENT
-        return bool(tagging.words) or (self.said.weight >= 1.0 and tagging.confidence >= _LIKELY)
+        return bool(tagging.words) or (self.said.weight >= 1.5 and tagging.confidence >= _LIKELY)
 
     @cached_property
     def subject_hash(self) -> str:
@@ -232,7 +232,7 @@ def read(message: Message, policy: Policy) -> Reading:
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
         tagging=_tagged(telling, own_subject, folded, policy),
         failed=failed,
-        own_subject=bool(own_subject) and not vocabulary.read(fold(own_subject)).poor,
+        own_subject=bool(own_subject) and not vocabulary.read(fold(own_subject)).empty,
         handles=_handles(message, failed),
     )
 
