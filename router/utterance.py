@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
 from router.model import Value
+from router.phrasing import ADDRESSES, ASKS, DEFINES, REFERS
 
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
 
@@ -36,34 +37,6 @@ _ENDINGS: Final = (("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("es", ""
 _STEM: Final = 4
 #: So many different Latin words are remembered with what they say.
 _REMEMBERED: Final = 16_384
-_ASKS: Final = re.compile(
-    r"[?]|([\u4e00-\u9fff])不\1|(?<!过)什么|啥|怎么|咋|为何|多久|多长|多少|几时|何时|哪|谁|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$"
-    r"|^(?:so |and |but |then |hi |hello )?"
-    r"(?:is|are|was|were|did|does|do|have|has|(?:when|what|where|why|how|who)(?:'?s)?|can|could|will|would|any)\b"
-)
-
-
-#: The form of a detail: this is that, is called so, reads so, was chosen so.
-_DEFINES: Final = re.compile(
-    r"(?<![还可但总老不只于就要都])是(?!不是)|叫|名称|名字|写的|选的|用的|登记的|预留|尾号|型号|(?:小票|订单|流水|单据)号|日期|时间为|有效期"
-    r"|^(?:it'?s|(?:it|(?:the|his|her|their|its|that|i'm|i am)(?: [a-z0-9'-]+){0,3})"
-    r" (?:is|was|are|says|said|reads|has|uses|using))\b"
-    r"|^i (?:am|used|use|chose|picked|live|work|put|wear)\b|\b(?:is|was|are) (?:called|named)\b"
-)
-
-
-#: The form of what was told before: the problem, my refund, that matter.
-_REFERS: Final = re.compile(
-    r"(?:[那这]|的)(?:个|件|笔|单)?(?:事|问题|情况)|那笔|那单"
-    r"|\b(?:the|my|our|that|this)\b.*"
-    r"\b(?:problem|issue|matter|case|solved|fixed|sorted|progress|status|state|outcome)\b"
-)
-
-
-#: The form of a question to the desk.
-_ADDRESSES: Final = re.compile(
-    r"\b(?:do|did|have|can|could|will|are|would) (?:you|u|anyone|somebody|someone)\b|你们?|您"
-)
 
 
 class Word:
@@ -257,10 +230,10 @@ class Vocabulary:
         told = found.told()
         kinds = told["kinds"]
         return Utterance(
-            **told, asks=bool(_ASKS.search(text)),
+            **told, asks=ASKS.found_in(text),
             thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
-            defines=bool(_DEFINES.search(text)), refers=bool(_REFERS.search(text)),
-            addresses=bool(_ADDRESSES.search(text)), long=len(text) >= MOST,
+            defines=DEFINES.found_in(text), refers=REFERS.found_in(text),
+            addresses=ADDRESSES.found_in(text), long=len(text) >= MOST,
         )  # fmt: skip
 
     def _latin_word(self, pieces: list[str], place: int, found: _Found) -> int:
