@@ -24,6 +24,8 @@ _SAME_WORDS = timedelta(hours=24)
 _MOST_LINKS = 5
 _MOST_MARKERS = 60
 _SCORES = {"text": 0.9, "type": 0.7}
+#: How sure a shared number is.
+_NUMBER = 0.95
 
 
 class Relation(Value, frozen=True, kw_only=True):
@@ -47,10 +49,9 @@ def relate(reading: Reading, identity: Identity, known: Known, policy: FollowUps
     for key in reading.traces:
         for conversation, contact in _others(key, reading, mine, known, policy):
             kind = key.partition(":")[0]
-            link = _link(kind, conversation, identity, known, contact)
             held = found.get(conversation.number)
-            if held is None or link.score > held.score:
-                found[conversation.number] = link
+            if held is None or held.score < _SCORES.get(kind, _NUMBER):
+                found[conversation.number] = _link(kind, conversation, identity, known, contact)
             if kind in _SCORES:
                 reports.setdefault(conversation.number, (conversation, key))
                 people.add(contact)
@@ -79,8 +80,10 @@ def _others(
     within = {"text": _SAME_WORDS, "type": policy.incident_within}.get(kind)
     found = []
     for marker in known.marked(key)[-_MOST_MARKERS:]:
+        if within is not None and abs(at - marker.at) > within:
+            continue
         contact = known.owner(marker.contact)
-        if contact in mine or (within is not None and abs(at - marker.at) > within):
+        if contact in mine:
             continue
         conversation = known.conversation(marker.conversation)
         if conversation is None or conversation.status is Status.CLOSED or "spam" in conversation.flags:
@@ -96,7 +99,7 @@ def _link(kind: str, conversation: Conversation, identity: Identity, known: Know
     owner = known.contacts.get(contact)
     proved = bool(owner is not None and owner.verified)
     reason = "cross_customer" if proved == bool(identity.contact.verified) else "suggested_link"
-    return Link(conversation=conversation.number, reason=reason, score=0.95)
+    return Link(conversation=conversation.number, reason=reason, score=_NUMBER)
 
 
 def _key(reports: Mapping[int, tuple[Conversation, str]]) -> tuple[str, bool]:

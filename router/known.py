@@ -72,7 +72,8 @@ class Known:
 
     def marked(self, key: str, since: datetime | None = None) -> list[Marker]:
         """Who left this marker, oldest first, at or after `since`."""
-        return [m for m in self.markers.get(key, ()) if since is None or m.at >= since]
+        left = self.markers.get(key, ())
+        return list(left) if since is None else [m for m in left if m.at >= since]
 
     def thread_of(self, keys: Iterable[Key]) -> list[int]:
         """The known threads that these keys lead to, oldest (smallest number) first, each once."""

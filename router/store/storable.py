@@ -19,12 +19,23 @@ __all__ = ["kept", "words"]
 
 _What = TypeVar("_What", bound=Message | DeskEvent)
 _MISSING = "\ufffd"
+_encode = msgspec.json.Encoder().encode
 
 
 def kept(what: _What) -> _What:
     """The message as it can be kept; the same object when nothing stands in the way. Idempotent."""
+    if _is_storable(what):
+        return what
     changed: _What = _cleaned(what)
     return changed
+
+
+def _is_storable(what: Message | DeskEvent) -> bool:
+    """Has it certainly none of these characters? Told by one encoding of all of it, which refuses half characters."""
+    try:
+        return b"\\u0000" not in _encode(what)
+    except (UnicodeEncodeError, TypeError):
+        return False
 
 
 def words(text: str) -> str:
