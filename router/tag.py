@@ -37,6 +37,8 @@ ISSUE_TYPES: Final = (
 #: The model of the examples that ship with the lexicons.
 EXAMPLES: Final = Path(__file__).parent / "lexicons" / "examples.model"
 _MOST: Final = 3_000
+#: People write the same short messages again and again; so many of at most so many characters are remembered.
+_MOST_REMEMBERED, _SHORT = 4_096, 80
 _SENTENCE_ENDS: Final = re.compile(r"[.!?;\n]")
 #: A message that names nothing of the lexicon is `other`; this much evidence must speak against it.
 _PRIOR: Final = {"other": 1.0}
@@ -72,6 +74,7 @@ class Tagger:
         self._model = model
         self._examples = examples
         self._embedder = embedder
+        self._remembered: dict[tuple[str, str], Tagging] = {}
         calibrated = _UNSURE_BELOW
         if model is not None:
             calibrated = model.unsure_below if embedder is None else model.fused_unsure_below
@@ -125,6 +128,16 @@ class Tagger:
         """
         text = f"{subject[:300]}\n{own_text[:_MOST]}" if subject and subject not in own_text else own_text[:_MOST]
         folded = fold(text) if folded is None else folded[: _MOST + 300]
+        known = self._remembered.get((text, folded))
+        if known is None:
+            known = self._tagged(text, folded)
+            if len(text) <= _SHORT:
+                if len(self._remembered) >= _MOST_REMEMBERED:
+                    self._remembered.clear()
+                self._remembered[text, folded] = known
+        return known
+
+    def _tagged(self, text: str, folded: str) -> Tagging:
         hits = self._lexicon.find(folded)
         sentences = _sentences(folded, hits)
         scores, reasons = _weigh(sentences, self._rules, dict(_PRIOR))
