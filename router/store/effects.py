@@ -283,7 +283,7 @@ class Effects:
                     "history": self.history,
                 }
             )
-            for url in receivers(event.type):
+            for url in () if self.history else receivers(event.type):
                 self.send(_event_out(number, event, url, now))
         tx.many(_put_event, rows)
         tx.many(_put_outgoing, [_outgoing_row(o, now) for o in self.outgoing])

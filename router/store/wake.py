@@ -111,14 +111,18 @@ def _fire(
 def _fire_one(tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime, *, history: bool) -> list[str]:
     promises = store.policy.promises
     firings, clocks = deadline.firings(deadline.from_json(c.clocks), promises, now)
-    after = replace(c, clocks=deadline.to_json(clocks), breached=c.breached or any(f.kind == "breach" for f in firings))
-    for firing in firings:
-        after = _follow(tx, store, after, firing, effects, now, history=history)
-    after = replace(after, next_due=deadline.next_due(deadline.from_json(after.clocks)))
     kinds: list[str] = [firing.kind for firing in firings]
+    told, breached = deadline.to_json(clocks), c.breached or "breach" in kinds
     if history:
-        effects.change(replace(after, next_wake_at=None))
+        for firing in firings:
+            _follow(tx, store, c, firing, effects, now, history=True)
+        due = deadline.next_due(clocks)
+        effects.change(replace(c, clocks=told, breached=breached, next_due=due, next_wake_at=None))
         return kinds
+    after = replace(c, clocks=told, breached=breached)
+    for firing in firings:
+        after = _follow(tx, store, after, firing, effects, now, history=False)
+    after = replace(after, next_due=deadline.next_due(deadline.from_json(after.clocks)))
     after, done, again_at = end_what_is_quiet(tx, store, hand_on(after, store, effects, now), effects, now)
     following = deadline.next_wake(deadline.from_json(after.clocks), promises, now)
     effects.change(woken(after, following, again_at, store.policy))
