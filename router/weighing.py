@@ -24,6 +24,8 @@ _KNOWN = 0.6
 _MANY_WORDS, _GUESSED = 2.5, 0.45
 #: Who shares so many of his words with what was written says it again.
 _MOST_WORDS = 0.75
+#: So many words of a type so sure are a sentence about it, whatever else may be details.
+_SENTENCE, _CERTAIN = 4.5, 0.97
 #: Kinds of words that tell of a matter.
 _TELLING = Word.PROBLEM | Word.WISH | Word.PAYER | Word.PAYEE
 #: Below this an issue type is a guess.
@@ -187,7 +189,8 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     elif _states(weighed, reading):
         weighed.add(-0.6, "states another issue type")
     else:
-        weak = reading.said.defines or tagging.confidence < _LIKELY
+        slight = reading.said.weight <= 1.0 and not (reading.states or reading.said.has(_TELLING))
+        weak = slight or reading.said.defines or tagging.confidence < _LIKELY
         weighed.add(-0.05 if weak else -0.15, "another issue type")
 
 
@@ -209,9 +212,10 @@ def _states(weighed: Weighed, reading: Reading) -> bool:
         return True
     if reading.topical and reading.said.asks:
         return not NO_TOPIC.issuperset(weighed.types)
-    if reading.long and reading.clear:
-        return True
     sure = reading.tagging.confidence
+    sentence = reading.said.weight >= _SENTENCE and sure >= _CERTAIN and not reading.said.defines
+    if reading.clear and (reading.long or sentence):
+        return True
     if reading.said.defines and not reading.amounts:
         return False
     likely = sure >= _KNOWN or (sure >= _GUESSED and reading.said.weight >= _MANY_WORDS)
