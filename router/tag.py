@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -200,10 +201,11 @@ def _embedder(folder: Path, model: Model | None) -> Embedder:
 
 
 def _by_concept(rules: Sequence[Rule]) -> dict[str, list[Rule]]:
-    """Rules under their last concept, which is the one that is sought first."""
+    """Each rule under the one of its concepts that the fewest rules need, so that few are looked at in vain."""
+    uses = Counter(concept for rule in rules for concept in rule.needs)
     index: dict[str, list[Rule]] = {}
     for rule in rules:
-        index.setdefault(rule.needs[-1], []).append(rule)
+        index.setdefault(min(rule.needs, key=lambda concept: uses[concept]), []).append(rule)
     return index
 
 
