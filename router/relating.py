@@ -133,8 +133,8 @@ def _rest(
     if into.waiting_since is not None and not answered:
         waits.append(into.waiting_since)
     left = replace(left, waiting_since=min(waits, default=None) if c.waiting_since is not None else None)
-    set_since = any(act.to is not None for act in acts) or left.last_in_at != into.last_in_at
-    if set_since or left.waiting_since is not None or c.status is into.status or c.status is not _status(into, gone):
+    moved = any(act.to is not None for act in acts) or left.last_in_at != into.last_in_at
+    if moved or c.status is into.status or c.status is not _status(into, gone):
         return left
     back = status_set(left, into.status, now, policy)
     return replace(back, solved_at=into.solved_at, closed_at=into.closed_at, pinned=left.pinned)
