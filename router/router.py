@@ -16,7 +16,7 @@ from router.model import Conversation, Decision, Message
 from router.policy import Policy
 from router.ref import number_of
 from router.route import working_order
-from router.store import Arrival, Store, desk, queries
+from router.store import Arrival, Store, assignment, desk, queries
 
 __all__ = ["Router"]
 
@@ -96,6 +96,20 @@ class Router:
         ageing = configured.ageing_minutes if configured else 0
         waiting = await self._off(lambda: queries.waiting(self._store.database))
         return list(working_order([c for c in waiting if c.queue == name], self._now(), ageing))
+
+    async def next_for(self, agent: str) -> Conversation | None:
+        """Give an agent the next conversation of his queues that he may take; None when there is none. Raises
+        `Refused` for a name that is not under [[agents]]."""
+        return await self._off(lambda: assignment.assign_next(self._store, agent, self._now()))
+
+    async def offer(self, conversation: ConversationName) -> str:
+        """Give a conversation to whoever may take it and was given nothing for the longest; his name, or nothing."""
+        number = _number(conversation)
+        return await self._off(lambda: assignment.offer(self._store, number, self._now()))
+
+    async def presence(self, agent: str, state: str) -> dict[str, Any]:
+        """Say that an agent is `present`, `away` or `absent`; what an absent one holds is released."""
+        return await self._off(lambda: assignment.presence(self._store, agent, state, self._now()))
 
     async def _off(self, work: Callable[[], _T]) -> _T:
         return await asyncio.to_thread(work)

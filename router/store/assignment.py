@@ -36,8 +36,7 @@ _C = t.conversations.c
 _words = msgspec.json.Decoder(tuple[str, ...]).decode
 _people = Statement(select(t.agents.c.name, t.agents.c.presence, t.agents.c.since, t.agents.c.assigned_at))
 _held = Statement(
-    select(_C.number, _C.holder, _C.channels, _C.status)
-    .where(_C.holder != literal_column("''"), _C.merged_into == 0)
+    select(_C.number, _C.holder, _C.channels, _C.status).where(_C.holder != literal_column("''"), _C.merged_into == 0)
 )
 _unheld = Statement(
     select(*CONVERSATION_COLUMNS).where(

@@ -157,7 +157,7 @@ def _acts(tx: Tx, number: int, absorbed: int) -> list[Act]:
             found = [] if facts.get("absorbed") == absorbed else found
         elif type_ != "conversation.status":
             found += [] if facts.get("automatic") else [Act(at=instant(at))]
-        elif (to := facts.get("to") or (facts["status"] if "from" not in facts else "")):
+        elif to := facts.get("to") or (facts["status"] if "from" not in facts else ""):
             found.append(Act(at=instant(at), to=Status(to)))
     return found
 

@@ -1,0 +1,86 @@
+"""Which running promises were made by another configuration, and what are they now? Re-targeted once, in pages.
+
+In: the store under its present policy. Out: how many conversations were re-targeted. They are found among those in work
+by the edition that their clocks carry; recorded history stays as it was (rules: deadlines, 13). Meant for the
+start of the daemon and the change of the day, not for every wake-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, exists, literal_column, or_, select
+
+from router import tables as t
+from router.known import Known
+from router.rerouting import retargeted
+from router.store.desk import contact_of_number
+from router.store.effects import Effects, Event
+from router.store.ledger import Store
+from router.store.rows import CONVERSATION_COLUMNS, conversation_of
+from router.store.statement import Statement, Tx, member
+
+__all__ = ["renew"]
+
+_C = t.conversations.c
+_outdated = Statement(
+    select(_C.number, _C.contact)
+    .where(
+        _C.status.in_([literal_column(f"'{status}'") for status in t.WORKING]),
+        _C.merged_into == 0,
+        _C.clocks != "{}",
+        _C.clocks.notlike(bindparam("present")),
+        or_(
+            _C.next_wake_at.is_not(None),
+            exists().where(t.messages.c.conversation == _C.number, t.messages.c.history.is_(False)),
+        ),
+    )
+    .order_by(_C.contact, _C.number)
+)
+_lock_contacts = Statement(
+    select(t.contacts.c.number)
+    .where(member(t.contacts.c.number, "numbers"))
+    .order_by(t.contacts.c.number)
+    .with_for_update(key_share=True)
+)
+_states = Statement(
+    select(*CONVERSATION_COLUMNS)
+    .where(member(_C.number, "numbers"), _C.clocks.notlike(bindparam("present")))
+    .order_by(_C.number)
+)
+
+
+def renew(store: Store, now: datetime, page: int = 500) -> int:
+    """Re-target the clocks of all conversations in work that carry another edition than the policy's; how many.
+
+    Safe to repeat and to interrupt: each page is a transaction, and what it renewed is not found again.
+    """
+    present = f'%"v":"{store.policy.promises.edition}"%'
+    with store.database.read() as tx:
+        found = tx.rows(_outdated, present=present)
+    done = 0
+    for start in range(0, len(found), page):
+        part = found[start : start + page]
+
+        def work(tx: Tx, part: Sequence[Sequence[int]] = part) -> int:
+            return _renew(tx, store, part, present, now)
+
+        done += store.again(work)
+    return done
+
+
+def _renew(tx: Tx, store: Store, part: Sequence[Sequence[int]], present: str, now: datetime) -> int:
+    if tx.dialect == "postgresql":
+        tx.rows(_lock_contacts, numbers=sorted({row[1] for row in part}))
+    effects = Effects(Known())
+    rows = tx.rows(_states, numbers=[row[0] for row in part], present=present)
+    for c in map(conversation_of, rows):
+        after = retargeted(c, contact_of_number(tx, c.contact).attributes, store.policy, now)
+        effects.change(after)
+        if after.next_due != c.next_due:
+            body = {"from": c.next_due, "to": after.next_due, "policy_version": store.policy.promises.version}
+            effects.tell(Event(at=now, type="deadline.retargeted", conversation=c.number, body=body))
+    effects.write(tx, now, store.receivers)
+    store.bell.ring_in(tx, "timekeeper")
+    return len(rows)
