@@ -103,6 +103,9 @@ def _greet(daemon: Daemon, policy: Policy, skip: dict[str, str], secret: str) ->
     line(f"omnirouter serves {policy.name} at {daemon.address}")
     for name, reason in skip.items():
         line(f"  left out: channel {name} ({reason})")
+    for channel in policy.channels.values():
+        if channel.name not in skip and getattr(channel.settings, "page", False):
+            line(f"  chat     {daemon.address}/chat/{channel.name}")
     line(f"  health   {daemon.address}/health")
     line(f"  metrics  {daemon.address}/metrics")
     chat = next((c.name for c in policy.channels.values() if c.kind == "webhook" and c.name not in skip), "")
