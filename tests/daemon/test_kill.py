@@ -32,8 +32,9 @@ _PATIENCE = 60
 class Daemon:
     """`omnirouter run` in a process of its own, on one ledger over all its lives."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, mailbox: Any = None) -> None:
         self.folder = folder
+        self._mailbox = mailbox
         self.database = Database(url)
         self.address = ""
         create_key(folder / "omnirouter.key")
@@ -57,7 +58,8 @@ queue = "general"
 name = "all"
 hours = "calendar"
 first_reply = "2m"
-""",
+"""
+            + ("" if mailbox is None else _mail_channel(mailbox)),
             encoding="utf-8",
         )
         self._process: asyncio.subprocess.Process | None = None
@@ -68,7 +70,10 @@ first_reply = "2m"
         self._log = (self.folder / "daemon.log").open("ab")
         self._process = await asyncio.create_subprocess_exec(
             *command, "run", "-c", str(self.folder / "desk.toml"), cwd=self.folder, stdout=asyncio.subprocess.PIPE,
-            stderr=self._log, env={**os.environ, "CHAT_SECRET": SECRET, "PYTHONUNBUFFERED": "1"},
+            stderr=self._log, env={
+                **os.environ, "CHAT_SECRET": SECRET, "PYTHONUNBUFFERED": "1",
+                "MAIL_PASSWORD": self._mailbox.password if self._mailbox else "",
+            },
         )  # fmt: skip
         assert self._process.stdout is not None
         async with asyncio.timeout(_PATIENCE):
@@ -113,6 +118,22 @@ first_reply = "2m"
         if self._process is not None and self._process.returncode is None:
             await self.end(signal.SIGKILL)
         self.database.close()
+
+
+def _mail_channel(mailbox: Any) -> str:
+    """A channel that reads this mailbox."""
+    return f"""
+[channels.support-mail]
+adapter = "email"
+address = "support@support.example"
+smtp = {{ host = "127.0.0.1", port = 9 }}
+[channels.support-mail.imap]
+host = "{mailbox.host}"
+port = {mailbox.port}
+username = "{mailbox.user}"
+password = "env:MAIL_PASSWORD"
+poll = "1s"
+"""
 
 
 class Load:
@@ -174,8 +195,8 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[[str], Daemon]]:
     """Makes a daemon (not yet running) on a ledger; nothing of it is left after the test."""
     made: list[Daemon] = []
 
-    def make(url: str = "") -> Daemon:
-        made.append(Daemon(tmp_path, url or f"sqlite:///{tmp_path}/desk.db"))
+    def make(url: str = "", mailbox: Any = None) -> Daemon:
+        made.append(Daemon(tmp_path, url or f"sqlite:///{tmp_path}/desk.db", mailbox))
         return made[-1]
 
     yield make
@@ -235,6 +256,49 @@ async def test_killed_fifty_times_on_postgresql(start: Callable[..., Daemon], po
     daemon = start(postgresql.fresh())
     schema.ensure(daemon.database)
     await _killed(daemon, 50, seed=7)
+
+
+def _mail(number: int) -> bytes:
+    return (
+        f"From: customer{number}@mail.example\r\nTo: support@support.example\r\nSubject: 转账\r\n"
+        f"Message-ID: <m{number}@mail.example>\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        f"转账没到账，编号 m-{number}\r\n"
+    ).encode()
+
+
+async def _killed_over_a_mailbox(daemon: Daemon, mailbox: Any, kills: int, seed: int) -> None:
+    moments, sent = random.Random(seed), 0
+    await daemon.start()
+    async with asyncio.timeout(_PATIENCE):  # a first start begins behind what the mailbox has
+        while not daemon.rows("SELECT 1 FROM channel_cursors WHERE channel = 'support-mail'"):
+            await asyncio.sleep(0.05)
+    for _ in range(kills):
+        many = moments.randrange(5, 40)
+        await asyncio.to_thread(mailbox.deliver, *(_mail(number) for number in range(sent, sent + many)))
+        sent += many
+        await asyncio.sleep(moments.random() * 0.4)
+        assert await daemon.end(signal.SIGKILL) == -signal.SIGKILL
+        await daemon.start()
+    async with asyncio.timeout(_PATIENCE):
+        while len(daemon.rows("SELECT 1 FROM raws")) < sent:
+            await asyncio.sleep(0.05)
+    await daemon.decided()
+    assert await daemon.end(signal.SIGTERM) == 0
+    stored = Counter(row[0] for row in daemon.rows("SELECT external_id FROM messages"))
+    assert stored == {f"m{number}@mail.example": 1 for number in range(sent)}
+    numbers = {row[0] for row in daemon.rows("SELECT number FROM messages")}
+    assert Counter(row[0] for row in daemon.rows("SELECT message FROM decisions")) == dict.fromkeys(numbers, 1)
+
+
+async def test_killed_while_it_reads_a_mailbox(start: Callable[..., Daemon], mailbox: Any) -> None:
+    """Three times kill -9 while mail comes in: each mail is there exactly once, decided once."""
+    await _killed_over_a_mailbox(start("", mailbox), mailbox, 3, seed=3)
+
+
+@pytest.mark.soak
+async def test_killed_fifty_times_while_it_reads_a_mailbox(start: Callable[..., Daemon], mailbox: Any) -> None:
+    """The same, fifty times."""
+    await _killed_over_a_mailbox(start("", mailbox), mailbox, 50, seed=4)
 
 
 async def test_asked_to_stop_under_load_it_loses_nothing(start: Callable[..., Daemon]) -> None:
