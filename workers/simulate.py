@@ -112,7 +112,7 @@ class _Course:
             if act.kind == "status":
                 desk.status(self._copy, first, act.to, agent=act.agent, now=act.at)
             elif act.kind == "reply":
-                desk.act(self._copy, first, act.at, lambda _, c, effects: effects.change(self._replied(c, act)))
+                transact(self._copy, first, act.at, lambda _, c, effects: effects.change(self._replied(c, act)))
             elif rest and rest[0] != first:
                 relations.merge(self._copy, first, rest[0], agent=act.agent, now=act.at)
         except OmnirouterError:

@@ -22,7 +22,8 @@ from router.acts import reply_given
 from router.errors import Refused
 from router.model import Attachment, Conversation, Direction, Handle
 from router.ref import ref_of
-from router.store import desk, queries
+from router.store import queries
+from router.store.act import act, desk_row
 from router.store.effects import Effects, Event, Outgoing
 from router.store.ledger import Store
 from router.store.statement import Statement, Tx, among, as_json, member, upsert
@@ -103,7 +104,7 @@ def reply(
             _refuse_twice(tx, c, agent, seen)
         return queue_reply(tx, store, c, effects, text, agent=agent, now=now, channel=channel, attachments=attachments)
 
-    return desk.act(store, number, now, change)
+    return act(store, number, now, change)
 
 
 def _refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None) -> None:
@@ -142,7 +143,7 @@ def queue_reply(
     scope = _scope(heard)
     key = external_id if heard.realm == "mail" else f"{scope}:{external_id}"
     effects.say(
-        desk.desk_row(
+        desk_row(
             own, c, text, agent, now, Direction.OUT, channel=heard.channel, external_id=key, realm=heard.realm,
             handle=heard.handle, thread=heard.thread or 0, subject=_subject(heard), automatic=automatic,
             attachments=as_json(files) if files else "[]",

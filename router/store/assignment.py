@@ -23,7 +23,7 @@ from router.model import Conversation, Status
 from router.policy import AgentPolicy, Policy
 from router.route import working_order
 from router.store import queries
-from router.store.desk import locked
+from router.store.act import locked
 from router.store.effects import Effects, Event, LostUpdate
 from router.store.ledger import Store
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of, maybe_instant

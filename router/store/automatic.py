@@ -19,7 +19,8 @@ from router.acknowledgement import may_be_answered, never_automatic, words
 from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Decision, Placement
-from router.store import desk, queries
+from router.store import queries
+from router.store.act import contact_of_number
 from router.store.answer import queue_reply
 from router.store.effects import Effects
 from router.store.statement import Statement, Tx, member, upsert
@@ -79,7 +80,7 @@ def _allowed(tx: Tx, c: Conversation, now: datetime) -> bool:
     row = tx.one(_flags_of_last, numbers=queries.family(tx, c.number))
     if row is None or never_automatic(tuple(msgspec.json.decode(row[0]))) or "spam" in c.flags:
         return False
-    if desk.contact_of_number(tx, c.contact).blocked:
+    if contact_of_number(tx, c.contact).blocked:
         return False
     said = tx.one(_said, who=c.contact, since=micros(now - timedelta(days=1)))
     return (said is None or said[0] < MOST_A_DAY) and _one_more(tx, now)

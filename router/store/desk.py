@@ -8,9 +8,9 @@ twice. Blocking functions; relations between conversations (merge, split, link) 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 from sqlalchemy import bindparam, select, update
@@ -20,23 +20,18 @@ from router.acts import let_go, note_taken, status_set
 from router.errors import NotFound, Refused
 from router.known import Known
 from router.model import Conversation, Direction, Status
-from router.redact import redact
 from router.ref import ref_of
 from router.rerouting import retagged
-from router.store import queries
+from router.store.act import act, contact_of_number, desk_row
 from router.store.answer import reply
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
-from router.store.rows import contact_of
-from router.store.snapshot import MissedLock
 from router.store.statement import Statement, Tx, as_json, upsert
 from router.store.storable import words
 from router.tables import micros
 
 __all__ = [
-    "act",
     "block",
-    "locked",
     "move",
     "note",
     "release",
@@ -50,15 +45,6 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-_lock_contact = Statement(
-    select(t.contacts.c.number).where(t.contacts.c.number == bindparam("number")).with_for_update(key_share=True)
-)
-_contact = Statement(
-    select(
-        t.contacts.c.number, t.contacts.c.name, t.contacts.c.verified, t.contacts.c.attributes, t.contacts.c.language,
-        t.contacts.c.blocked, t.contacts.c.joined_into,
-    ).where(t.contacts.c.number == bindparam("number"))
-)  # fmt: skip
 _first_words = Statement(
     select(t.messages.c.number)
     .where(t.messages.c.conversation == bindparam("number"), t.messages.c.direction == "in")
@@ -73,31 +59,6 @@ _set_blocked = Statement(
     update(t.contacts).where(t.contacts.c.number == bindparam("who")).values(blocked=bindparam("yes"))
 )
 _handle = Statement(select(t.handles.c.contact, t.handles.c.scope).where(t.handles.c.address == bindparam("written")))
-
-
-def locked(tx: Tx, number: int) -> Conversation:
-    """The conversation, its contact locked as the decision locks it. Raises `NotFound`."""
-    found = queries.conversation(tx, number)
-    if tx.dialect == "postgresql":
-        tx.rows(_lock_contact, number=found.contact)
-        again = queries.conversation(tx, number)
-        if again.contact != found.contact:
-            raise MissedLock
-        return again
-    return found
-
-
-def act(store: Store, number: int, now: datetime, change: Callable[[Tx, Conversation, Effects], _T]) -> _T:
-    """One act on one conversation, in one transaction with its effects."""
-
-    def work(tx: Tx) -> _T:
-        effects = Effects(Known())
-        done = change(tx, locked(tx, number), effects)
-        effects.write(tx, now, store.receivers)
-        store.bell.ring_in(tx, "outbox")
-        return done
-
-    return store.again(work)
 
 
 def note(store: Store, number: int, text: str, *, agent: str, now: datetime) -> int:
@@ -115,35 +76,6 @@ def note(store: Store, number: int, text: str, *, agent: str, now: datetime) -> 
         return own
 
     return act(store, number, now, change)
-
-
-def desk_row(
-    own: int,
-    c: Conversation,
-    text: str,
-    agent: str,
-    now: datetime,
-    direction: Direction,
-    *,
-    channel: str,
-    external_id: str,
-    realm: str = "",
-    handle: str = "",
-    thread: int = 0,
-    subject: str = "",
-    automatic: bool = False,
-    attachments: str = "[]",
-) -> dict[str, Any]:
-    """The row of a message that the desk itself says. What it says is redacted as what it hears."""
-    return {
-        "number": own, "realm": realm or channel, "external_id": external_id, "provider_id": None,
-        "conversation": c.number, "contact": c.contact, "thread": thread or own, "direction": direction.value,
-        "automatic": automatic, "class": "", "kind": "text", "channel": channel, "handle": handle, "sender_name": agent,
-        "agent": agent, "sent_at": micros(now), "received_at": micros(now), "subject": redact(subject).text,
-        "text": redact(text).text, "own_text": None, "digest": external_id, "edits": "", "issue_type": "",
-        "confidence": 0.0, "unsure": False, "language": c.language, "flags": "[]", "attachments": attachments,
-        "raw_partition": None, "raw_position": None, "history": False,
-    }  # fmt: skip
 
 
 def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> Conversation:
@@ -230,14 +162,6 @@ def retag(store: Store, number: int, issue_type: str, *, agent: str, now: dateti
         return after
 
     return act(store, number, now, change)
-
-
-def contact_of_number(tx: Tx, number: int) -> Any:
-    """The contact of this number, or the one it was joined into. Raises `NotFound`."""
-    row = tx.one(_contact, number=number)
-    if row is None:
-        raise NotFound(f"There is no contact {number}.")
-    return contact_of_number(tx, row[6]) if row[6] else contact_of(row)
 
 
 def spam(store: Store, number: int, *, agent: str, now: datetime) -> Conversation:

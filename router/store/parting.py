@@ -25,7 +25,7 @@ from router.progress import message_facts, reply_window
 from router.ref import ref_of
 from router.relating import Act, Stays, parted, shrunk, told, unanswered
 from router.store import queries
-from router.store.desk import contact_of_number, locked
+from router.store.act import contact_of_number, locked
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.statement import Statement, Tx, among, as_json, member

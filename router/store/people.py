@@ -14,8 +14,8 @@ from router import tables as t
 from router.errors import NotFound
 from router.ref import number_of
 from router.store import queries
+from router.store.act import contact_of_number
 from router.store.database import Database
-from router.store.desk import contact_of_number
 from router.store.statement import Statement, Tx, member
 
 __all__ = ["contact_named", "handles_of", "names_of"]

@@ -20,7 +20,7 @@ from router import tables as t
 from router.errors import NotFound
 from router.known import Known
 from router.store import queries
-from router.store.desk import contact_of_number
+from router.store.act import contact_of_number
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.recorded import tombstone

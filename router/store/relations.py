@@ -16,7 +16,7 @@ from router.known import Known
 from router.model import Conversation, Link
 from router.ref import ref_of
 from router.relating import merged
-from router.store.desk import contact_of_number, locked
+from router.store.act import contact_of_number, locked
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.parting import split

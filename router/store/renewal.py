@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, exists, literal_column, or_, select
 from router import tables as t
 from router.known import Known
 from router.rerouting import retargeted
-from router.store.desk import contact_of_number
+from router.store.act import contact_of_number
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of

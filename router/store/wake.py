@@ -24,7 +24,7 @@ from router.known import Known
 from router.model import Conversation
 from router.ref import ref_of
 from router.rerouting import escalated
-from router.store.desk import contact_of_number
+from router.store.act import contact_of_number
 from router.store.effects import Effects, Event, Outgoing
 from router.store.history import remember
 from router.store.ledger import Store
