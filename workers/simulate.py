@@ -24,6 +24,7 @@ from router.model import Conversation
 from router.policy import Policy
 from router.ref import ref_of
 from router.store import Arrival, Database, Store, Undecidable, desk, relations
+from router.store.act import act as transact
 from router.store.aside import raw_at
 from router.store.chronicle import Act, Decided, acts, conversation_of_key, decided, raws_in_order
 from workers.channels import Channels

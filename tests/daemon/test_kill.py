@@ -270,7 +270,7 @@ async def _killed_over_a_mailbox(daemon: Daemon, mailbox: Any, kills: int, seed:
     moments, sent = random.Random(seed), 0
     await daemon.start()
     async with asyncio.timeout(_PATIENCE):  # a first start begins behind what the mailbox has
-        while not daemon.rows("SELECT 1 FROM channel_cursors WHERE channel = 'support-mail'"):
+        while not await asyncio.to_thread(daemon.rows, "SELECT 1 FROM channel_cursors WHERE channel = 'support-mail'"):
             await asyncio.sleep(0.05)
     for _ in range(kills):
         many = moments.randrange(5, 40)
@@ -280,7 +280,7 @@ async def _killed_over_a_mailbox(daemon: Daemon, mailbox: Any, kills: int, seed:
         assert await daemon.end(signal.SIGKILL) == -signal.SIGKILL
         await daemon.start()
     async with asyncio.timeout(_PATIENCE):
-        while len(daemon.rows("SELECT 1 FROM raws")) < sent:
+        while len(await asyncio.to_thread(daemon.rows, "SELECT 1 FROM raws")) < sent:
             await asyncio.sleep(0.05)
     await daemon.decided()
     assert await daemon.end(signal.SIGTERM) == 0
