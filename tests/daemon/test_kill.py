@@ -113,6 +113,14 @@ first_reply = "2m"
                 assert self._process.returncode is None
                 await asyncio.sleep(0.05)
 
+    async def holds(self, many: int, sql: str) -> None:
+        """Wait until a query has so many rows."""
+        async with asyncio.timeout(_PATIENCE):
+            while len(await asyncio.to_thread(self.rows, sql)) < many:
+                assert self._process is not None
+                assert self._process.returncode is None
+                await asyncio.sleep(0.05)
+
     async def stopped(self) -> None:
         """Be sure that nothing runs any more."""
         if self._process is not None and self._process.returncode is None:
@@ -269,9 +277,7 @@ def _mail(number: int) -> bytes:
 async def _killed_over_a_mailbox(daemon: Daemon, mailbox: Any, kills: int, seed: int) -> None:
     moments, sent = random.Random(seed), 0
     await daemon.start()
-    async with asyncio.timeout(_PATIENCE):  # a first start begins behind what the mailbox has
-        while not await asyncio.to_thread(daemon.rows, "SELECT 1 FROM channel_cursors WHERE channel = 'support-mail'"):
-            await asyncio.sleep(0.05)
+    await daemon.holds(1, "SELECT 1 FROM channel_cursors")  # a first start begins behind what the mailbox has
     for _ in range(kills):
         many = moments.randrange(5, 40)
         await asyncio.to_thread(mailbox.deliver, *(_mail(number) for number in range(sent, sent + many)))
@@ -279,9 +285,7 @@ async def _killed_over_a_mailbox(daemon: Daemon, mailbox: Any, kills: int, seed:
         await asyncio.sleep(moments.random() * 0.4)
         assert await daemon.end(signal.SIGKILL) == -signal.SIGKILL
         await daemon.start()
-    async with asyncio.timeout(_PATIENCE):
-        while len(await asyncio.to_thread(daemon.rows, "SELECT 1 FROM raws")) < sent:
-            await asyncio.sleep(0.05)
+    await daemon.holds(sent, "SELECT 1 FROM raws")
     await daemon.decided()
     assert await daemon.end(signal.SIGTERM) == 0
     stored = Counter(row[0] for row in daemon.rows("SELECT external_id FROM messages"))
