@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 import ssl
 from collections.abc import Awaitable, Callable
@@ -124,7 +125,7 @@ class Outbound:
         account = self._account
         login: dict[str, Any] = {"username": account.username or None}
         login |= {"oauth_token_generator": account.token} if account.token else {"password": account.password or None}
-        client = aiosmtplib.SMTP(
+        client = _client()(
             hostname=account.host, port=account.port, local_hostname=account.domain, timeout=PATIENCE,
             tls_context=account.tls, use_tls=account.tls is not None and not account.starttls,
             start_tls=account.starttls, **(login if account.username else {}),
@@ -208,3 +209,21 @@ class Outbound:
                 f"{self._name} fell silent after the mail was handed over ({type(error).__name__})."
             ) from None
         return str(answer.code)
+
+
+@functools.cache
+def _client() -> type[aiosmtplib.SMTP]:
+    """The library's client, which closes at once: it would wait for the other side's good-bye after a failed login."""
+    import aiosmtplib
+
+    class Client(aiosmtplib.SMTP):
+        """A client that leaves no half-closed connection behind."""
+
+        def close(self) -> None:
+            """Close now."""
+            transport = self.transport
+            super().close()
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+
+    return Client
