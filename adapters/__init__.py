@@ -13,9 +13,9 @@ import re
 from types import ModuleType
 from typing import Any, Final, cast
 
+from router.configuration.wording import cut, did_you_mean, ended
 from router.errors import ConfigurationError
 from router.ports import Adapter
-from router.wording import cut, did_you_mean, ended
 
 __all__ = ["available", "load"]
 

@@ -27,7 +27,7 @@ __all__ = ["Envelope", "compose", "probe", "reply_address"]
 
 MAX_REFERENCES = 40
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=900)
-#: Length of a signed token, with which the external id of a reply begins (`router.reply_address`).
+#: Length of a signed token, with which the external id of a reply begins (`router.follow_ups.reply_address`).
 _TOKEN = 48
 
 

@@ -14,7 +14,7 @@ from adapters._filename import default_name, file_name
 from adapters._structure import Part, parameter, parameters
 from router import attachment
 from router.model import Attachment
-from router.own_words import plain
+from router.text.own_words import plain
 
 __all__ = ["content_of"]
 

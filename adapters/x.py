@@ -21,11 +21,11 @@ from adapters import _signature
 from adapters._parts import send_parts
 from adapters._split import split
 from adapters._x_event import KIND, instant_of, messages_of
+from router.configuration.units import duration
 from router.errors import BadSettings, ConfigurationError, SendRejected, Throttled
 from router.model import DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret
-from router.units import duration
 
 if TYPE_CHECKING:
     from adapters._x_api import Api, Event, Page

@@ -13,7 +13,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from router.store.database import Database
-from router.tables import Instant, metadata
+from router.store.tables import Instant, metadata
 
 
 def _render(kind: str, item: Any, _autogen: Any) -> str | bool:

@@ -16,13 +16,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from router import dedupe, desk_side, progress
-from router.condition import FLAGS
-from router.evidence import Evidence, weigh_claims
-from router.identity import Identity, identify
-from router.incident import Relation, relate
+from router.conversation import desk_side, progress
+from router.follow_ups import dedupe
+from router.follow_ups.evidence import Evidence, weigh_claims
+from router.follow_ups.identity import Identity, identify
+from router.follow_ups.incident import Relation, relate
+from router.follow_ups.matter import Verdict, place
+from router.follow_ups.reading import Reading, read, shared_key
+from router.follow_ups.reply_address import Claim
+from router.follow_ups.thread import Chain, chain
 from router.known import Known
-from router.matter import Verdict, place
 from router.model import (
     Decision,
     Direction,
@@ -34,9 +37,7 @@ from router.model import (
     Redelivery,
 )
 from router.policy import Policy
-from router.reading import Reading, read, shared_key
-from router.reply_address import Claim
-from router.thread import Chain, chain
+from router.routing.condition import FLAGS
 
 __all__ = ["Prepared", "decide", "decide_prepared", "prepare"]
 

@@ -1,8 +1,8 @@
 """What did the desk decide to promise, to whom, and in which queue? The frozen values of one whole configuration.
 
-In: nothing but values; `router.configuration` builds them from a TOML file. Out: `Policy`, which the pure decision, the
-daemon and the command line read. Two policies that decide alike have the same `version`; it is stored with every
-decision, so addresses, passwords and texts to people do not count in it.
+In: nothing but values; `router.configuration.file` builds them from a TOML file. Out: `Policy`, which the pure
+decision, the daemon and the command line read. Two policies that decide alike have the same `version`; it is stored
+with every decision, so addresses, passwords and texts to people do not count in it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from router.calendar import Schedule
-from router.deadline import Promises
+from router.configuration.units import Span
+from router.deadlines.calendar import Schedule
+from router.deadlines.deadline import Promises
 from router.errors import ConfigurationError
 from router.model import Value
-from router.route import Rule
+from router.routing.route import Rule
 from router.secret import Secret
-from router.units import Span
 
 if TYPE_CHECKING:
-    from router.tag import Tagger
+    from router.tagging.tag import Tagger
 
 __all__ = [
     "Acknowledgement",
@@ -187,14 +187,14 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
 
         Raises ConfigurationError with all mistakes of the file at once. Unset secrets are no mistake here.
         """
-        from router.configuration import load
+        from router.configuration.file import load
 
         return cls.preset("wallet") if path is None else load(Path(path))
 
     @classmethod
     def preset(cls, name: str) -> Policy:
         """A configuration that ships with the product: `wallet` or `plain`."""
-        from router.configuration import preset
+        from router.configuration.file import preset
 
         return preset(name)
 
@@ -253,7 +253,7 @@ def version_of(tables: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=8)
 def _tagger(tagging: TaggingPolicy, stamp: int) -> Tagger:
     """Build a tagger once for the same model file (`stamp` is its time of change)."""
-    from router.tag import Tagger
+    from router.tagging.tag import Tagger
 
     types = {"issue_types": tagging.issue_types} if tagging.issue_types else {}
     return Tagger.load(

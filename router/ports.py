@@ -169,7 +169,7 @@ class Adapter(Protocol):
     """The code of a kind of channel: one class, one file (contract suite: `router.testing.AdapterContract`).
 
     `kind` is the channel kind (`email`); `Settings` a pydantic model of the channel's table, secrets typed
-    `router.configuration.Secret`. A module names its adapter by `adapter = ClassName` at module level. Building one
+    `router.secret.Secret`. A module names its adapter by `adapter = ClassName` at module level. Building one
     does no I/O and resolves no secret; what must be opened is opened on first use and closed by `close`.
     """
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
+from router.conversation.working_order import working_order
 from router.model import Conversation, Decision, Message
 from router.policy import Policy
 from router.ref import number_of
-from router.route import working_order
 from router.store import Arrival, Store, assignment, desk, queries
 
 __all__ = ["Router"]

@@ -33,10 +33,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from sqlalchemy import select
 
-from router import schema
-from router import tables as t
 from router.policy import Policy
-from router.store import Database, Store, queries
+from router.store import Database, Store, queries, schema
+from router.store import tables as t
 from workers.daemon import Daemon
 
 _T = TypeVar("_T")

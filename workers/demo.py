@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from router import schema
 from router.model import Placement, Status, Value
 from router.policy import Policy
 from router.ref import ref_of
-from router.store import Store, desk, queries
+from router.store import Store, desk, queries, schema
 from router.store.wake import next_wake_at, wake
 from workers.channels import Channels
 from workers.cli.explain import explained, print_queues, waiting_by_queue

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from router.classifier import grams
-from router.tag import EXAMPLES, Tagger
+from router.tagging.classifier import grams
+from router.tagging.tag import EXAMPLES, Tagger
 from workers import fitting
 from workers.training import write_model
 

@@ -1,9 +1,9 @@
 """How are the weights of a tagging model found?
 
-In: features by block (`router.classifier.grams`) and labels. Out: decision values of messages held back, and the arrays
-of a model file. All of scikit-learn is here: tf-idf vectorizers, a linear support vector machine, stratified folds.
-Weights are rounded to one byte before anything is compared, and `as_scikit_learn` gives the rounded model back as
-scikit-learn objects, so that equality of the labels is a matter of fact.
+In: features by block (`router.tagging.classifier.grams`) and labels. Out: decision values of messages held back, and
+the arrays of a model file. All of scikit-learn is here: tf-idf vectorizers, a linear support vector machine,
+stratified folds. Weights are rounded to one byte before anything is compared, and `as_scikit_learn` gives the rounded
+model back as scikit-learn objects, so that equality of the labels is a matter of fact.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from router.classifier import BLOCKS, FORMAT, lines, pack
 from router.errors import ConfigurationError
+from router.tagging.classifier import BLOCKS, FORMAT, lines, pack
 
 __all__ = ["Fitted", "arrays_of", "as_scikit_learn", "decisions", "fit", "folds", "judge", "labels_by", "sklearn"]
 

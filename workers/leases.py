@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import bindparam, delete, func, literal_column, or_, select, update
 
-from router import tables as t
+from router.store import tables as t
 from router.store.database import Database
 from router.store.statement import Statement, Tx, insert_into
 

@@ -30,7 +30,7 @@ from router.model import Attachment
 from router.ports import Receipt, Reply
 from router.store import Store
 from router.store.outbox import Due, claim, lanes, recover, settle
-from router.tables import instant
+from router.store.tables import instant
 from workers.channels import Channels
 from workers.duties import Duties
 from workers.leases import Lease

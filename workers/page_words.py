@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from router.calendar import Schedule
+from router.deadlines.calendar import Schedule
 from router.errors import NoOpenTime
 
 __all__ = ["LANGUAGES", "closed_words", "language_of", "words"]

@@ -14,11 +14,11 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import bindparam, exists, select, update
 
-from router import tables as t
 from router.errors import InvalidPayload, LostOwnership
 from router.model import Decision, Placement
 from router.ports import Entry
 from router.store import Advance, Arrival, Aside, Store, Undecidable, passing
+from router.store import tables as t
 from router.store.statement import Statement, Tx
 from workers.channels import Channels
 

@@ -21,11 +21,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router import tables as t
 from router.errors import ConfigurationError
 from router.model import Placement
 from router.ports import Raw
 from router.store import Store
+from router.store import tables as t
 from router.store.statement import Statement, member
 from router.store.wake import settle_history
 from workers.alone import alone

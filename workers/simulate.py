@@ -17,13 +17,12 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from router import schema
-from router.acts import reply_given
+from router.conversation.acts import reply_given
 from router.errors import InvalidPayload, NotFound, OmnirouterError
 from router.model import Conversation
 from router.policy import Policy
 from router.ref import ref_of
-from router.store import Arrival, Database, Store, Undecidable, desk, relations
+from router.store import Arrival, Database, Store, Undecidable, desk, relations, schema
 from router.store.act import act as transact
 from router.store.aside import raw_at
 from router.store.chronicle import Act, Decided, acts, conversation_of_key, decided, raws_in_order

@@ -1,9 +1,10 @@
 """How does a desk's own history become a tagging model?
 
 In: labelled messages, one JSON object a line with `text` and `label` (any closed set of labels). Out: one model file
-that `router.classifier` reads, and a report: cross-validated accuracy, macro-F1, coverage at 95 % precision, confusion.
-The machine's strength and the length of its concept block are chosen on messages held back; so are the calibration of
-the probabilities and the probability below which a message is unsure. Needs the `train` extra, imported when used.
+that `router.tagging.classifier` reads, and a report: cross-validated accuracy, macro-F1, coverage at 95 % precision,
+confusion. The machine's strength and the length of its concept block are chosen on messages held back; so are the
+calibration of the probabilities and the probability below which a message is unsure. Needs the `train` extra,
+imported when used.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from router.classifier import Model, fused, grams, pack
-from router.embedding import Embedder
 from router.errors import ConfigurationError
-from router.tag import Tagger
+from router.tagging.classifier import Model, fused, grams, pack
+from router.tagging.embedding import Embedder
+from router.tagging.tag import Tagger
 from workers import fitting
 from workers.evaluate.figures import PRECISION, confusions, coverage, macro_f1
 

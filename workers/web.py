@@ -19,10 +19,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
-from router import schema
 from router.errors import ConfigurationError, OmnirouterError
 from router.ports import Accepted, Answer, Log, Refused, Request, Route
-from router.store import Store
+from router.store import Store, schema
 from router.store.aside import keep_invalid
 from workers.channels import Channels
 from workers.logs.lines import place

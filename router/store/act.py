@@ -12,18 +12,18 @@ from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select
 
-from router import tables as t
 from router.errors import NotFound
 from router.known import Known
 from router.model import Conversation, Direction
-from router.redact import redact
 from router.store import queries
+from router.store import tables as t
 from router.store.effects import Effects
 from router.store.ledger import Store
 from router.store.rows import contact_of
 from router.store.snapshot import MissedLock
 from router.store.statement import Statement, Tx
-from router.tables import micros
+from router.store.tables import micros
+from router.text.redact import redact
 
 __all__ = ["act", "contact_of_number", "desk_row", "locked"]
 

@@ -16,13 +16,13 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import and_, bindparam, select
 
-from router import reply_address
-from router import tables as t
-from router.acts import reply_given
+from router.conversation.acts import reply_given
 from router.errors import Refused
+from router.follow_ups import reply_address
 from router.model import Attachment, Conversation, Direction, Handle
 from router.ref import ref_of
 from router.store import queries
+from router.store import tables as t
 from router.store.act import act, desk_row
 from router.store.effects import Effects, Event, Outgoing
 from router.store.ledger import Store

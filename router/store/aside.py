@@ -15,16 +15,16 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select, update
 
-from router import tables as t
 from router.errors import InvalidPayload, NotFound, Refused
 from router.model import Decision, DeskEvent, Message
 from router.ports import Raw
-from router.schema import ASIDE
 from router.seal import Sealed
+from router.store import tables as t
 from router.store.ledger import Arrival, Store, Undecidable
 from router.store.queries import utc
+from router.store.schema import ASIDE
 from router.store.statement import Statement, insert
-from router.tables import instant, micros
+from router.store.tables import instant, micros
 
 __all__ = ["drop", "keep_invalid", "listed", "raw_at", "raws_between", "replay", "replay_raw"]
 

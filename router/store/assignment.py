@@ -1,7 +1,8 @@
 """Who is there, and who gets what waits? Presence and rotation are kept; each assignment is one transaction.
 
-In: the store, an agent's name, the present instant. Out: agents as they are, the conversation that an agent was given,
-what was let go because its holder is not there. Blocking functions; whom to choose is said by `router.assignment`.
+In: the store, an agent's name, the present instant. Out: agents as they are, the conversation that an agent was
+given, what was let go because its holder is not there. Blocking functions; whom to choose is said by
+`router.conversation.assignment`.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import bindparam, literal_column, select
 
-from router import tables as t
-from router.acts import let_go
-from router.assignment import PRESENCES, Here, chosen, first_for, gone, kind_by, load, on_shift
+from router.conversation.acts import let_go
+from router.conversation.assignment import PRESENCES, Here, chosen, first_for, gone, kind_by, load, on_shift
+from router.conversation.working_order import working_order
 from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Status
 from router.policy import AgentPolicy, Policy
-from router.route import working_order
 from router.store import queries
+from router.store import tables as t
 from router.store.act import locked
 from router.store.effects import Effects, Event, LostUpdate
 from router.store.ledger import Store
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of, maybe_instant
 from router.store.statement import Statement, Tx, insert_into
-from router.tables import micros
+from router.store.tables import micros
 
 __all__ = ["agents", "assign_next", "offer", "presence", "release_absent"]
 

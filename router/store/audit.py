@@ -15,17 +15,17 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router import tables as t
-from router.calendar import instant as clock_instant
-from router.clocks import Clocks
-from router.deadline import from_json, next_due
+from router.deadlines.calendar import instant as clock_instant
+from router.deadlines.clocks import Clocks
+from router.deadlines.deadline import from_json, next_due
 from router.model import Conversation
 from router.ref import ref_of
 from router.store import queries
+from router.store import tables as t
 from router.store.ledger import Store
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
-from router.tables import instant
+from router.store.tables import instant
 
 __all__ = ["Audit", "audit"]
 

@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router import tables as t
+from router.store import tables as t
 from router.store.database import Database
 from router.store.queries import utc
 from router.store.statement import Statement, member
-from router.tables import instant
+from router.store.tables import instant
 
 __all__ = ["File", "Line", "file_of", "lines", "numbers"]
 

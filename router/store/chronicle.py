@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from router import tables as t
 from router.model import Key, Value
 from router.store import queries
+from router.store import tables as t
 from router.store.ledger import Store
 from router.store.statement import Statement, among
-from router.tables import instant
+from router.store.tables import instant
 
 __all__ = ["Act", "Decided", "acts", "conversation_of_key", "decided", "raws_in_order"]
 

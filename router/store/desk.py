@@ -15,20 +15,20 @@ from typing import TypeVar
 from msgspec.structs import replace
 from sqlalchemy import bindparam, select, update
 
-from router import tables as t
-from router.acts import let_go, note_taken, status_set
+from router.conversation.acts import let_go, note_taken, status_set
+from router.conversation.rerouting import retagged
 from router.errors import NotFound, Refused
 from router.known import Known
 from router.model import Conversation, Direction, Status
 from router.ref import ref_of
-from router.rerouting import retagged
+from router.store import tables as t
 from router.store.act import act, contact_of_number, desk_row
 from router.store.answer import reply
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.statement import Statement, Tx, as_json, upsert
 from router.store.storable import words
-from router.tables import micros
+from router.store.tables import micros
 
 __all__ = [
     "block",

@@ -16,12 +16,12 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import BigInteger, bindparam, update
 
-from router import tables as t
 from router.known import Known
 from router.model import Contact, Conversation, Handle, Key, Link, Marker, Placement, Redelivery
+from router.store import tables as t
 from router.store.rows import contact_row, conversation_row, decision_row, message_row
 from router.store.statement import Statement, Tx, as_json, insert, insert_into, upsert
-from router.tables import micros
+from router.store.tables import micros
 
 __all__ = ["Effects", "Event", "LostUpdate", "Outgoing"]
 

@@ -10,12 +10,12 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from router import tables as t
-from router.deadline import Promises, from_json, next_wake
+from router.deadlines.deadline import Promises, from_json, next_wake
 from router.model import Conversation
+from router.store import tables as t
 from router.store.database import Database
 from router.store.statement import Statement, Tx, insert_into
-from router.tables import instant, micros
+from router.store.tables import instant, micros
 
 __all__ = ["history_until", "looked_at", "remember"]
 

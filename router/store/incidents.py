@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router import tables as t
 from router.errors import NotFound, Refused
 from router.model import Status
 from router.ref import number_of, ref_of
 from router.store import desk, queries
+from router.store import tables as t
 from router.store.ledger import Store
 from router.store.queries import utc
 from router.store.statement import Statement
-from router.tables import instant
+from router.store.tables import instant
 
 __all__ = ["incidents", "reply_to_all"]
 

@@ -18,23 +18,23 @@ import msgspec
 from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.exc import DBAPIError
 
-from router import reply_address, schema, thread
-from router import tables as t
-from router.dedupe import renamed
 from router.errors import ConfigurationError, LostOwnership
+from router.follow_ups import reply_address, thread
+from router.follow_ups.dedupe import renamed
 from router.known import Known
 from router.model import Decision, DeskEvent, Key, Message, Redelivery
 from router.pipeline import Prepared, decide_prepared, prepare
 from router.policy import Policy
 from router.seal import Sealer, create_key, load_key
-from router.store import recorded
+from router.store import recorded, schema
+from router.store import tables as t
 from router.store.bell import Bell
 from router.store.database import Database
 from router.store.effects import Effects, Event, LostUpdate, reserve
 from router.store.snapshot import MissedLock, Wants, load
 from router.store.statement import Statement, Tx, insert
 from router.store.storable import kept
-from router.tables import micros
+from router.store.tables import micros
 
 __all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable", "passing"]
 

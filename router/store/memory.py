@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
-from router import tables as t
+from router.store import tables as t
 from router.store.database import Database
 from router.store.statement import Statement, upsert
 

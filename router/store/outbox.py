@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
-from router import tables as t
 from router.known import Known
+from router.store import tables as t
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.queries import utc
 from router.store.statement import Statement, insert, member
-from router.tables import instant, micros
+from router.store.tables import instant, micros
 
 __all__ = ["Due", "claim", "lanes", "next_due", "outcomes", "recover", "settle"]
 

@@ -1,7 +1,8 @@
 """How does a merged conversation part again, and how do single messages become a conversation of their own?
 
 In: the store, a conversation, the messages that leave, who says so. Out: the conversation that they are in then. What
-was merged whole comes back as it was (router.relating); other messages open a conversation. Blocking functions.
+was merged whole comes back as it was (router.conversation.relating); other messages open a conversation. Blocking
+functions.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import bindparam, delete, select, update
 
-from router import tables as t
-from router.acts import ticked
-from router.clocks import Unanswered
+from router.conversation.acts import ticked
+from router.conversation.progress import message_facts, reply_window
+from router.conversation.relating import Act, Stays, parted, shrunk, told, unanswered
+from router.deadlines.clocks import Unanswered
 from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Link, Status
 from router.policy import Policy
-from router.progress import message_facts, reply_window
 from router.ref import ref_of
-from router.relating import Act, Stays, parted, shrunk, told, unanswered
 from router.store import queries
+from router.store import tables as t
 from router.store.act import contact_of_number, locked
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.statement import Statement, Tx, among, as_json, member
-from router.tables import instant
+from router.store.tables import instant
 
 __all__ = ["split"]
 

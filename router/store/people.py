@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from router import tables as t
 from router.errors import NotFound
 from router.ref import number_of
 from router.store import queries
+from router.store import tables as t
 from router.store.act import contact_of_number
 from router.store.database import Database
 from router.store.statement import Statement, Tx, member

@@ -16,16 +16,16 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Table, bindparam, delete, or_, select, update
 
-from router import tables as t
 from router.errors import NotFound
 from router.known import Known
 from router.store import queries
+from router.store import tables as t
 from router.store.act import contact_of_number
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.recorded import tombstone
 from router.store.statement import Statement, Tx, insert, member
-from router.tables import micros
+from router.store.tables import micros
 
 __all__ = ["erase", "export", "forget_raws"]
 

@@ -13,16 +13,16 @@ from typing import Any
 import msgspec
 from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select
 
-from router import tables as t
-from router.deadline import Promises, clocks_at, from_json
+from router.deadlines.deadline import Promises, clocks_at, from_json
 from router.errors import NotFound
 from router.model import Conversation
 from router.ref import ref_of
+from router.store import tables as t
 from router.store.database import Database
 from router.store.history import history_until, looked_at
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, among, member
-from router.tables import instant
+from router.store.tables import instant
 
 __all__ = [
     "contacts",
@@ -325,7 +325,7 @@ def labels(database: Database) -> Iterator[dict[str, Any]]:
 
 
 def waiting(database: Database) -> list[Conversation]:
-    """All conversations in work; the caller orders them (`router.route.working_order`)."""
+    """All conversations in work; the caller orders them (`router.conversation.working_order`)."""
     return [conversation_of(row) for page in _pages(database, _waiting) for row in page]
 
 

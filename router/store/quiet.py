@@ -2,7 +2,7 @@
 
 In: a transaction that holds the conversation's lock, its state, what is gathered so far. Out: the state after it, with
 the event of each act and, for a reminder, its reply; and when to look again. What was done is read from the log of
-events, so each act happens once (router.closing and router.assignment say what is due).
+events, so each act happens once (router.conversation.closing and router.conversation.assignment say what is due).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import bindparam, select
 
-from router import closing
-from router import tables as t
-from router.acts import status_set
-from router.assignment import passes_on
+from router.conversation import closing
+from router.conversation.acts import status_set
+from router.conversation.assignment import passes_on
 from router.model import Conversation, Status
+from router.store import tables as t
 from router.store.automatic import say
 from router.store.effects import Effects, Event
 from router.store.statement import Statement, Tx, among
-from router.tables import instant
+from router.store.tables import instant
 
 if TYPE_CHECKING:
     from router.store.ledger import Store

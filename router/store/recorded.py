@@ -14,8 +14,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import bindparam, or_, select
 
-from router import tables as t
-from router.acts import reply_given, status_set
+from router.conversation.acts import reply_given, status_set
 from router.errors import NotFound
 from router.known import Known
 from router.model import (
@@ -32,9 +31,10 @@ from router.model import (
     Status,
 )
 from router.policy import Policy
-from router.redact import redact
+from router.store import tables as t
 from router.store.snapshot import Wants
 from router.store.statement import Statement, Tx, member
+from router.text.redact import redact
 
 __all__ = ["apply", "tombstone", "wants"]
 

@@ -10,18 +10,18 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, update
 
-from router import tables as t
+from router.conversation.relating import merged
 from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Link
 from router.ref import ref_of
-from router.relating import merged
+from router.store import tables as t
 from router.store.act import contact_of_number, locked
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.parting import split
 from router.store.statement import Statement, Tx, as_json, upsert
-from router.tables import micros
+from router.store.tables import micros
 
 __all__ = ["link", "merge", "split", "unlink"]
 

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, exists, literal_column, or_, select
 
-from router import tables as t
+from router.conversation.rerouting import retargeted
 from router.known import Known
-from router.rerouting import retargeted
+from router.store import tables as t
 from router.store.act import contact_of_number
 from router.store.effects import Effects, Event
 from router.store.ledger import Store

@@ -16,14 +16,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router import tables as t
-from router.deadline import clocks_at, from_json
+from router.deadlines.deadline import clocks_at, from_json
 from router.store import queries
+from router.store import tables as t
 from router.store.history import history_until, looked_at
 from router.store.ledger import Store
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement
-from router.tables import micros
+from router.store.tables import micros
 
 __all__ = ["report"]
 

@@ -1,4 +1,5 @@
-"""How does a value of the model look as a row, and back? Plain mappings between `router.model` and `router.tables`.
+"""How does a value of the model look as a row, and back? Plain mappings between `router.model` and
+`router.store.tables`.
 
 Instants become microseconds, tuples and mappings JSON text; nothing here talks to a database.
 """
@@ -11,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from router import tables
 from router.model import Contact, Conversation, Handle, KnownMessage, Placement, Status
-from router.redact import redact
+from router.store import tables
 from router.store.statement import as_json
-from router.tables import instant, micros
+from router.store.tables import instant, micros
+from router.text.redact import redact
 
 __all__ = [
     "CONTACT_COLUMNS",

@@ -15,9 +15,9 @@ import xxhash
 from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.sql import text as sql_text
 
-from router import tables as t
 from router.known import Known
 from router.model import Handle, Key, Link, Marker, Value
+from router.store import tables as t
 from router.store.rows import (
     CONTACT_COLUMNS,
     CONVERSATION_COLUMNS,
@@ -27,7 +27,7 @@ from router.store.rows import (
     known_of,
 )
 from router.store.statement import Statement, Tx, member
-from router.tables import instant, micros
+from router.store.tables import instant, micros
 
 __all__ = ["MissedLock", "Wants", "load"]
 

@@ -1,8 +1,8 @@
 """How does a Core statement become fast? Compiled once a dialect, then run as text on the driver's own cursor.
 
-Statements are built at import from `router.tables`; values travel as plain driver values (instants as microseconds,
-JSON as text). A list travels as one parameter: `member(column, name)` is `json_each` on SQLite and `= ANY` on
-PostgreSQL.
+Statements are built at import from `router.store.tables`; values travel as plain driver values (instants as
+microseconds, JSON as text). A list travels as one parameter: `member(column, name)` is `json_each` on SQLite and `=
+ANY` on PostgreSQL.
 """
 
 from __future__ import annotations

@@ -16,14 +16,14 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import bindparam, select
 
-from router import deadline
-from router import tables as t
-from router.acts import woken
-from router.deadline import Firing
+from router.conversation.acts import woken
+from router.conversation.rerouting import escalated
+from router.deadlines import deadline
+from router.deadlines.deadline import Firing
 from router.known import Known
 from router.model import Conversation
 from router.ref import ref_of
-from router.rerouting import escalated
+from router.store import tables as t
 from router.store.act import contact_of_number
 from router.store.effects import Effects, Event, Outgoing
 from router.store.history import remember
@@ -31,7 +31,7 @@ from router.store.ledger import Store
 from router.store.quiet import end_what_is_quiet, hand_on
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
-from router.tables import instant, micros
+from router.store.tables import instant, micros
 
 __all__ = ["Woken", "next_wake_at", "settle_history", "wake"]
 

@@ -14,10 +14,10 @@ import pytest
 import uvicorn
 
 from router.ports import Channel, Cursor, Delivery, Raw
-from router.schema import ensure
 from router.seal import Sealer
 from router.store.database import Database
 from router.store.memory import cursor_of
+from router.store.schema import ensure
 from workers.logs.database import DatabaseLog
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

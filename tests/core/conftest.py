@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from router.acts import reply_given, status_set
+from router.conversation.acts import reply_given, status_set
+from router.follow_ups.reply_address import Claim
 from router.known import Known
 from router.model import Authenticity, Conversation, Decision, Message, Placement, Sender, Status
 from router.pipeline import decide
 from router.policy import Policy
-from router.reply_address import Claim
 
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from router.acknowledgement import may_be_answered, words
+from router.conversation.acknowledgement import may_be_answered, words
 from router.known import Known
 from router.model import Authenticity, Contact, Direction, Message, Placement, Sender
 from router.pipeline import decide

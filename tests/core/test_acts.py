@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from router.acts import note_taken, reply_given, status_set, ticked
-from router.deadline import ClockEvent, clocks_at, from_json
+from router.conversation.acts import note_taken, reply_given, status_set, ticked
+from router.deadlines.deadline import ClockEvent, clocks_at, from_json
 from router.model import Conversation, Status
 from router.policy import Policy
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.assignment import Here, chosen, first_for, fits, gone, has_room, load, passes_on, wanted
+from router.conversation.assignment import Here, chosen, first_for, fits, gone, has_room, load, passes_on, wanted
 from router.model import Conversation, Status
 from router.policy import AgentPolicy, Policy
-from router.route import Rule
+from router.routing.route import Rule
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # Monday, in Shanghai
 STEPS: tuple[dict[str, Any], ...] = (

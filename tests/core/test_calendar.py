@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.calendar import SEARCH_DAYS, Schedule
+from router.deadlines.calendar import SEARCH_DAYS, Schedule
 from router.errors import (
     InvalidDays,
     InvalidInterval,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.classifier import FORMAT, Model, grams, pack
 from router.errors import ConfigurationError
-from router.tag import Tagger
+from router.tagging.classifier import FORMAT, Model, grams, pack
+from router.tagging.tag import Tagger
 
 
 def parts(**changes: Any) -> dict[str, Any]:

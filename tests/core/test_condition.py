@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.condition import FIELDS, FLAGS, OPERATORS, Condition
-from router.pattern import LONGEST_PATTERN, objection
+from router.routing.condition import FIELDS, FLAGS, OPERATORS, Condition
+from router.routing.pattern import LONGEST_PATTERN, objection
 
 FACTS: dict[str, Any] = {
     "channel": "support-mail",

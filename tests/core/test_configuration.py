@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from router.configuration import PRESETS, from_text, load, preset, preset_text, unset_elsewhere, unset_secrets
-from router.configuration_tables import ARRAYS, NAMED, SINGLE
+from router.configuration.file import PRESETS, from_text, load, preset, preset_text, unset_elsewhere, unset_secrets
+from router.configuration.tables import ARRAYS, NAMED, SINGLE
 from router.errors import ConfigurationError
 from router.policy import Policy
 from router.ports import Adapter

@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.calendar import Schedule
-from router.condition import Condition
-from router.deadline import (
+from router.deadlines.calendar import Schedule
+from router.deadlines.deadline import (
     Clock,
     ClockEvent,
     Clocks,
@@ -38,6 +37,7 @@ from router.deadline import (
     to_json,
 )
 from router.errors import ConfigurationError, InvalidTarget, NaiveDatetime, NoOpenTime
+from router.routing.condition import Condition
 from workers.evaluate.deadline_cases import answer
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "deadlines.json").read_text("utf-8"))["vectors"]

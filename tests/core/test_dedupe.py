@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.dedupe import content_digest, seen
+from router.follow_ups.dedupe import content_digest, seen
 from router.known import Known
 from router.model import Attachment, KnownMessage, Redelivery, Sender
 

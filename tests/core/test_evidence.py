@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from router.follow_ups.reply_address import sign, verify
 from router.model import Authenticity
-from router.reply_address import sign, verify
 
 KEYS = {1: b"k" * 32}
 ANSWER = "按你们说的试了还是不行"

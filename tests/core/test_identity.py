@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.identity import contradicts, identify, reply_handle
+from router.follow_ups.identity import contradicts, identify, reply_handle
 from router.known import Known
 from router.model import Authenticity, Contact
 

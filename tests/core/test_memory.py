@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.memory import Memory, remember, side_of, united
+from router.follow_ups.memory import Memory, remember, side_of, united
+from router.follow_ups.reading import read
 from router.policy import Policy
-from router.reading import read
 
 
 def told(policy: Policy, say: Any, *texts: str) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import own_words, quote_marks
-from router.html_text import SIGNATURE, marked
-from router.own_words import cut, plain
+from router.text import own_words, quote_marks
+from router.text.html_text import SIGNATURE, marked
+from router.text.own_words import cut, plain
 
 FILE = Path(__file__).parents[1] / "data" / "own_words.jsonl"
 TABLE = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.phrasing import ADDRESSES, ASKS, DEFINES, REFERS, Form
+from router.text.phrasing import ADDRESSES, ASKS, DEFINES, REFERS, Form
 
 
 @pytest.mark.parametrize(

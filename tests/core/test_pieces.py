@@ -5,9 +5,9 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from router.classifier import grams
-from router.normalise import fold
-from router.pieces import Pieces
+from router.tagging.classifier import grams
+from router.tagging.pieces import Pieces
+from router.text.normalise import fold
 
 _TEXTS = st.lists(
     st.sampled_from(["转账失败", "没到账", "a", "card", "i can't", "12345", "é", " ", "\n", ".", "z", "冻"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from router.configuration import from_text, preset_text
+from router.configuration.file import from_text, preset_text
 from router.errors import ConfigurationError
 from router.model import Message, Sender
 from router.policy import ChannelPolicy, Policy, in_language, version_of

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from router.normalise import fold
+from router.follow_ups.reading import read
 from router.policy import Policy
-from router.reading import read
+from router.text.normalise import fold
 
 
 def test_numbers_are_read_before_secrets_are_hidden(wallet: Policy, say: Any) -> None:

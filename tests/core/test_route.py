@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.calendar import Schedule
-from router.condition import Condition
-from router.deadline import ClockEvent, Clocks, DeadlinePolicy, Promises, Target, advance, to_json
+from router.conversation.working_order import AGEING_LIMIT, effective_priority, working_order
+from router.deadlines.calendar import Schedule
+from router.deadlines.deadline import ClockEvent, Clocks, DeadlinePolicy, Promises, Target, advance, to_json
+from router.deadlines.remaining import remaining_words
 from router.model import Conversation
-from router.remaining import remaining_words
-from router.route import AGEING_LIMIT, Rule, effective_priority, route, unreachable, working_order
+from router.routing.condition import Condition
+from router.routing.route import Rule, route, unreachable
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import ConfigurationError
-from router.tag import EXAMPLES, ISSUE_TYPES, Tagger
+from router.tagging.tag import EXAMPLES, ISSUE_TYPES, Tagger
 
 DATA = Path(__file__).parents[1] / "data"
 FLAGS = {"security", "complaint", "asks_human", "legal", "spam"}

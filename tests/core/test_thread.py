@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.follow_ups.thread import KEPT, LONGEST, chain, keys, parents
 from router.known import Known
 from router.model import Contact, Conversation, Message, Placement, Sender
 from router.pipeline import decide
 from router.policy import Policy
-from router.thread import KEPT, LONGEST, chain, keys, parents
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 

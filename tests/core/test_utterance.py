@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import ConfigurationError
-from router.normalise import fold
-from router.utterance import Utterance, Word, vocabulary
+from router.text.normalise import fold
+from router.text.utterance import Utterance, Word, vocabulary
 
 
 def read(text: str) -> Utterance:

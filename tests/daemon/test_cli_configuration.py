@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 import workers.cli as cli
-from router.configuration import preset_text
-from router.schema import ensure
+from router.configuration.file import preset_text
 from router.seal import load_key
 from router.store.database import Database
+from router.store.schema import ensure
 
 CHAT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FAULTY = """

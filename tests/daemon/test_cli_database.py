@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from router import schema
+from router.store import schema
 
 
 def statement(folder: Path, sql: str) -> None:

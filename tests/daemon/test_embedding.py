@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router.embedding import Embedder
 from router.errors import ConfigurationError
-from router.tag import Tagger
+from router.tagging.embedding import Embedder
+from router.tagging.tag import Tagger
 from workers.training import train
 
 #: Words of one row mean the same to the small encoder below.

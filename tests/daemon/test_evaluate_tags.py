@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.errors import ConfigurationError
-from router.tag import Tagger
+from router.tagging.tag import Tagger
 from workers.bench.tags import bench_tags
 from workers.evaluate.figures import by_label, confusions, coverage, macro_f1
 from workers.evaluate.tags import evaluate_tags

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from router.classifier import Model
-from router.tag import EXAMPLES, Tagger
+from router.tagging.classifier import Model
+from router.tagging.tag import EXAMPLES, Tagger
 from workers.examples import example_messages, make_model
 
 

@@ -20,9 +20,8 @@ import httpx
 import pytest
 
 from adapters._signature import sign_standard
-from router import schema
 from router.seal import create_key
-from router.store import Database
+from router.store import Database, schema
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ....").decode()
 _CLIENTS = 8

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from adapters import _signature
-from router.configuration import from_text
+from router.configuration.file import from_text
 from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
 from router.ports import Request
 from router.store import Database

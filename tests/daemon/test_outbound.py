@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import select
 
 from adapters import _signature
-from router import tables as t
 from router.errors import Refused
 from router.model import Authenticity, Message, Placement, Sender
 from router.ports import Request
 from router.store import Arrival, desk
+from router.store import tables as t
 from router.store.outbox import claim
 from router.store.statement import Statement
 

@@ -13,14 +13,13 @@ from typing import Any
 
 import pytest
 
-from router import schema
-from router import tables as t
-from router.configuration import from_text
+from router.configuration.file import from_text
 from router.errors import LostOwnership
 from router.policy import Policy
 from router.ports import Raw
 from router.seal import Sealer
-from router.store import Database, Store
+from router.store import Database, Store, schema
+from router.store import tables as t
 from router.store.aside import listed
 from workers.channels import Channels
 from workers.leases import Leases

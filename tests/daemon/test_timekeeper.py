@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from router import tables as t
 from router.model import Conversation, Message, Placement, Sender
 from router.policy import Policy
 from router.store import Arrival, Store, desk, queries
+from router.store import tables as t
 from router.store.statement import Statement
 from router.store.wake import next_wake_at, settle_history, wake
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router.classifier import Model, grams
 from router.errors import ConfigurationError
-from router.tag import Tagger
+from router.tagging.classifier import Model, grams
+from router.tagging.tag import Tagger
 from workers import fitting
 from workers.evaluate.tags import evaluate_tags
 from workers.training import labelled_messages, train

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from router import schema
-from router import tables as t
-from router.configuration import from_text, preset_text
+from router.configuration.file import from_text, preset_text
 from router.model import Message, Sender
 from router.policy import Policy
 from router.seal import Sealer
-from router.store import Arrival, Database, Store
+from router.store import Arrival, Database, Store, schema
+from router.store import tables as t
 
 #: Monday 12:00 in Shanghai.
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)

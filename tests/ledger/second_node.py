@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from router.configuration import from_text, preset_text
+from router.configuration.file import from_text, preset_text
 from router.model import Authenticity, Message, Sender
 from router.seal import Sealer
 from router.store import Arrival, Database, Store

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from router import schema
-from router import tables as t
-from router.store import Database, desk
+from router.store import Database, desk, schema
+from router.store import tables as t
 
 HERE = Path(__file__).parent
 

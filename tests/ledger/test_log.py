@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from router import schema
-from router import tables as t
 from router.errors import ConfigurationError, LogFull
 from router.ports import Raw
 from router.seal import Sealer
-from router.store import Database
+from router.store import Database, schema
+from router.store import tables as t
 from router.store.bell import Bell
 from router.store.memory import cursor_of
 from router.testing import LogContract

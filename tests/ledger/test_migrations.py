@@ -16,10 +16,9 @@ import pytest
 from sqlalchemy import inspect, text
 
 import router
-from router import schema
-from router import tables as t
 from router.errors import SchemaMismatch, Unreachable
-from router.store import Database
+from router.store import Database, schema
+from router.store import tables as t
 
 ROOT = Path(router.__file__).parent.parent
 
@@ -179,7 +178,7 @@ def _copied(folder: Path, *, packaged: bool, beside: bool) -> Path:
 
 
 _UPGRADE = (
-    "import sys; from router import schema; from router.store import Database; "
+    "import sys; from router.store import schema; from router.store import Database; "
     "print(schema.migrations()); d = Database('sqlite:///desk.db'); print(schema.upgrade(d)); d.close()"
 )
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router import deadline, seal
+from router import seal
+from router.deadlines import deadline
 from router.errors import NotFound, Refused
 from router.model import Conversation, Message, Placement, Sender, Status
 from router.policy import Policy, Privacy

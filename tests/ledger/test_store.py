@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from router import tables as t
 from router.errors import LostOwnership
 from router.model import Attachment, Authenticity, DeskEvent, MessageClass, Placement, Redelivery, Sender
 from router.seal import Sealer
 from router.store import Advance, Arrival, Aside, Database, Store
 from router.store import database as database_module
+from router.store import tables as t
 from router.store.desk import note, reply
 from router.store.privacy import erase
 from router.store.statement import Statement, Tx

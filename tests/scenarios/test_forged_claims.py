@@ -17,13 +17,13 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import select
 
-from router import reply_address
-from router import tables as t
+from router.follow_ups import reply_address
 from router.model import Conversation, Placement
 from router.policy import Policy
 from router.ports import Raw
 from router.ref import ref_of
 from router.store import Arrival, Store, desk, queries
+from router.store import tables as t
 from workers.channels import Channels
 
 MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)

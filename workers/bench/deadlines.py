@@ -15,8 +15,18 @@ from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from typing import Any
 
-from router.calendar import Schedule
-from router.deadline import ClockEvent, Clocks, DeadlinePolicy, Promises, Target, advance, clocks_at, from_json, to_json
+from router.deadlines.calendar import Schedule
+from router.deadlines.deadline import (
+    ClockEvent,
+    Clocks,
+    DeadlinePolicy,
+    Promises,
+    Target,
+    advance,
+    clocks_at,
+    from_json,
+    to_json,
+)
 
 __all__ = ["bench_deadlines"]
 

@@ -21,14 +21,13 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from router import schema
-from router import tables as t
 from router.known import Known
 from router.model import Message
 from router.pipeline import decide_prepared, prepare
 from router.policy import Policy
 from router.ports import Raw
-from router.store import Store
+from router.store import Store, schema
+from router.store import tables as t
 from router.store.database import Database
 from router.store.statement import insert
 from workers.channels import Channels

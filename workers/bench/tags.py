@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from router.lexicon import Lexicon
-from router.normalise import fold, language
-from router.tag import Tagger
+from router.tagging.lexicon import Lexicon
+from router.tagging.tag import Tagger
+from router.text.normalise import fold, language
 
 __all__ = ["bench_tags"]
 

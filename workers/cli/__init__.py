@@ -176,7 +176,7 @@ def _command(words: list[str]) -> int:
 
 def _unknown(words: list[str], known: list[str]) -> int:
     """A group alone, or a word that is no command."""
-    from router.wording import cut, did_you_mean, ended
+    from router.configuration.wording import cut, did_you_mean, ended
     from workers.cli.ending import Misused
 
     group = [name.partition(" ")[2] for name in known if name.startswith(f"{words[0]} ")]

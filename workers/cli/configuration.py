@@ -27,7 +27,7 @@ def init(
     preset: Annotated[Literal["wallet", "plain"], typer.Option(help="Which desk to begin with.")] = "wallet",
 ) -> int:
     """Write a commented configuration and the key that seals what arrives; never overwrites."""
-    from router.configuration import preset_text
+    from router.configuration.file import preset_text
     from router.seal import create_key
     from workers.cli import named_file
 
@@ -124,7 +124,7 @@ def _key_mistakes(policy: Any) -> list[str]:
 
 def _unset(policy: Any) -> list[str]:
     """The secrets that are not set, and the libraries that are not installed, one sentence each."""
-    from router.configuration import unset_elsewhere, unset_secrets
+    from router.configuration.file import unset_elsewhere, unset_secrets
 
     lines = [
         f"channels.{name}: this channel cannot be opened yet, for its secrets are not set: {', '.join(references)}."

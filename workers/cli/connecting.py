@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 import adapters
-from router.configuration import unset_secrets
+from router.configuration.file import unset_secrets
 from router.errors import ConfigurationError, OmnirouterError, SchemaMismatch, Unreachable
 from router.policy import ChannelPolicy, Policy
 from router.ports import Channel
@@ -55,8 +55,8 @@ async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[int, str]:
 
 def _database(policy: Policy) -> str:
     """Connect and compare the schema with this version's. Raises Unreachable or SchemaMismatch."""
-    from router.schema import status
     from router.store.database import Database
+    from router.store.schema import status
 
     database = Database(policy.database_url())
     if database.path is not None and not database.path.exists():
@@ -108,9 +108,9 @@ async def _quiet(error: Exception) -> None:
 def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember]:
     """The channel's own memory, so that what is proved here holds for the daemon; without a ledger it lasts for this
     call."""
-    from router.schema import status
     from router.store import memory
     from router.store.database import Database
+    from router.store.schema import status
 
     passing: dict[str, str] = {}
     database: Database | None = None

@@ -73,7 +73,7 @@ def _asked_to_stop(daemon: Daemon) -> None:
 
 def _left_out(policy: Policy, demo_desk: bool) -> dict[str, str]:
     """Channels that cannot be opened, with the reason. Raises ConfigurationError for them outside the demo desk."""
-    from router.configuration import unset_secrets
+    from router.configuration.file import unset_secrets
 
     unset = unset_secrets(policy)
     reasons = {name: f"{', '.join(references)} is not set" for name, references in unset.items()}

@@ -42,7 +42,7 @@ def _where(database: Database) -> str:
 
 def upgrade(as_json: JsonFlag = False) -> int:
     """Bring the database to this version; safe to repeat."""
-    from router import schema
+    from router.store import schema
     from workers.cli import configured
 
     with _database(create=True) as database:
@@ -59,7 +59,7 @@ def upgrade(as_json: JsonFlag = False) -> int:
 
 def current(as_json: JsonFlag = False) -> int:
     """The database's revision, and whether it is the one that this version needs."""
-    from router import schema
+    from router.store import schema
 
     with _database() as database:
         revision, found, where = schema.current(database), schema.status(database), _where(database)
@@ -72,7 +72,7 @@ def current(as_json: JsonFlag = False) -> int:
 
 def check(as_json: JsonFlag = False) -> int:
     """Is the database what this version expects? Exit code 1 when it is not."""
-    from router import schema
+    from router.store import schema
 
     with _database() as database:
         found, where = schema.status(database), _where(database)
@@ -93,8 +93,7 @@ def check(as_json: JsonFlag = False) -> int:
 
 def sql() -> int:
     """The statements of all migrations for this kind of database, without running them."""
-    from router import schema
-    from router.store import Database
+    from router.store import Database, schema
     from workers.cli import configured
 
     database = Database(configured().database_url())

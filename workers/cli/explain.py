@@ -101,7 +101,7 @@ def queues(
 
 def waiting_by_queue(store: Store, now: datetime) -> dict[str, list[dict[str, Any]]]:
     """What is in work, by queue in the order of the file, in working order, each with the words of the time left."""
-    from router.route import working_order
+    from router.conversation.working_order import working_order
     from router.store import queries
     from router.store.people import names_of
 

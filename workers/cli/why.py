@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from router.deadlines.remaining import remaining_words
 from router.errors import NotFound
 from router.policy import Policy
 from router.ref import ref_of
-from router.remaining import remaining_words
 from router.store import queries
 from router.store.history import history_until, looked_at
 

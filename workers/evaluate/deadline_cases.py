@@ -12,9 +12,8 @@ from typing import Any
 
 import msgspec
 
-from router.calendar import Schedule, instant
-from router.condition import Condition
-from router.deadline import (
+from router.deadlines.calendar import Schedule, instant
+from router.deadlines.deadline import (
     Clock,
     ClockEvent,
     Clocks,
@@ -30,6 +29,7 @@ from router.deadline import (
     next_due,
 )
 from router.errors import ConfigurationError, InvalidTarget, NaiveDatetime, ScheduleError
+from router.routing.condition import Condition
 
 __all__ = ["answer"]
 

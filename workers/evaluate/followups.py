@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from router.acts import reply_given, status_set
+from router.conversation.acts import reply_given, status_set
 from router.errors import InvalidPayload
 from router.known import Known
 from router.model import Message, Redelivery, Status

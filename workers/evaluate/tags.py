@@ -16,7 +16,7 @@ from typing import Any
 
 from router.errors import ConfigurationError
 from router.model import Tagging
-from router.tag import Tagger
+from router.tagging.tag import Tagger
 from workers.evaluate.figures import PRECISION, by_label, confusions, coverage, macro_f1
 from workers.training import Labelled, labelled_messages
 

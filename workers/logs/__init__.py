@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from router import schema
 from router.errors import ConfigurationError
 from router.policy import Policy
-from router.store import Store
+from router.store import Store, schema
 from workers.logs.database import DatabaseLog
 
 __all__ = ["open_log"]

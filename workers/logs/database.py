@@ -19,15 +19,15 @@ import xxhash
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
-from router import tables as t
 from router.errors import InvalidPayload, LogFull, LostOwnership
 from router.fields import storable
 from router.ports import Cursor, Entry, Raw
 from router.seal import Sealed, Sealer
+from router.store import tables as t
 from router.store.bell import Bell
 from router.store.database import Database
 from router.store.statement import Statement, Tx, as_json, insert, insert_into
-from router.tables import instant, micros
+from router.store.tables import instant, micros
 
 __all__ = ["RECORDED", "DatabaseLog", "partition_of"]
 

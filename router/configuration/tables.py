@@ -1,0 +1,286 @@
+"""What does the configuration file look like, table by table?
+
+In: what TOML gives. Out: one pydantic model a table, with its defaults; unknown keys are mistakes. Each field's type
+says what would be right, so that a wrong one gives a sentence that need not name the value (it may be a secret).
+What one table says of another (queues, schedules, ladders …) is looked at in `router.configuration.checks`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+
+from router.configuration.units import Span, duration, size, span
+from router.secret import Secret
+
+__all__ = ["ARRAYS", "NAMED", "SINGLE", "Table"]
+
+
+def _database(url: str) -> str:
+    if not re.match(r"(sqlite|postgresql)(\+[a-z0-9]+)?://", url):
+        raise ValueError('expected "sqlite:///FILE" or "postgresql://user@host/database"')
+    if re.match(r"[a-z0-9+]+://[^/@:]*:[^@/]+@", url):
+        raise ValueError('take the password out of the URL and give it by reference, as database_password = "env:NAME"')
+    return url
+
+
+def _log(url: str) -> str:
+    if url != "database" and not re.match(r"(nats|tls)://[^\s/]+", url):
+        raise ValueError('expected "database" or "nats://host:4222"')
+    return url
+
+
+def _listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not int(port) < 65536:
+        raise ValueError('expected "host:port", such as "127.0.0.1:8080"')
+    return text
+
+
+def _web_address(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[^\s/?#]+\S*", url):
+        raise ValueError('expected a web address such as "https://support.example.com"')
+    return url
+
+
+def _mail_address(text: str) -> str:
+    if not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", text):
+        raise ValueError('expected a mail address such as "lead@example.com"')
+    return text
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[^\s\x00-\x1f/][^\x00-\x1f/]{0,62}", text) or text != text.strip():
+        raise ValueError("expected a name of 1 to 63 characters without slashes or line breaks")
+    return text
+
+
+def _date(text: str) -> str:
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    raise ValueError('expected a date such as "2026-02-14"')
+
+
+def _promise(text: object) -> Span:
+    length = span(text)
+    if not length.seconds and not length.workdays:
+        raise ValueError("must be above zero; leave the key out to promise nothing")
+    return length
+
+
+def _priority(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError('expected a priority such as 80, or a change such as "+20"')
+    if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,4}", value):
+        raise ValueError('expected a priority such as 80, or a change such as "+20"')
+    return value
+
+
+Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]
+Length: TypeAlias = Annotated[Any, PlainValidator(span)]
+Promise: TypeAlias = Annotated[Any, PlainValidator(_promise)]
+Size: TypeAlias = Annotated[int, BeforeValidator(size)]
+Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+Address: TypeAlias = Annotated[str, AfterValidator(_web_address)]
+Metric: TypeAlias = Literal["first_reply", "next_reply", "update", "resolution"]
+Statuses: TypeAlias = list[Literal["pending", "on_hold", "solved"]]
+Texts: TypeAlias = dict[str, str]
+Rows: TypeAlias = list[list[str]]
+Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "weekdays", "weekend", "daily"]
+
+
+class Table(BaseModel):
+    """A table of the file: no unknown keys, no guessing of types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Desk(Table):
+    name: str = "Support desk"
+    timezone: str = "UTC"
+    languages: list[str] = ["zh", "en"]
+    database: Annotated[str, AfterValidator(_database)] = "sqlite:///omnirouter.db"
+    database_password: Secret | None = None
+    log: Annotated[str, AfterValidator(_log)] = "database"
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 16
+    brand: str = ""
+
+
+class Web(Table):
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
+    public_url: Address = ""
+    max_body: Size = 1 << 20
+
+
+class Privacy(Table):
+    key: Secret | None = None
+    retain_raw: Duration = timedelta(days=180)
+    redact: bool = True
+
+
+class FollowUps(Table):
+    reopen_within: Duration = timedelta(days=14)
+    suggest_below: Annotated[float | None, Field(ge=0, le=1)] = None
+    incident_customers: Annotated[int, Field(ge=2)] = 3
+    incident_within: Duration = timedelta(minutes=30)
+
+
+class Tagging(Table):
+    model: str | None = None
+    embed: str | None = None
+    lexicons: list[str] = []
+    issue_types: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]] = []
+    unsure_below: Annotated[float | None, Field(ge=0, le=1)] = None
+
+
+class Closing(Table):
+    remind_after: Length = Span(workdays=2)
+    solve_after: Length = Span(workdays=5)
+    close_after: Length = Span(seconds=14 * 86400)
+    texts: Texts = {}
+
+
+class Acknowledgement(Table):
+    enabled: bool = False
+    texts: Texts = {}
+
+    @model_validator(mode="after")
+    def _has_words(self) -> Acknowledgement:
+        if self.enabled and not self.texts:
+            raise ValueError('enabled needs words to send: add texts = { zh = "…", en = "…" }')
+        return self
+
+
+class Notify(Table):
+    mail: Annotated[str, AfterValidator(_mail_address)] | None = None
+    webhook: Secret | None = None
+    robot: Secret | None = None
+    secret: Secret | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Notify:
+        if sum(way is not None for way in (self.mail, self.webhook, self.robot)) != 1:
+            raise ValueError("a recipient has exactly one of mail, webhook, robot")
+        return self
+
+
+class Events(Table):
+    url: Annotated[Address, Field(min_length=1)]
+    secret: Secret
+    types: list[str] = []
+
+
+class Channel(BaseModel):
+    """The keys that every channel has; the rest belongs to its adapter's own settings."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    adapter: str
+    schedule: str = ""
+    brand: str = ""
+    enabled: bool = True
+
+
+class Schedule(Table):
+    timezone: str | None = None
+    week: dict[Day, Rows] = {}
+    holidays: str | None = None
+    makeup: Rows | None = None
+    dates: dict[Annotated[str, AfterValidator(_date)], Rows] = {}
+
+
+class Queue(Table):
+    name: Name
+    team: str = ""
+    lead: str = ""
+    ageing_minutes: Annotated[int, Field(ge=1, le=525600)] | None = None
+
+
+class Agent(Table):
+    name: Name
+    queues: list[str] = []
+    skills: dict[str, str | int | list[str]] = {}
+    capacity: dict[str, Annotated[int, Field(ge=0)]] = {}
+    shift: str = ""
+
+
+class RuleStep(Table):
+    needs: dict[str, str] = {}
+    wait: Duration | None = Field(default=None, alias="for")
+    queue: str = ""
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> RuleStep:
+        if bool(self.needs) == bool(self.queue):
+            raise ValueError('a step is { needs = {…}, for = "10m" } or { queue = "…" }')
+        return self
+
+
+class Rule(Table):
+    id: Name
+    when: Any = None
+    queue: str
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    deadline: str = ""
+    tags: list[str] = []
+    steps: list[RuleStep] = []
+
+
+class Defaults(Table):
+    queue: str
+
+
+class Deadline(Table):
+    name: Name
+    when: Any = None
+    schedule: str = ""
+    hours: Literal["business", "calendar"] = "business"
+    first_reply: Promise = None
+    next_reply: Promise = None
+    update: Promise = None
+    resolution: Promise = None
+    pause: dict[Metric, Statuses] = {}
+    auto_reply_counts: list[Metric] = []
+    warn: Duration | None = None
+    ladder: str = ""
+
+
+class LadderStep(Table):
+    after: Duration
+    do: Literal["notify", "requeue", "move"]
+    to: str = ""
+    priority: Annotated[int | str, BeforeValidator(_priority)] = 0
+    queue: str = ""
+    tag: str = ""
+
+    @model_validator(mode="after")
+    def _says_where(self) -> LadderStep:
+        if self.do == "notify" and not self.to:
+            raise ValueError('a notify step needs to = "…": a name of [notify.NAME], or "lead:{queue}"')
+        if self.do == "move" and not self.queue:
+            raise ValueError('a move step needs queue = "…"')
+        return self
+
+
+class Ladder(Table):
+    name: Name
+    on: list[Metric] = ["first_reply", "next_reply"]
+    steps: Annotated[list[LadderStep], Field(min_length=1, max_length=8)]
+
+
+#: `[NAME]`, one of each.
+SINGLE: Final[dict[str, type[BaseModel]]] = {
+    "desk": Desk, "web": Web, "privacy": Privacy, "follow_ups": FollowUps, "tagging": Tagging, "closing": Closing,
+    "acknowledgement": Acknowledgement, "defaults": Defaults,
+}  # fmt: skip
+#: `[KIND.NAME]`, as many as the desk likes.
+NAMED: Final[dict[str, type[BaseModel]]] = {"channels": Channel, "schedules": Schedule, "notify": Notify}
+#: `[[NAME]]`, in order.
+ARRAYS: Final[dict[str, type[BaseModel]]] = {
+    "events": Events, "queues": Queue, "agents": Agent, "rules": Rule, "deadlines": Deadline, "ladders": Ladder,
+}  # fmt: skip

@@ -1,0 +1,114 @@
+"""What does an act of the desk, or a customer's message, change in a conversation's state and clocks?
+
+In: a conversation, the act with its instant, the policy. Out: the conversation after it, with its clocks moved on and
+their cached answers (`next_due`, `next_wake_at`, `breached`). Pure, so that the ledger, the pipeline and an evaluation
+without any database give the same (rules: deadlines, 6 to 12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from router.conversation.assignment import passes_on
+from router.conversation.closing import look_at
+from router.deadlines import deadline
+from router.deadlines.deadline import ClockEvent
+from router.model import Conversation, Status
+from router.policy import Policy
+
+__all__ = ["ENDED", "attributes", "let_go", "note_taken", "reply_given", "status_set", "ticked", "woken"]
+
+ENDED = (Status.SOLVED, Status.CLOSED)
+
+
+def reply_given(
+    conversation: Conversation, at: datetime, text: str, policy: Policy, *, seen_at: datetime | None = None,
+    automatic: bool = False, event_id: str = "",
+) -> Conversation:  # fmt: skip
+    """The conversation after a public reply at `at` (aware). A human's ends the wait and the reply clocks; an
+    automatic one ends only the metrics that the policy lists. `text` is taken for the record and changes nothing."""
+    after = replace(
+        conversation,
+        last_message_at=max(conversation.last_message_at, at),
+        last_out_at=conversation.last_out_at if automatic else _later(conversation.last_out_at, at),
+        waiting_since=conversation.waiting_since if automatic else None,
+    )
+    event = ClockEvent(type="auto_reply" if automatic else "agent_reply", at=at, seen_at=seen_at, id=event_id)
+    return ticked(after, event, policy)
+
+
+def note_taken(conversation: Conversation, at: datetime, policy: Policy) -> Conversation:
+    """The conversation after an internal note: nobody outside sees it, so no clock ends."""
+    after = replace(conversation, last_message_at=max(conversation.last_message_at, at))
+    return ticked(after, ClockEvent(type="internal_note", at=at), policy)
+
+
+def status_set(conversation: Conversation, to: Status, at: datetime, policy: Policy) -> Conversation:
+    """The conversation after a status was set at `at` (aware). Solving ends the wait and lets go of a pinned queue."""
+    to = Status(to)
+    if to == conversation.status:
+        return conversation
+    ended = to in ENDED
+    after = replace(
+        conversation,
+        status=to,
+        solved_at=at if ended and conversation.status not in ENDED else conversation.solved_at,
+        closed_at=at if to is Status.CLOSED else conversation.closed_at,
+        waiting_since=None if ended else conversation.waiting_since,
+        pinned=conversation.pinned and not ended,
+    )
+    return ticked(after, ClockEvent(type="status", at=at, to=to.value), policy)
+
+
+def ticked(conversation: Conversation, event: ClockEvent, policy: Policy) -> Conversation:
+    """The conversation with its clocks moved on by one event, and what they say cached beside them."""
+    before = deadline.from_json(conversation.clocks)
+    clocks = deadline.advance(before, event, policy.promises)
+    due = deadline.next_due(clocks)
+    wake = deadline.next_wake(clocks, policy.promises, event.seen_at or event.at)
+    told = replace(conversation, clocks=deadline.to_json(clocks), next_due=due, breached=bool(clocks.log))
+    return woken(told, wake, look_at(told, policy), policy)
+
+
+def woken(
+    conversation: Conversation, clocks_at: datetime | None, quiet_at: datetime | None, policy: Policy
+) -> Conversation:
+    """The conversation with the next instant at which the timekeeper must look at it: when its clocks speak, when it
+    has been quiet for too long, or when nobody has taken it for too long."""
+    passed = passes_on(conversation, policy)
+    found = (clocks_at, quiet_at, None if passed is None else passed[0])
+    return replace(conversation, next_wake_at=min((at for at in found if at is not None), default=None))
+
+
+def let_go(conversation: Conversation, policy: Policy) -> Conversation:
+    """The conversation that nobody holds any more: somebody else may take it, or it is handed on."""
+    free = replace(conversation, holder="")
+    passed = passes_on(free, policy)
+    if passed is None or (free.next_wake_at is not None and free.next_wake_at <= passed[0]):
+        return free
+    return replace(free, next_wake_at=passed[0])
+
+
+def attributes(conversation: Conversation, contact: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a conversation that deadline policies and rules read; `contact` are the contact's attributes."""
+    facts: dict[str, Any] = {
+        "issue_type": conversation.issue_type,
+        "confidence": conversation.confidence,
+        "unsure": conversation.unsure,
+        "flags": conversation.flags,
+        "tags": conversation.tags,
+        "language": conversation.language,
+        "priority": conversation.priority,
+        "chases": conversation.chases,
+    }
+    for name, value in contact.items():
+        facts[f"contact.{name}"] = value
+    return facts
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None or other > one else one

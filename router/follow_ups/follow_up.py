@@ -1,0 +1,72 @@
+"""What is a message to the conversation that it goes on with: thanks, a chaser, an addition, the same once more?
+
+In: the reading of the message and the weighed conversation. Out: a `MessageClass`. Thanks change nothing; what says
+nothing new asks how far it is; what states the matter again is a resend, or `cross_channel` on another kind of channel;
+the rest adds something (rules: follow-ups, 7 to 9).
+"""
+
+from __future__ import annotations
+
+from router.follow_ups.reading import Reading
+from router.follow_ups.weighing import Weighed, spoken_to
+from router.model import MessageClass
+from router.text.utterance import Word
+
+__all__ = ["class_of"]
+
+_FEW_WORDS = 4.0
+_STATING = Word.PROBLEM | Word.WISH
+
+
+def class_of(reading: Reading, joined: Weighed) -> MessageClass:
+    """The class of a message that joins this conversation."""
+    said = reading.said
+    answers = spoken_to(joined.conversation)
+    thanks = said.thanks and said.empty and not said.asks and not said.presses
+    if reading.silent or reading.thanks or (answers and thanks):
+        return MessageClass.ACK
+    if reading.tries and not joined.same_text and not (said.weight >= _FEW_WORDS / 2 and _restates(reading, joined)):
+        return MessageClass.ADDITION
+    if reading.poor or (reading.chases and not joined.same_text):
+        tells = answers and (said.kinds or said.weight) and not said.asks and not said.presses
+        return MessageClass.ADDITION if tells and not said.has(Word.GREETING) else _chaser(joined, reading)
+    if joined.memory.poor:
+        return MessageClass.ADDITION
+    if not joined.same_text and _only_names(reading, joined):
+        return MessageClass.CHASER
+    if joined.same_text or _restates(reading, joined):
+        seen = reading.message.channel_kind in joined.memory.kinds
+        return MessageClass.RESEND if seen else MessageClass.CROSS_CHANNEL
+    return MessageClass.ADDITION
+
+
+def _chaser(joined: Weighed, reading: Reading) -> MessageClass:
+    """After a mere greeting, what names a topic is its content, not a chaser of it."""
+    return MessageClass.ADDITION if joined.memory.poor and not reading.poor else MessageClass.CHASER
+
+
+def _only_names(reading: Reading, joined: Weighed) -> bool:
+    """Does it only name the matter, by its number or as a question, and say nothing new of it?"""
+    said = reading.said
+    if joined.same_id and not said.numbers and (said.asks or not said.has(_STATING)):
+        return said.weight <= (_FEW_WORDS if said.asks else 1.0)
+    brief = said.weight <= (_FEW_WORDS / 2 if said.has(_STATING) and not said.addresses else _FEW_WORDS)
+    return said.asks and brief and (joined.akin or joined.overlap >= 0.5) and not _news(reading, joined)
+
+
+def _restates(reading: Reading, joined: Weighed) -> bool:
+    """Does it state the matter once more, with nothing new in it?"""
+    memory = joined.memory
+    if _news(reading, joined) or (reading.said.defines and not reading.said.has(_STATING)):
+        return False
+    if joined.same_type or joined.overlap >= 0.6:
+        return True
+    shared = not set(reading.amounts).isdisjoint(memory.amounts)
+    return shared or not set(reading.said.numbers).isdisjoint(memory.numbers)
+
+
+def _news(reading: Reading, joined: Weighed) -> bool:
+    """Does it hold a number or name that the conversation has not?"""
+    memory = joined.memory
+    numbers = set(reading.said.numbers) - set(memory.numbers) - set(memory.amounts)
+    return bool(numbers or set(reading.said.entities) - set(memory.names) or set(reading.strong) - set(memory.ids))

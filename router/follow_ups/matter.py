@@ -1,0 +1,194 @@
+"""Which conversation does a message go on with, and as what: resend, chaser, addition, a new issue?
+
+In: the reading of a message, its sender, what its headers are worth, and the snapshot. Out: `Verdict`: the conversation
+it joins (None: a new one), its class, the candidates with scores and reasons in words, links. A shared number joins at
+any age, whatever else; below the policy's margin a new conversation opens, with a suggested link; who named a
+conversation without a right to it gets one of his own (rules: follow-ups, 4 to 11; security, 0.5).
+"""
+
+from __future__ import annotations
+
+from router.follow_ups.evidence import Evidence
+from router.follow_ups.follow_up import class_of
+from router.follow_ups.identity import Identity, reply_handle
+from router.follow_ups.memory import Memory, features_of, side_of
+from router.follow_ups.reading import Reading, shared_key
+from router.follow_ups.weighing import Weighed, compare, is_live, weigh
+from router.known import Known
+from router.model import Candidate, Conversation, Link, MessageClass, Status, Value
+from router.policy import FollowUps
+
+__all__ = ["Verdict", "place"]
+
+#: A conversation weighed this far below the margin is worth suggesting.
+_WORTH_A_LOOK = 0.2
+_SHOWN = 5
+#: Numbers of fewer signs are too easily those of two people.
+_UNMISTAKABLE = 8
+
+
+class Verdict(Value, frozen=True, kw_only=True):
+    """Where a message goes and why. `conversation` None opens one. `shared`: it is somebody else's, joined by a number
+    while nothing is proved of either (rule 9). `rejected`: the message named one that its sender takes no part in."""
+
+    conversation: Conversation | None
+    class_: MessageClass
+    method: str
+    score: float = 0.0
+    candidates: tuple[Candidate, ...] = ()
+    links: tuple[Link, ...] = ()
+    reasons: tuple[str, ...] = ()
+    shared: bool = False
+    rejected: bool = False
+
+
+def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps) -> Verdict:
+    """Choose the conversation and the class of a customer's message. Pure and total."""
+    if evidence.method == "edit" and evidence.joins is not None:
+        return Verdict(
+            conversation=evidence.joins, class_=MessageClass.ADDITION, method="edit", score=1.0,
+            reasons=("it corrects a message of that conversation",),
+        )  # fmt: skip
+    weighed = weigh(reading, _own(reading, identity, evidence, known, policy), evidence.joins)
+    if evidence.rejected is not None or reading.failed:
+        return _apart(reading, evidence, weighed, known, policy)
+    best = _chosen(reading, weighed, policy)
+    if best is not None:
+        return _joins(reading, best, _method(best, evidence), weighed)
+    stranger = _unproven(reading, identity, known, policy)
+    if stranger is None:
+        return _new(reading, evidence, weighed, policy)
+    shared = Weighed(stranger, True)
+    shared.add(0.0, "nothing is proved of either sender")
+    compare(shared, reading, features_of(reading), frozenset(reading.strong))
+    return _joins(reading, shared, "identifier", [shared, *weighed], shared=True)
+
+
+def _own(reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps) -> list[Weighed]:
+    """The conversations to weigh: the sender's, one that he shares, one that he answers by right."""
+    found: dict[int, Conversation] = {}
+    for contact in (identity.contact.number, *identity.joined):
+        for conversation in known.conversations_of(contact):
+            found[conversation.number] = conversation
+    for marker in known.marked(shared_key(identity.handle)):
+        shared = known.conversation(marker.conversation)
+        if shared is not None:
+            found[shared.number] = shared
+    if evidence.joins is not None:
+        found.setdefault(evidence.joins.number, evidence.joins)
+    at, window = reading.message.sent_at, policy.reopen_within
+    return [Weighed(c, is_live(c, at, window)) for c in found.values() if "spam" not in c.flags]
+
+
+def _chosen(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:
+    """The conversation to join: a shared number whatever its age, else the one that it answers, else the best
+    above the margin."""
+    numbered = [w for w in weighed if w.same_id]
+    if numbered:
+        return max(numbered, key=lambda w: (w.conversation.status is not Status.CLOSED, w.score))
+    if reading.thanks or reading.silent:
+        return next((w for w in weighed if w.live), weighed[0] if weighed else None)
+    fitting = [w for w in weighed if w.live and not w.conflict]
+    best = next((w for w in fitting if w.answered), fitting[0] if fitting else None)
+    return best if best is not None and (best.answered or best.score >= policy.suggest_below) else None
+
+
+def _joins(
+    reading: Reading, best: Weighed, method: str, weighed: list[Weighed], *, shared: bool = False,
+    links: tuple[Link, ...] = (), rejected: bool = False,
+) -> Verdict:  # fmt: skip
+    candidates = {id(w): w.candidate() for w in (best, *weighed[:_SHOWN])}
+    chosen = candidates[id(best)]
+    return Verdict(
+        conversation=best.conversation, class_=class_of(reading, best), method=method, score=chosen.score,
+        candidates=tuple(candidates[id(w)] for w in weighed[:_SHOWN]), links=links, reasons=chosen.reasons,
+        shared=shared, rejected=rejected,
+    )  # fmt: skip
+
+
+def _method(best: Weighed, evidence: Evidence) -> str:
+    if evidence.joins is not None and evidence.joins.number == best.conversation.number:
+        return evidence.method
+    return "identifier" if best.same_id else "same_words" if best.same_text else "matter"
+
+
+def _unproven(reading: Reading, identity: Identity, known: Known, policy: FollowUps) -> Conversation | None:
+    """Somebody else's conversation about the same number, where nothing is proved of him nor of this sender.
+
+    Not where the words are those of the other side of the payment.
+    """
+    if identity.contact.verified:
+        return None
+    side = side_of(reading)
+    for key in reading.strong:
+        for marker in known.marked(key) if _unmistakable(key) else ():
+            conversation = known.conversation(marker.conversation)
+            if conversation is None or not is_live(conversation, reading.message.sent_at, policy.reopen_within):
+                continue
+            owner = known.contacts.get(known.owner(conversation.contact))
+            if owner is None or owner.verified or owner.number == identity.contact.number:
+                continue
+            theirs = Memory(conversation.matter).side
+            if side == theirs or (side != "payee" and not (side and theirs)):
+                return conversation
+    return None
+
+
+def _unmistakable(key: str) -> bool:
+    """Is it a number that two people quote only when they mean the same, and no piece of one?"""
+    return not key.startswith("account:") and sum(c.isalnum() for c in key.partition(":")[2]) >= _UNMISTAKABLE
+
+
+def _apart(reading: Reading, evidence: Evidence, weighed: list[Weighed], known: Known, policy: FollowUps) -> Verdict:
+    """A conversation of its own, linked to the one that it named without a right to; or an earlier one of the sender's
+    own that it clearly goes on with."""
+    links, reasons = [], []
+    if evidence.rejected is not None:
+        links.append(Link(conversation=evidence.rejected.number, reason="thread_claim_rejected"))
+        reasons.append("it names a conversation that its sender takes no part in")
+        best = next((w for w in weighed if w.live and not w.conflict and w.score >= policy.suggest_below), None)
+        if best is not None and best.conversation.number != evidence.rejected.number and not reading.failed:
+            return _joins(reading, best, "matter", weighed, links=tuple(links), rejected=True)
+    suggested = evidence.suggested or (_claimed(reading, known, policy) if reading.failed else None)
+    if suggested is not None:
+        links.append(Link(conversation=suggested.number, reason="suggested_link", score=0.5))
+    if reading.failed:
+        reasons.append("its sender failed authentication, so it joins nothing")
+    return Verdict(
+        conversation=None, class_=MessageClass.FIRST, method="apart", links=tuple(links), reasons=tuple(reasons),
+        candidates=tuple(w.candidate() for w in weighed[:_SHOWN]), rejected=evidence.rejected is not None,
+    )  # fmt: skip
+
+
+def _claimed(reading: Reading, known: Known, policy: FollowUps) -> Conversation | None:
+    """The latest conversation of the contact whose address a mail bears that failed authentication."""
+    contact = known.contact_of(reply_handle(reading.message))
+    held = known.conversations_of(contact.number) if contact is not None else []
+    live = [c for c in held if is_live(c, reading.message.sent_at, policy.reopen_within)]
+    return max(live, key=lambda c: c.last_message_at, default=None)
+
+
+def _new(reading: Reading, evidence: Evidence, weighed: list[Weighed], policy: FollowUps) -> Verdict:
+    """A new conversation: the sender's first, or a new issue beside what is known of him."""
+    links: list[Link] = []
+    if evidence.joins is not None:
+        links.append(Link(conversation=evidence.joins.number, reason="new_issue"))
+    candidates = tuple(w.candidate() for w in weighed[:_SHOWN])
+    if weighed and all(link.conversation != candidates[0].conversation for link in links):
+        links.append(_beside(weighed[0], candidates[0], policy))
+    first = not weighed or (reading.poor and not any(w.live for w in weighed))
+    reason = "no conversation of this sender is about this" if weighed else "nothing is known of this sender"
+    return Verdict(
+        conversation=None, class_=MessageClass.FIRST if first else MessageClass.NEW_ISSUE, method="new",
+        candidates=candidates, links=tuple(links), reasons=(reason,),
+    )  # fmt: skip
+
+
+def _beside(other: Weighed, candidate: Candidate, policy: FollowUps) -> Link:
+    """How the new conversation stands to the best one that it did not join."""
+    reason = "new_issue"
+    if not other.live:
+        reason = "reopened_late"
+    elif not other.conflict and candidate.score >= policy.suggest_below - _WORTH_A_LOOK:
+        reason = "suggested_link"
+    return Link(conversation=candidate.conversation, reason=reason, score=candidate.score)

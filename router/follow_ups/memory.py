@@ -1,0 +1,117 @@
+"""What does a conversation remember of its messages, so that the next one can be compared with it?
+
+In: the `matter` of a conversation (plain JSON) and the reading of a message. Out: the next `matter`. Every list in it
+is bounded and newest last, so a chat that goes on for years stays small. Words are kept as 32-bit numbers: enough to
+see that two texts share them, too little to read them back. Nothing here is made of unredacted text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from zlib import crc32
+
+from router.follow_ups.reading import NO_TOPIC, Reading
+from router.text.utterance import Word
+
+__all__ = ["Memory", "features_of", "remember", "side_of", "united"]
+
+#: Below this the runner-up of an issue type may have been meant.
+_SURE = 0.95
+#: How many of each are kept.
+_MOST = {
+    "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
+    "types": 6, "maybe": 6, "subjects": 6,
+}  # fmt: skip
+
+
+class Memory:
+    """A reading view of a conversation's `matter`; missing parts are empty."""
+
+    __slots__ = (
+        "amounts", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side", "subjects", "texts",
+        "types", "words",
+    )  # fmt: skip
+
+    def __init__(self, matter: Mapping[str, Any]) -> None:
+        self.ids: list[str] = matter.get("ids", [])
+        self.amounts: list[str] = matter.get("amounts", [])
+        self.cards: list[str] = matter.get("cards", [])
+        self.numbers: list[str] = matter.get("numbers", [])
+        self.names: list[str] = matter.get("names", [])
+        self.subjects: list[str] = matter.get("subjects", [])
+        self.texts: list[str] = matter.get("texts", [])
+        self.words: frozenset[int] = frozenset(matter.get("words", ()))
+        self.kinds: list[str] = matter.get("kinds", [])
+        self.maybe: list[str] = matter.get("maybe", [])
+        self.types: list[str] = matter.get("types", [])
+        self.said_at: int = matter.get("said_at", 0)
+        self.side: str = matter.get("side", "")
+        self.poor: bool = matter.get("poor", False)
+
+
+def features_of(reading: Reading) -> frozenset[int]:
+    """The features of the words, as 32-bit numbers."""
+    return frozenset(crc32(feature.encode("utf-8", "surrogatepass")) for feature in reading.said.features)
+
+
+def side_of(reading: Reading) -> str:
+    """Which side of a payment the words speak for: `payee`, `payer`, or empty when they do not say."""
+    payee, payer = reading.said.has(Word.PAYEE), reading.said.has(Word.PAYER)
+    return "" if payee == payer else "payee" if payee else "payer"
+
+
+def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> dict[str, Any]:
+    """The memory after this message. Of the desk's own words only identifiers are kept."""
+    following = dict(matter)
+    _add(following, "ids", reading.strong)
+    if not inbound:
+        return following
+    first = not matter.get("kinds")
+    _add(following, "kinds", (reading.message.channel_kind,))
+    if reading.subject_hash:
+        _add(following, "subjects", (reading.subject_hash,))
+    if reading.poor:
+        if first:
+            following["poor"] = True
+        return following
+    following.pop("poor", None)
+    if not reading.chases:
+        following["said_at"] = max(matter.get("said_at", 0), int(reading.message.sent_at.timestamp()))
+    _add(following, "amounts", reading.amounts)
+    _add(following, "cards", reading.cards)
+    _add(following, "numbers", reading.said.numbers)
+    _add(following, "names", reading.said.entities)
+    if reading.text_hash:
+        _add(following, "texts", (reading.text_hash,))
+    _add(following, "words", sorted(features_of(reading)))
+    tagging = reading.tagging
+    if reading.topical or (not matter.get("types") and tagging.issue_type not in NO_TOPIC):
+        _add(following, "types", (tagging.issue_type,))
+        if tagging.confidence < _SURE and tagging.runner_up not in NO_TOPIC:
+            _add(following, "maybe", (tagging.runner_up,))
+    if not matter.get("side") and (side := side_of(reading)):
+        following["side"] = side
+    return following
+
+
+def united(into: Mapping[str, Any], gone: Mapping[str, Any]) -> dict[str, Any]:
+    """The memory of two conversations that become one: what either knows, within the same bounds."""
+    both = {name: value for name, value in {**gone, **into}.items() if name != "poor"}
+    if said := max(gone.get("said_at", 0), into.get("said_at", 0)):
+        both["said_at"] = said
+    for name, most in _MOST.items():
+        held = list(dict.fromkeys((*gone.get(name, ()), *into.get(name, ()))))[-most:]
+        if held:
+            both[name] = held
+    if into.get("poor") and gone.get("poor"):
+        both["poor"] = True
+    return both
+
+
+def _add(matter: dict[str, Any], name: str, values: Iterable[Any]) -> None:
+    """Append what is new; the oldest go when there are too many."""
+    held = matter.get(name, [])
+    fresh = [value for value in values if value not in held]
+    if fresh:
+        matter[name] = [*held, *fresh][-_MOST[name] :]

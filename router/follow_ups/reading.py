@@ -1,0 +1,308 @@
+"""What does a message say, before anything of the past is looked at?
+
+In: a message and the policy. Out: `Reading`: its own words, redacted; identifiers (read before redaction, so that a
+number beside a secret is not lost); what kind of utterance it is; tagging; content digest; and the markers by which a
+store finds what the decision needs to know. Pure: a store reads once, loads, and hands the reading on to
+`pipeline.decide_prepared`. Nothing here or behind it holds a secret: all memory is made of the redacted words.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from msgspec.structs import replace
+from xxhash import xxh3_64_hexdigest
+
+from router.follow_ups import identity
+from router.follow_ups.dedupe import content_digest
+from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
+from router.policy import Policy
+from router.text import identifiers, own_words, redact, utterance
+from router.text.normalise import fold
+from router.text.utterance import Word
+
+__all__ = ["NO_TOPIC", "Reading", "read", "shared_key"]
+
+#: Types that say how a customer feels, not what his matter is.
+NO_TOPIC = frozenset(("other", "complaint", "feedback", ""))
+#: Flags of a customer who presses, whatever his matter is.
+_THREATS = frozenset(("complaint", "legal"))
+_CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
+_STATING = Word.PROBLEM | Word.WISH
+#: A type is this sure, and a matter takes as many words, before it counts as stated without any word of a problem.
+_CLEAR, _A_MATTER = 0.7, 2.0
+#: A shorter subject ("hi", "急") is none.
+_SUBJECT = 4
+#: An unsure type of this confidence is likely all the same: it is weighed, though no rule of a queue may rely on it.
+_LIKELY = 0.4
+#: What no word of its own tells needs a type as sure as this.
+_EVIDENT = 0.8
+#: A chaser may name its topic in as many words.
+_FEW_WORDS = 4.0
+#: Kinds of messages that say nothing that needs an answer.
+_SILENT = frozenset(("reaction", "sticker", "deleted"))
+#: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
+HEAD, TAIL = 480, 160
+#: More words tell more than how a try ended.
+_MANY_WORDS = 7.0
+#: From so many characters on, a text may begin with its matter and go on with other words.
+_OPENING = 60
+#: What is shorter is a greeting.
+_SENTENCE_BYTES = 16
+_SENTENCE = re.compile(r"[.!?。！？]+(?=\s|$)|[。！？\n]+")
+_LETTERS = re.compile(r"[\W_]+")
+_REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
+
+
+class Reading(Value, dict=True, frozen=True, kw_only=True):
+    """A message read. `words` are its folded own words and subject; `text_hash` is empty where nothing is said."""
+
+    message: Message
+    text: str
+    own_text: str
+    subject: str
+    digest: str
+    secrets: tuple[str, ...]
+    exposed: bool
+    words: str
+    said: utterance.Utterance
+    strong: tuple[str, ...]
+    cards: tuple[str, ...]
+    amounts: tuple[str, ...]
+    tagging: Tagging
+    failed: bool
+    own_subject: bool
+    handles: tuple[Handle, ...]
+
+    @cached_property
+    def text_hash(self) -> str:
+        """The hash of letters and digits alone: the same words in other case or with other punctuation are equal."""
+        letters = _LETTERS.sub("", self.words)
+        return xxh3_64_hexdigest(letters.encode("utf-8", "surrogatepass")) if letters else ""
+
+    @property
+    def named(self) -> bool:
+        """Does the tagger name a matter at all? What says next to nothing names one only by words of a lexicon."""
+        tagging = self.tagging
+        if tagging.issue_type in NO_TOPIC or not (self.said.kinds or self.said.weight):
+            return False
+        if self.said.weight <= 0.0 and not self.said.has(_STATING):
+            return bool(tagging.words) and tagging.confidence >= _EVIDENT
+        return bool(tagging.words) or (self.said.weight >= 1.5 and tagging.confidence >= _LIKELY)
+
+    @cached_property
+    def subject_hash(self) -> str:
+        """The hash of the subject without the marks of a reply; empty where there are fewer than four letters."""
+        subject = self.subject
+        while (mark := _REPLIES.match(subject)) is not None:
+            subject = subject[mark.end() :]
+        letters = _LETTERS.sub("", subject.lower())
+        return _short(letters) if len(letters) >= _SUBJECT else ""
+
+    @cached_property
+    def topical(self) -> bool:
+        """Is the matter that the tagger names a likely one?"""
+        return self.named and (not self.tagging.unsure or self.tagging.confidence >= _LIKELY)
+
+    @property
+    def long(self) -> bool:
+        """Does it hold more words than who goes on with a matter needs?"""
+        return self.said.weight > _MANY_WORDS
+
+    @property
+    def silent(self) -> bool:
+        """Is it of a kind that nobody needs to answer?"""
+        return self.message.kind in _SILENT
+
+    @cached_property
+    def poor(self) -> bool:
+        """Does it carry next to no content: a greeting, chasing alone, a sticker, nothing?"""
+        if self.strong or self.amounts or self.cards or self.message.attachments:
+            return False
+        return self.said.poor and not self.named
+
+    @cached_property
+    def states(self) -> bool:
+        """Does it state a problem or a wish, or ask about or clearly name a topic of its own?"""
+        if self.said.has(_STATING):
+            return True
+        return self.topical and (self.said.asks or self.clear)
+
+    @property
+    def clear(self) -> bool:
+        """Is its issue type so sure that it is a matter of its own, whether a problem is stated or not?"""
+        return self.topical and self.tagging.confidence >= _CLEAR and self.said.weight >= _A_MATTER
+
+    @cached_property
+    def chases(self) -> bool:
+        """Does it ask how far something is, or press, naming it perhaps, with nothing new to it?"""
+        said = self.said
+        if self.amounts or said.has(Word.ATTEMPT | Word.AGAIN) or said.long:
+            return False
+        if not self.topical and said.weight <= _FEW_WORDS and not _THREATS.isdisjoint(self.tagging.flags):
+            return True
+        if said.numbers or said.weight > (_FEW_WORDS if said.asks else 1.0 if self.topical else _FEW_WORDS / 2):
+            return False
+        if said.has(Word.PROBLEM) and said.weight > 1.5 and not said.asks:
+            return False
+        if said.has(Word.CHASE):
+            return said.asks or said.presses or not said.serves
+        if said.asks:
+            brief = said.weight <= _FEW_WORDS / 2 or not said.has(_STATING)
+            return said.has(_CHASING) or (brief and not self.named)
+        told = self.named or self.strong or said.entities or said.serves or said.rare or said.has(_STATING)
+        return not told and said.weight <= 1.0
+
+    @cached_property
+    def tries(self) -> bool:
+        """Does it tell how a try ended, or add to what was said, rather than state a matter of its own?"""
+        if not self.said.has(Word.ATTEMPT):
+            return False
+        clear = self.topical and self.tagging.confidence >= _CLEAR
+        return self.said.weight <= (_A_MATTER if clear else _MANY_WORDS)
+
+    @cached_property
+    def thanks(self) -> bool:
+        """Does it thank or agree, and nothing else?"""
+        said = self.said
+        if not said.thanks or said.asks or said.numbers or said.entities or said.has(Word.CHASE | Word.COMMON):
+            return False
+        return said.weight <= 0.0 or (said.weight <= 1.0 and not self.named)
+
+    @cached_property
+    def traces(self) -> tuple[str, ...]:
+        """Keys of the traces that this message leaves, and by which it meets those of other people."""
+        found = list(self.strong)
+        if not self.poor and self.text_hash and len(self.said.features) >= 2:
+            found.append(f"text:{self.text_hash}")
+            types = {self.tagging.issue_type, self.tagging.runner_up} - NO_TOPIC
+            rare = dict.fromkeys((*self.said.entities, *self.said.rare))
+            for word in list(rare)[:6]:
+                found.extend(f"type:{kind}@{_short(word)}" for kind in sorted(types))
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Every marker key that the decision will look up."""
+        if self.message.direction is not Direction.IN:
+            return (self.chat_key,) if self.chat_key else ()
+        return (*self.traces, shared_key(self.handles[0]))
+
+    @property
+    def chat_key(self) -> str:
+        """The marker by which the desk's own words find the conversations of a chat that has an id of its own."""
+        message = self.message
+        if message.realm or not message.thread or message.thread == message.sender.handle:
+            return ""
+        return f"chat:{message.channel}:{message.thread}"
+
+
+def shared_key(handle: Handle) -> str:
+    """The marker by which a sender finds the conversation of somebody else that he may share (follow-ups, rule 9)."""
+    return f"handle:{handle[0]}:{handle[1]}"
+
+
+def read(message: Message, policy: Policy) -> Reading:
+    """Read a message. Total: any text, of any length, gives a reading."""
+    cut = own_words.cut(message.text, message.html)
+    whole = message.text or (own_words.plain(message.html) if message.html else "")
+    subject = _telling_subject(message, cut.own)
+    hidden = redact.redact(cut.own)
+    hidden_whole = hidden if whole == cut.own else redact.redact(whole)
+    hidden_subject = redact.redact(message.subject)
+    own_subject = hidden_subject.text if subject else ""
+    telling = _telling(hidden.text)
+    known = identifiers.read(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text, redacted=True)
+    folded = fold(f"{own_subject}\n{telling}" if own_subject else telling)
+    strong = _foreign(_whole(known.keys()), message)
+    failed = _failed(message, policy)
+    vocabulary = utterance.vocabulary(policy.tagging.lexicons)
+    return Reading(
+        message=message,
+        text=hidden_whole.text if policy.privacy.redact else whole,
+        own_text=hidden.text if policy.privacy.redact else cut.own,
+        subject=hidden_subject.text if policy.privacy.redact else message.subject,
+        digest=content_digest(message, hidden_subject.text, hidden.text),
+        secrets=tuple(dict.fromkeys((*hidden_subject.found, *hidden_whole.found, *hidden.found))),
+        exposed=hidden_whole.exposed or hidden.exposed or hidden_subject.exposed,
+        words=folded,
+        said=vocabulary.read(folded),
+        strong=strong,
+        cards=tuple(w for w in known.weak() if w.startswith("card:")),
+        amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
+        tagging=_tagged(telling, own_subject, folded, policy),
+        failed=failed,
+        own_subject=bool(own_subject) and not vocabulary.read(fold(own_subject)).empty,
+        handles=_handles(message, failed),
+    )
+
+
+def _telling(own: str) -> str:
+    """The part of long own words that tells what they are about: how they begin and how they end."""
+    return own if len(own) <= HEAD + TAIL else f"{own[:HEAD]}\n{own[-TAIL:]}"
+
+
+def _tagged(telling: str, subject: str, folded: str, policy: Policy) -> Tagging:
+    """What it is about. Long words are about what they begin with, where that alone says it: courtesies at the end of
+    a mail name other things in passing. Flags are those of all of it."""
+    whole = policy.tagger.tag(telling, subject, folded=folded)
+    opening = _opening(telling) if len(telling) > _OPENING else ""
+    if not opening:
+        return whole
+    begun = policy.tagger.tag(opening, subject)
+    if begun.unsure or begun.issue_type in NO_TOPIC or begun.issue_type == whole.issue_type:
+        return whole
+    second = begun.runner_up if whole.issue_type in NO_TOPIC else whole.issue_type
+    return replace(begun, runner_up=second, flags=tuple(sorted({*begun.flags, *whole.flags})), language=whole.language)
+
+
+def _opening(text: str) -> str:
+    """The first sentence that is more than a greeting; empty where less follows it."""
+    begins = 0
+    for end in _SENTENCE.finditer(text):
+        if len(text[begins : end.start()].encode("utf-8", "replace").strip()) >= _SENTENCE_BYTES:
+            return text[: end.start()] if 2 * end.start() < len(text) else ""
+        begins = end.end()
+    return ""
+
+
+def _failed(message: Message, policy: Policy) -> bool:
+    """Does this mail count as failing authentication? With `authenticity = "require"`, unknown does too."""
+    if message.authenticity is Authenticity.FAIL:
+        return True
+    unknown = message.authenticity is Authenticity.UNKNOWN and identity.is_mail(message)
+    return unknown and policy.channel(message.channel).authenticity == "require"
+
+
+def _handles(message: Message, failed: bool) -> tuple[Handle, ...]:
+    """The sender's handles, his own first; of one who failed authentication also the address that he claims, to
+    suggest by. For the desk's own words: that of the chat."""
+    if message.direction is not Direction.IN:
+        return ((message.channel, message.scope),) if message.scope else ()
+    found = identity.handles_of(message, failed=failed)
+    return (*found, identity.reply_handle(message)) if failed else found
+
+
+def _telling_subject(message: Message, own: str) -> str:
+    """The subject where it adds to the words: not that of a reply, not a piece of the text once more, cut short."""
+    subject = message.subject.strip()
+    if not subject or message.in_reply_to or message.references or _REPLIES.match(subject):
+        return ""
+    bare = _LETTERS.sub("", subject)
+    return "" if bare in _LETTERS.sub("", own[:HEAD]) else subject
+
+
+def _whole(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Without numbers that are the beginning of another: subjects are cut short anywhere."""
+    return tuple(key for key in keys if not any(other != key and other.startswith(key) for other in keys))
+
+
+def _foreign(keys: tuple[str, ...], message: Message) -> tuple[str, ...]:
+    """Without the sender's own account: he may name it in every matter."""
+    mine = f"account:{message.sender.verified.get('account', '')}".lower()
+    return tuple(key for key in keys if key.lower() != mine)
+
+
+def _short(word: str) -> str:
+    return xxh3_64_hexdigest(word.encode("utf-8", "surrogatepass"))[:12]

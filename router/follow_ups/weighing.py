@@ -1,0 +1,290 @@
+"""How much speaks for each conversation that a message may go on with?
+
+In: the reading of a message, the sender's conversations, what its headers are worth. Out: `Weighed`, one each, best
+first, with a score and its reasons in words. A shared number weighs most, then the header, the same words, the
+issue type, amounts, and only then who was active last; another number, amount or type weighs against. The weights are
+written where they are used, since each is a sentence of the trace too (rules: follow-ups, 4 and 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from router.follow_ups.memory import Memory, features_of
+from router.follow_ups.reading import NO_TOPIC, Reading
+from router.model import Candidate, Conversation, Status
+from router.text.utterance import Word
+
+__all__ = ["Weighed", "compare", "is_live", "spoken_to", "weigh"]
+
+#: From this on an issue type is more likely right than all others together.
+_KNOWN = 0.6
+#: So many words that no list explains state something, if the tagger names it with this much confidence.
+_MANY_WORDS, _GUESSED = 2.5, 0.45
+#: Who shares so many of his words with what was written says it again.
+_MOST_WORDS = 0.75
+#: So many words of a type so sure are a sentence about it, whatever else may be details.
+_SENTENCE, _CERTAIN = 4.5, 0.97
+#: Kinds of words that tell of a matter.
+_TELLING = Word.PROBLEM | Word.WISH | Word.PAYER | Word.PAYEE
+#: Below this an issue type is a guess.
+_LIKELY = 0.75
+#: From this on a type is sure enough to speak against a reply header.
+_SURELY = 0.8
+#: How long after the desk's word a message is likely an answer to it.
+_ANSWERING = timedelta(days=7)
+
+
+class Weighed:
+    """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it;
+    `answered`: the message answers it by right, and its words surely state no other matter."""
+
+    __slots__ = (
+        "akin", "answered", "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text",
+        "same_type", "score",
+    )  # fmt: skip
+
+    def __init__(self, conversation: Conversation, live: bool) -> None:
+        self.conversation = conversation
+        self.memory = Memory(conversation.matter)
+        self.live = live
+        self.score = 0.0
+        self.reasons: list[tuple[str, float]] = []
+        self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
+        self.answered = False
+        self.overlap = 0.0
+
+    def add(self, weight: float, reason: str) -> None:
+        """Something speaks for it, or against it."""
+        self.score += weight
+        self.reasons.append((reason, weight))
+
+    @property
+    def types(self) -> Sequence[str]:
+        """The issue types of what was written in it."""
+        return self.memory.types or (self.conversation.issue_type,)
+
+    def candidate(self) -> Candidate:
+        """The candidate as it is stored and explained."""
+        score = round(min(1.0, max(0.0, self.score)), 3)
+        words = tuple(f"{reason} ({weight:+.2f})" for reason, weight in self.reasons)
+        return Candidate(conversation=self.conversation.number, score=score, reasons=words)
+
+
+def is_live(conversation: Conversation, at: datetime, window: timedelta) -> bool:
+    """Is it open, or ended so lately that it may be reopened?"""
+    if conversation.status not in (Status.SOLVED, Status.CLOSED):
+        return True
+    ended = conversation.closed_at or conversation.solved_at or conversation.last_message_at
+    return at - ended <= window
+
+
+def spoken_to(conversation: Conversation) -> bool:
+    """Did the desk speak last?"""
+    out, into = conversation.last_out_at, conversation.last_in_at
+    return out is not None and (into is None or out >= into)
+
+
+def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | None) -> list[Weighed]:
+    """Weigh the sender's conversations, best first. `answered`: the one that the message answers by right."""
+    weighed = sorted(own, key=lambda w: (w.conversation.last_message_at, w.conversation.number), reverse=True)
+    features, ids = features_of(reading), frozenset(reading.strong)
+    for one in weighed:
+        compare(one, reading, features, ids)
+        if answered is not None and one.conversation.number == answered.number:
+            another = reading.said.has(Word.AGAIN) and not reading.poor
+            one.answered = not (one.conflict or another or _elsewhere(one, reading))
+            one.add(1.0 if one.answered or another else 0.6, "it answers a message of this conversation")
+    _favour_the_latest(reading, weighed)
+    weighed.sort(key=lambda w: -w.score)
+    return weighed
+
+
+def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
+    """Do the words surely state another matter? Then a reply header does not join by itself (follow-ups, rule 4).
+
+    Asking how far it is, or naming a topic in passing, states none.
+    """
+    if weighed.akin or reading.chases or not reading.topical or reading.tagging.confidence < _SURELY:
+        return False
+    said = reading.said
+    return bool(reading.amounts) or (said.asks and not said.presses) or said.has(Word.PROBLEM | Word.WISH)
+
+
+def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: frozenset[str]) -> None:
+    """What the message shares with a conversation, and what speaks against it."""
+    memory, conversation = weighed.memory, weighed.conversation
+    if ids and memory.ids:
+        _compare_numbers(weighed, ids)
+    if memory.texts and not reading.poor and reading.text_hash in memory.texts:
+        weighed.same_text = True
+        weighed.add(0.6, "the same words were written before")
+    if len(features) >= 2 and memory.words:
+        weighed.overlap = len(features & memory.words) / len(features)
+        if weighed.overlap >= 0.3 and not weighed.same_text:
+            weighed.add(round((0.5 if weighed.overlap >= _MOST_WORDS else 0.4) * weighed.overlap, 2), "shares words")
+    _compare_type(weighed, reading)
+    if reading.amounts and memory.amounts:
+        _compare_amounts(weighed, reading)
+    elif not weighed.same_text:
+        _compare_figures(weighed, reading)
+    if memory.subjects and reading.subject_hash:
+        _compare_subject(weighed, reading)
+    if memory.cards and not set(reading.cards).isdisjoint(memory.cards):
+        weighed.add(0.2, "the same card")
+    if memory.names and not set(reading.said.entities).isdisjoint(memory.names):
+        weighed.add(0.1, "the same bank or network")
+    if memory.poor and weighed.live and conversation.status is not Status.CLOSED:
+        weighed.add(0.6, "so far it only greeted")
+    if reading.said.has(Word.AGAIN) and not weighed.same_id and not reading.poor:
+        weighed.add(-0.7, "the words say that this is another one")
+
+
+def _compare_numbers(weighed: Weighed, ids: frozenset[str]) -> None:
+    """Order numbers and hashes decide; an account is named in every matter of its owner."""
+    held = set(weighed.memory.ids)
+    shared = ids & held
+    decisive = [key for key in shared if not key.startswith("account:")]
+    if decisive:
+        weighed.same_id = True
+        weighed.add(2.0, f"the same {_kind(min(decisive))}")
+    elif shared:
+        weighed.add(0.25, "the same account")
+    for kind in ("order:", "hash:"):
+        mine = {i for i in ids if i.startswith(kind)}
+        if mine and not mine & held and any(i.startswith(kind) for i in held):
+            weighed.conflict = True
+            weighed.add(-1.0, f"another {_kind(kind)}")
+
+
+def _kind(key: str) -> str:
+    return {"order": "order number", "hash": "transaction hash"}.get(key.partition(":")[0], "number")
+
+
+def _compare_type(weighed: Weighed, reading: Reading) -> None:
+    tagging, theirs = reading.tagging, weighed.types
+    if reading.poor:
+        return
+    if not reading.topical:
+        _compare_guess(weighed, reading)
+        return
+    if tagging.issue_type in theirs:
+        weighed.same_type = weighed.akin = True
+        weighed.add(0.5, "the same issue type")
+    elif tagging.issue_type in weighed.memory.maybe:
+        weighed.same_type = reading.states
+        weighed.add(0.35 if reading.states else 0.1, "an issue type that it may have been")
+    elif NO_TOPIC.issuperset(theirs):
+        if reading.states and not reading.tries and weighed.memory.words and weighed.overlap < 0.1:
+            weighed.add(-0.45, "states something that shares nothing with it")
+    elif tagging.runner_up in theirs:
+        weighed.add(0.1 if reading.chases else -0.1, "the issue type that comes next")
+    elif reading.chases:
+        content = reading.said.weight > 0.0 or reading.said.serves or reading.said.has(_TELLING)
+        foreign = tagging.confidence >= _KNOWN and weighed.overlap < 0.2 and content
+        weighed.add(-0.45 if foreign and not reading.said.refers else -0.2, "names another issue type")
+    elif reading.tries:
+        weighed.add(-0.15, "another issue type")
+    elif _states(weighed, reading):
+        weighed.add(-0.6, "states another issue type")
+    else:
+        slight = reading.said.weight <= 1.0 and not (reading.states or reading.said.has(_TELLING))
+        weak = slight or reading.said.defines or tagging.confidence < _LIKELY
+        weighed.add(-0.05 if weak else -0.15, "another issue type")
+
+
+def _compare_guess(weighed: Weighed, reading: Reading) -> None:
+    """What an unsure type is worth: two guesses that agree are no chance, two that differ may be."""
+    tagging, theirs = reading.tagging, weighed.types
+    if reading.named and (tagging.issue_type in theirs or tagging.issue_type in weighed.memory.maybe):
+        weighed.akin = True
+        weighed.add(0.3, "perhaps the same issue type")
+    elif tagging.runner_up in theirs and tagging.runner_up != "other":
+        weighed.add(0.15, "perhaps the same issue type")
+    elif reading.named and _states(weighed, reading) and not reading.tries and not NO_TOPIC.issuperset(theirs):
+        weighed.add(-0.3, "perhaps another issue type")
+
+
+def _states(weighed: Weighed, reading: Reading) -> bool:
+    """Does it state a matter of its own? A type alone does not, where it holds details that this conversation needs."""
+    if reading.said.has(Word.PROBLEM | Word.WISH):
+        return True
+    if reading.topical and reading.said.asks:
+        return not NO_TOPIC.issuperset(weighed.types)
+    sure = reading.tagging.confidence
+    sentence = reading.said.weight >= _SENTENCE and sure >= _CERTAIN and not reading.said.defines
+    if reading.clear and (reading.long or sentence):
+        return True
+    if reading.said.defines and not reading.amounts:
+        return False
+    likely = sure >= _KNOWN or (sure >= _GUESSED and reading.said.weight >= _MANY_WORDS)
+    clear = (reading.topical and likely) or (reading.named and bool(reading.amounts))
+    return clear and _details(weighed, reading) < reading.said.serves.get(reading.tagging.issue_type, 0)
+
+
+def _details(weighed: Weighed, reading: Reading) -> int:
+    """How many details it holds that the conversation's issue type asks for."""
+    return max((reading.said.serves.get(kind, 0) for kind in weighed.types), default=0)
+
+
+def _compare_amounts(weighed: Weighed, reading: Reading) -> None:
+    if not set(reading.amounts).isdisjoint(weighed.memory.amounts):
+        weighed.add(0.35, "the same amount")
+    elif weighed.same_type or weighed.overlap >= 0.5:
+        weighed.conflict = True
+        weighed.add(-0.8, "another amount")
+    elif reading.topical and reading.states and not reading.said.defines:
+        weighed.add(-0.15, "another amount")
+
+
+def _compare_subject(weighed: Weighed, reading: Reading) -> None:
+    """The subject of a mail that answers nothing says whether it begins something or goes on with it."""
+    if reading.message.in_reply_to or reading.message.references:
+        return
+    if reading.subject_hash in weighed.memory.subjects:
+        weighed.add(0.3, "the same subject")
+    elif (reading.own_subject or reading.long) and not (reading.poor or reading.chases or reading.tries):
+        weighed.add(-0.3, "a subject of its own")
+
+
+def _compare_figures(weighed: Weighed, reading: Reading) -> None:
+    """The same sentence with another number in it is about another payment, though nothing calls it an amount."""
+    mine, theirs = reading.said.numbers, weighed.memory.numbers
+    if not mine or not theirs:
+        return
+    if any(len(number) > 1 and number in theirs for number in mine):
+        weighed.add(0.25, "the same number")
+    elif weighed.same_type and weighed.overlap >= 0.8 and set(mine).isdisjoint(theirs):
+        weighed.conflict = True
+        weighed.add(-0.8, "the same words with another number")
+
+
+def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
+    """What has no topic of its own goes where the sender was last active: open before ended.
+
+    A detail goes where the desk asked last, else where something was last stated: chasing draws no details after it.
+    """
+    live = [w for w in own if w.live and not w.conflict]
+    if not (reading.poor or reading.chases):
+        live.sort(key=lambda w: (spoken_to(w.conversation), w.memory.said_at), reverse=True)
+    latest = next((w for w in live if w.conversation.status is not Status.CLOSED), live[0] if live else None)
+    for weighed in live:
+        conversation = weighed.conversation
+        if weighed is latest:
+            weighed.add(0.15, "most recently active")
+            out = conversation.last_out_at
+            if out is not None and spoken_to(conversation) and reading.message.sent_at - out <= _ANSWERING:
+                weighed.add(0.15, "the desk spoke last")
+        if conversation.status is Status.CLOSED:
+            weighed.add(-0.05, "closed")
+        if reading.poor or reading.chases:
+            weighed.add(0.55, "asks for what is open")
+        elif reading.tries and weighed is latest:
+            weighed.add(0.6, "tells how a try ended, or adds to what was said")
+        elif not _states(weighed, reading):
+            weighed.add(0.4, "states no problem of its own")
+            if details := _details(weighed, reading):
+                weighed.add(min(0.45, 0.1 + 0.08 * details), "details that this issue type asks for")
+        elif weighed is latest and not reading.named:
+            weighed.add(0.2, "no issue type of its own")

@@ -1,0 +1,164 @@
+"""Which form has the database, and how does it get the one that this version needs?
+
+`ensure` opens the door: a fresh SQLite file (or an empty database, when asked) is created, any other mismatch is one
+sentence and the command to run. `upgrade`, `current`, `differences` and `sql` are behind `omnirouter db`; only they
+import alembic. The migrations are looked for inside the package first (`router/_migrations`), else beside it in a
+checkout.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.dialects.postgresql import insert as insert_into
+from sqlalchemy.exc import SQLAlchemyError
+
+from router.errors import SchemaMismatch, Unreachable
+from router.store import tables as t
+from router.store.database import Database
+
+__all__ = ["current", "differences", "ensure", "head", "partitions", "sql", "status", "upgrade"]
+
+#: The partition of raws that were set aside before the log (a refused request): nobody reads it in order.
+ASIDE = -1
+
+
+def migrations() -> Path:
+    """The folder of the migrations."""
+    packaged = Path(__file__).parents[1] / "_migrations"
+    beside = Path(__file__).parents[2] / "migrations"
+    return beside if (beside / "env.py").exists() and not (packaged / "env.py").exists() else packaged
+
+
+def head() -> str:
+    """The newest revision: migrations are named by it (`0001_first_tables.py`)."""
+    names = sorted(p.name for p in (migrations() / "versions").glob("[0-9]*.py"))
+    return names[-1].partition("_")[0] if names else ""
+
+
+def current(database: Database) -> str | None:
+    """The database's revision, or None for an empty one. Raises `Unreachable`."""
+    with _connection(database) as connection:
+        return _revision(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _connection(database: Database) -> Connection:
+    try:
+        return database.engine.connect()
+    except SQLAlchemyError as failure:
+        raise Unreachable(database.sentence(failure)) from failure
+
+
+def status(database: Database) -> str:
+    """`empty`, `current`, `behind` or `ahead`."""
+    revision, newest = current(database), head()
+    if revision is None:
+        return "empty"
+    return "current" if revision == newest else "behind" if revision < newest else "ahead"
+
+
+def ensure(database: Database, *, partitions: int = 16, create: bool = False) -> None:
+    """Make sure that the database has this version's form and its first rows.
+
+    A fresh SQLite file is created here; an empty PostgreSQL database only with `create`. Raises `SchemaMismatch`.
+    """
+    found = status(database)
+    if found == "empty" and (create or database.dialect == "sqlite"):
+        _create(database)
+    elif found != "current":
+        raise SchemaMismatch(_mismatch(database, found))
+    _first_rows(database, partitions)
+
+
+def _mismatch(database: Database, found: str) -> str:
+    where = database.url.render_as_string(hide_password=True)
+    if found == "ahead":
+        return f"The database {where} is ahead of this version of omnirouter; install the newer version."
+    kind = "has no tables yet" if found == "empty" else "is behind its migrations"
+    return f"The database {where} {kind}; run: omnirouter db upgrade"
+
+
+def _create(database: Database) -> None:
+    with _connection(database) as connection:
+        t.metadata.create_all(connection)
+        connection.execute(
+            text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        )
+        if _revision(connection) is None:
+            connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": head()})
+        connection.commit()
+
+
+def _first_rows(database: Database, count: int) -> None:
+    with _connection(database) as connection:
+        if connection.execute(select(t.facts.c.value).where(t.facts.c.name == "partitions")).scalar() is not None:
+            return
+        for name, value in (("partitions", str(count)),):
+            connection.execute(insert_into(t.facts).values(name=name, value=value).on_conflict_do_nothing())
+        for name in ("number", "event"):
+            connection.execute(insert_into(t.counters).values(name=name, value=0).on_conflict_do_nothing())
+        for number in (ASIDE, *range(count)):
+            connection.execute(
+                insert_into(t.log_partitions).values(partition=number, position=0).on_conflict_do_nothing()
+            )
+            connection.execute(insert_into(t.positions).values(partition=number, position=0).on_conflict_do_nothing())
+        connection.commit()
+
+
+def partitions(database: Database) -> int:
+    """How many partitions this ledger was made with."""
+    with _connection(database) as connection:
+        return int(connection.execute(select(t.facts.c.value).where(t.facts.c.name == "partitions")).scalar_one())
+
+
+def _alembic(output: Any = None) -> Any:
+    from alembic.config import Config
+
+    config = Config(stdout=output) if output is not None else Config()
+    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    return config
+
+
+def upgrade(database: Database, *, partitions: int = 16) -> tuple[str | None, str]:
+    """Migrate to the newest revision; returns (before, after). Safe to repeat."""
+    from alembic import command
+
+    before = current(database)
+    config = _alembic(io.StringIO())
+    with _connection(database) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+    _first_rows(database, partitions)
+    return before, head()
+
+
+def sql(database: Database) -> str:
+    """The SQL of all migrations for this kind of database, without touching it."""
+    from alembic import command
+
+    output = io.StringIO()
+    config = _alembic()
+    config.output_buffer = output
+    config.set_main_option("sqlalchemy.url", database.url.render_as_string().replace("%", "%%"))
+    command.upgrade(config, "head", sql=True)
+    return output.getvalue()
+
+
+def differences(database: Database) -> list[str]:
+    """Where the database differs from the tables of this version: no difference is normal."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with _connection(database) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        return [str(found) for found in compare_metadata(context, t.metadata)]

@@ -1,0 +1,250 @@
+"""Which of a message's words are the customer's own, and which are quote, signature or device line?
+
+In: the text of a message (and its HTML, whose quotes are told by structure). Out: `OwnWords`. A view: the full text is
+kept elsewhere. Losing a customer's own word is worse than leaking a quote, so what is in doubt stays, and where nothing
+else is left (a bare forward, words below an unmarked quote) the quoted content counts as own.
+
+One pass over the lines, each looked at up to 400 characters and with two neighbours: linear time (rules: follow-ups).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from router.model import Value
+from router.text.html_text import SIGNATURE, has_structure, marked, plain
+from router.text.quote_marks import LIMIT, Cited, Mark, cites, closes, contacts, label, mark, marks, opens
+
+__all__ = ["OwnWords", "cut", "plain"]
+
+_BREAKS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
+_SIGNATURE_LINES = 12
+_HEADER_LINES = 8
+_ATTRIBUTION = 300
+_SHINGLE = 16
+_CHAT_QUOTE_LINES = 60
+
+
+class OwnWords(Value, frozen=True, kw_only=True):
+    """A message's text in three parts; `own` is empty only when the message has no text at all."""
+
+    own: str
+    quoted: str = ""
+    signature: str = ""
+
+
+def cut(text: str, html: str = "", *, known_outbound: Sequence[str] = ()) -> OwnWords:
+    """Part a message into own words, quote and signature.
+
+    `html`: the same message's HTML part, used when it tells quotes by structure or when there is no text.
+    `known_outbound`: what the desk wrote before in this conversation; lines of it are quotes however they are set.
+    """
+    if html and has_structure(html):
+        source = marked(html) or text
+    elif html and not text.strip():
+        source = plain(html)
+    else:
+        source = text.replace(SIGNATURE, "")
+    source = source.strip("\r\n \t\ufeff")
+    if "\n" not in source and "\r" not in source and not source.startswith(SIGNATURE):
+        return OwnWords(own=source.removeprefix("> "))
+    parts = _Scan(_BREAKS.sub("\n", source).split("\n")).parts()
+    return _without_known(parts, known_outbound) if known_outbound else parts
+
+
+class _Scan:
+    """One walk down the lines; `at` only grows."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.at = 0
+        self.own: list[str] = []
+        self.quoted: list[str] = []
+        self.headers: list[str] = []
+        self.body: list[str] = []
+        self.signature: list[str] = []
+
+    def parts(self) -> OwnWords:
+        self._chat_quote()
+        while self.at < len(self.lines):
+            self._step()
+        self._sign_off()
+        own = _joined(self.own)
+        if own:
+            return OwnWords(own=own, quoted=_joined(self.quoted), signature=_joined(self.signature))
+        body = _joined(line.lstrip(">＞ \t") for line in self.body)
+        if body:
+            return OwnWords(own=body, quoted=_joined(self.headers), signature=_joined(self.signature))
+        return OwnWords(own=_joined(self.signature) or _joined(self.lines))
+
+    def _step(self) -> None:
+        line = self.lines[self.at]
+        if line.startswith(SIGNATURE):
+            self.signature.append(line[1:])
+            self.at += 1
+            return
+        kind = mark(line)
+        if kind is Mark.QUOTED and (self.quoted or not line.lstrip()[1:2].isdigit()):
+            end = self.at + 1
+            while end < len(self.lines) and self.lines[end].startswith((">", "＞")):
+                end += 1
+            self._quote(end)
+        elif kind in (Mark.ORIGINAL, Mark.FORWARD):
+            self._quoted_mail(self._after_headers(self.at + 1))
+        elif kind is Mark.DELIMITER:
+            self._signature()
+        elif kind is Mark.DEVICE:
+            self.signature.append(line.strip())
+            self.at += 1
+        elif line.startswith("|") and (end := self._card()):
+            self.signature += self.lines[self.at : end]
+            self.at = end
+        elif kind is Mark.RULE and label(self._next_words(self.at + 1)) == "from":
+            self._quoted_mail(self._after_headers(self.at + 1))
+        elif kind is Mark.WORDS and self._is_header_block():
+            self._quoted_mail(self._after_headers(self.at))
+        elif kind is Mark.WORDS and (size := self._attribution()):
+            self._quoted_mail(self.at + size)
+        else:
+            self.own.append(line)
+            self.at += 1
+
+    def _quote(self, end: int) -> None:
+        self.quoted += self.lines[self.at : end]
+        self.body += self.lines[self.at : end]
+        self.at = end
+
+    def _quoted_mail(self, content: int) -> None:
+        """A mark up to `content`; below it `>` lines (own words may stand between them), else all the rest is quote."""
+        following = self._next_words(content)
+        if following and cites(following) is Cited.SURELY:
+            content = self.lines.index(following, content) + 1
+        self.headers.extend(self.lines[self.at : content])
+        self.quoted.extend(self.lines[self.at : content])
+        self.at = content
+        while content < len(self.lines) and not self.lines[content].strip():
+            content += 1
+        if content < len(self.lines) and mark(self.lines[content]) is not Mark.QUOTED:
+            self._quote(len(self.lines))
+
+    def _attribution(self) -> int:
+        """How many lines from here are an attribution (0: none); mail programs break it over two or three."""
+        line = self.lines[self.at]
+        cited = cites(line)
+        if cited is not Cited.NO:
+            return int(cited is Cited.SURELY or mark(self._next_words(self.at + 1)) is Mark.QUOTED)
+        if not opens(line) and not ("@" in line[:LIMIT] and "<" in line[:LIMIT]):
+            return 0
+        joined = line.strip()
+        for size in (2, 3):
+            following = self.lines[self.at + size - 1 : self.at + size]
+            if not following or not following[0].strip() or len(joined) > _ATTRIBUTION:
+                return 0
+            joined += " " + following[0].strip()
+            if closes(following[0]):
+                return size if cites(joined) is Cited.SURELY else 0
+        return 0
+
+    def _is_header_block(self) -> bool:
+        if not label(self.lines[self.at]):
+            return False
+        window = self.lines[self.at : self.at + _HEADER_LINES]
+        kinds = [label(line) for line in window if line.strip()]
+        apart = next((at for at, pair in enumerate(pairwise(kinds)) if pair == ("", "")), len(kinds))
+        found = set(kinds[:apart]) - {""}
+        addressed = any("@" in line[:LIMIT] for line in window[:3])
+        return "from" in found and (len(found) >= 3 or (len(found) == 2 and addressed))
+
+    def _after_headers(self, start: int) -> int:
+        """The first line below the header lines that begin at or just below `start`."""
+        at, end = start, start
+        while at < min(len(self.lines), start + 2 * _HEADER_LINES):
+            if label(self.lines[at]):
+                end = at + 1
+            elif self.lines[at].strip() and at > end:
+                break
+            at += 1
+        return end
+
+    def _next_words(self, start: int) -> str:
+        return next((line for line in self.lines[start : start + 3] if line.strip()), "")
+
+    def _signature(self) -> None:
+        """Below the delimiter: a signature when short; else somebody drew a line in his own text."""
+        end, words = self.at + 1, 0
+        while end < len(self.lines) and words <= _SIGNATURE_LINES:
+            if mark(self.lines[end]) not in (Mark.WORDS, Mark.BLANK, Mark.DEVICE):
+                break
+            words += bool(self.lines[end].strip())
+            end += 1
+        if words <= _SIGNATURE_LINES:
+            self.signature.extend(self.lines[self.at + 1 : end])
+        else:
+            self.own.extend(self.lines[self.at : end])
+        self.at = end
+
+    def _card(self) -> int:
+        """Where the signature card ends that a mail program draws with bars and signs with its name (0: none)."""
+        for at in range(self.at + 1, min(len(self.lines), self.at + _SIGNATURE_LINES)):
+            if self.lines[at].startswith("签名由"):
+                return at + 1
+        return 0
+
+    def _chat_quote(self) -> None:
+        """A chat's quote: 「name：words」, a rule, then the answer."""
+        if not self.lines[0].lstrip().startswith(("「", "『")):
+            return
+        for at in range(1, min(len(self.lines), _CHAT_QUOTE_LINES)):
+            rule = self.lines[at].strip()[:LIMIT]
+            if len(rule) >= 5 and not rule.strip("- —–─"):
+                if self.lines[at - 1].rstrip().endswith(("」", "』")):
+                    self._quote(at + 1)
+                return
+
+    def _sign_off(self) -> None:
+        """Move a closing with contact lines below it from the end of the own words to the signature."""
+        last = [at for at in range(max(0, len(self.own) - 16), len(self.own)) if self.own[at].strip()][-8:]
+        for place, at in enumerate(last):
+            if self.own[at].strip(" ,，.。!！-—").lower() in marks().closings:
+                below = [self.own[i].strip() for i in last[place + 1 :]]
+                reachable = len(below) >= 2 and any(map(contacts, below))
+                if reachable and all(_is_name(line) or contacts(line) for line in below):
+                    self.signature[:0] = self.own[at:]
+                    del self.own[at:]
+                return
+
+
+def _is_name(line: str) -> bool:
+    """Is this line short enough for a name, a title, a firm: a few words, no sentence?"""
+    return len(line.split()) <= 6 and len(line) <= (48 if line.isascii() else 20) and line[-1:] not in "?？。!！,，;；"
+
+
+def _joined(lines: Iterable[str]) -> str:
+    """Lines as text: no spaces at their ends, at most one empty line in a row."""
+    kept: list[str] = []
+    for line in lines:
+        words = line.strip(" \t\u00a0")
+        if words or (kept and kept[-1]):
+            kept.append(words)
+    return "\n".join(kept).strip()
+
+
+def _without_known(parts: OwnWords, outbound: Sequence[str]) -> OwnWords:
+    """Take lines that the desk wrote itself out of the own words, unless nothing would be left."""
+    known: set[str] = set()
+    for words in outbound:
+        squeezed = "".join(words.split())
+        known.update(squeezed[i : i + _SHINGLE] for i in range(len(squeezed) - _SHINGLE + 1))
+    own: list[str] = []
+    quoted: list[str] = []
+    for line in parts.own.split("\n"):
+        squeezed = "".join(line.split())
+        pieces = (squeezed[i : i + _SHINGLE] for i in range(len(squeezed) - _SHINGLE + 1))
+        ours = len(squeezed) >= _SHINGLE and all(piece in known for piece in pieces)
+        (quoted if ours else own).append(line)
+    kept = _joined(own)
+    if not quoted or not kept:
+        return parts
+    return OwnWords(own=kept, quoted=_joined([*quoted, parts.quoted]), signature=parts.signature)

@@ -1,0 +1,246 @@
+"""Which secrets does a text hold, and how does it read without them?
+
+In: any text that will be stored (own words, full text, subject, file name), after `own_words.plain` took tags away.
+Out: `Redacted`: the text with each secret replaced by what it was ("[已隐去:银行卡 ****1111]"), and the kinds found.
+Seed phrases, private keys, card numbers, resident identity numbers, one-time codes, passwords, card checks, tokens.
+
+False alarms cost too: order numbers, hashes, phones and sums stay (rules: security, 3). Redacting twice
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+from router.model import Value
+from router.text import cues, seed_phrases, told_secrets
+from router.text.card_numbers import is_card, is_resident_id
+from router.text.seed_phrases import Span
+
+__all__ = ["Redacted", "redact"]
+
+_FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
+_ORDER = ("order", "order_number")
+
+_UNUSUAL = re.compile(
+    "[\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u00a0\u3000\u2000-\u200a\u2010-\u2015\u2460-\u2468\u2474-\u247c\u2488-\u2490\u2776-\u277e"
+    "\uff02-\uff07\uff0a\uff0b\uff0d-\uff19\uff1d\uff1e\uff20-\uff5d\U0001d7ce-\U0001d7ff]"
+)
+_SEPARATOR = r"[ \t\n\r\-.·•_,，、/|]"
+_LONG_DIGITS = re.compile(rf"[0-9](?:{_SEPARATOR}{{0,3}}[0-9]){{12}}")
+_DIGIT_RUN = re.compile(rf"[0-9](?:{_SEPARATOR}{{0,3}}[0-9])*[Xx]?")
+_GROUP = re.compile(r"[0-9]+[Xx]?")
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]+")
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
+_LATIN = re.compile(r"[0-9A-Za-z]")
+_LONG_TOKEN = re.compile(r"[0-9A-Za-z]{51}")
+_HAN_GATE = re.compile("[码碼密令歌位]")
+_LATIN_GATES = (
+    "code", "pin", "pass", "otp", "pwd", "cvv", "cvc", "csc", "secret", "token", "key", "2fa", "bearer", "yzm", "mima",
+)  # fmt: skip
+_JWT = re.compile(r"eyJ[0-9A-Za-z_\-]{8,2000}\.[0-9A-Za-z_\-]{8,4000}(?:\.[0-9A-Za-z_\-]{0,2000})?")
+_AFTER_CARD = re.compile(r"[\s,，/|]{1,3}(?:0[1-9]|1[0-2])[/\-]?(?:20)?[0-9]{2}[\s,，/|]{1,3}([0-9]{3,4})(?![0-9])")
+
+
+class Redacted(Value, frozen=True, kw_only=True):
+    """A text without its secrets.
+
+    `found`: the kinds, in order of appearance (`seed`, `key`, `card`, `resident_id`, `code`, `password`, `cvv`,
+    `token`). `exposed`: a seed phrase or key was among them (flag `secret_exposed`). `certain`: a seed's checksum is
+    right. `marks`: `kind:` and the keyed MAC of each value, when `redact` was given one.
+    """
+
+    text: str
+    found: tuple[str, ...] = ()
+    exposed: bool = False
+    certain: bool = False
+    marks: tuple[str, ...] = ()
+
+
+def redact(text: str, mac: Callable[[str], str] | None = None) -> Redacted:
+    """Replace the secrets of a text. `mac` (keyed, see `seal.Sealer.mac`) lets equal cards be matched without them.
+
+    Tags and invisible characters do not hide a secret: it is looked for without them, and taken out with them.
+    """
+    first = _redacted(text, mac)
+    if not first.found:
+        return first
+    again = _redacted(first.text, mac)  # what a secret hid by standing beside it
+    return Redacted(
+        text=again.text,
+        found=tuple(dict.fromkeys((*first.found, *again.found))),
+        exposed=first.exposed or again.exposed,
+        certain=first.certain or again.certain,
+        marks=(*first.marks, *again.marks),
+    )
+
+
+def _redacted(text: str, mac: Callable[[str], str] | None) -> Redacted:
+    plain = text.translate(_twins()) if not text.isascii() and _UNUSUAL.search(text) else text
+    tagged = "<" in plain and _TAG.search(plain) is not None
+    if tagged or (not plain.isascii() and _INVISIBLE.search(plain)):
+        spans = _hidden_secrets(plain, tagged)
+    else:
+        spans = _secrets(plain)
+    return _replaced(text, plain, spans, mac) if spans else Redacted(text=text)
+
+
+def _hidden_secrets(plain: str, tagged: bool) -> list[Span]:
+    """Look without invisible characters and tags, once joining what a tag parts (`4111<b>1111`), once not."""
+    kept = [at for at in range(len(plain)) if not _INVISIBLE.match(plain[at])]
+    visible = "".join(plain[at] for at in kept)
+    found = _secrets(_TAG.sub(lambda tag: " " * len(tag[0]), visible) if tagged else visible)
+    spans = [(kept[start], kept[end - 1] + 1, kind) for start, end, kind in found]
+    if tagged:
+        tags = [range(tag.start(), tag.end()) for tag in _TAG.finditer(visible)]
+        inside = frozenset(at for tag in tags for at in tag)
+        shown = [at for at in range(len(visible)) if at not in inside]
+        found = _secrets("".join(visible[at] for at in shown))
+        spans += [(kept[shown[start]], kept[shown[end - 1]] + 1, kind) for start, end, kind in found]
+    return spans
+
+
+def _secrets(plain: str) -> list[Span]:
+    found: list[Span] = []
+    low = plain.lower()
+    if len(low) != len(plain):
+        low = plain.translate(_LOWER)
+    if len(plain) >= seed_phrases.SHORTEST:
+        found.extend(seed_phrases.seeds(low))
+    if not _LATIN.search(plain) and "码" not in low and "碼" not in low:
+        return found
+    if len(plain) >= 51 and ("key" in low or "私" in low or _has_long_token(plain)):
+        found.extend(seed_phrases.keys(plain, low))
+    if "eyJ" in plain:
+        found.extend((match.start(), match.end(), "token") for match in _JWT.finditer(plain))
+    if len(plain) >= 13 and _LONG_DIGITS.search(plain):
+        found.extend(_numbers(plain))
+    has_card = any(kind == "card" for _, _, kind in found)
+    if not plain.isascii() and _HAN_GATE.search(low):
+        found.extend(told_secrets.told(plain, low, told_secrets.words(latin=False), has_card))
+    if any(gate in low for gate in _LATIN_GATES):
+        found.extend(told_secrets.told(plain, low, told_secrets.words(latin=True), has_card))
+    return found
+
+
+def _has_long_token(plain: str) -> bool:
+    """Do 51 letters and digits stand in a row? Words are counted first, which is cheaper where all are short."""
+    return max(map(len, plain.split()), default=0) >= 51 and _LONG_TOKEN.search(plain) is not None
+
+
+def _numbers(plain: str) -> Iterator[Span]:
+    """Cards and resident identity numbers: whole digit groups, not glued to letters, not introduced as an order."""
+    for run in _DIGIT_RUN.finditer(plain):
+        if run.end() - run.start() < 13:
+            continue
+        groups = [(group.start(), group.end()) for group in _GROUP.finditer(plain, run.start(), run.end())]
+        first = 0
+        while first < len(groups):
+            found: list[Span] = []
+            first += _number_at(plain, groups, first, found)
+            for span in found:
+                yield span
+                if check := _AFTER_CARD.match(plain, span[1]):
+                    yield check.start(1), check.end(1), "cvv"
+
+
+def _number_at(plain: str, groups: list[tuple[int, int]], first: int, found: list[Span]) -> int:
+    """Look for a number that begins with group `first`; gives the number of groups to go on by."""
+    start, digits = groups[first][0], ""
+    best: tuple[int, str] | None = None
+    for last in range(first, min(len(groups), first + 19)):
+        digits += plain[groups[last][0] : groups[last][1]]
+        if len(digits) > 19:
+            break
+        end = groups[last][1]
+        if is_resident_id(digits) and not _is_glued(plain, start, end):
+            best = (last, "resident_id")
+        elif is_card(digits) and not _is_glued(plain, start, end):
+            best = (last, "card")
+    if best is None or cues.before(plain, start) in _ORDER:
+        return 1
+    found.append((start, groups[best[0]][1], best[1]))
+    return best[0] - first + 1
+
+
+def _is_glued(plain: str, start: int, end: int) -> bool:
+    before, behind = plain[max(0, start - 2) : start], plain[end : end + 2]
+    if before and (_is_latin(before[-1]) or (before[-1] == "." and before[0].isdigit())):
+        return True
+    return bool(behind) and (_is_latin(behind[0]) or behind[0].isdigit())
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalpha()
+
+
+def _replaced(text: str, plain: str, spans: list[Span], mac: Callable[[str], str] | None) -> Redacted:
+    pieces: list[str] = []
+    found: list[str] = []
+    marks: list[str] = []
+    at, certain = 0, False
+    for start, end, kind in _apart(spans):
+        value = plain[start:end]
+        pieces += (text[at:start], f"[已隐去:{_shown(kind, value)}]")
+        found.append(kind)
+        if kind == "seed":
+            certain = certain or any(map(seed_phrases.has_valid_checksum, _spellings(value)))
+        if mac is not None:
+            marks.append(f"{kind}:{mac(''.join(filter(str.isalnum, _TAG.sub('', value))))}")
+        at = end
+    pieces.append(text[at:])
+    kinds = tuple(dict.fromkeys(found))
+    exposed = "seed" in kinds or "key" in kinds
+    return Redacted(text="".join(pieces), found=kinds, exposed=exposed, certain=certain, marks=tuple(marks))
+
+
+def _spellings(value: str) -> Iterator[list[str]]:
+    """The words of a seed phrase, with tags read as nothing and as spaces."""
+    for gap in ("", " "):
+        yield re.findall(r"[a-z]+", _INVISIBLE.sub("", _TAG.sub(gap, value)).lower())
+
+
+def _shown(kind: str, value: str) -> str:
+    words: str = _known()["words"][kind]
+    return f"{words} ****{''.join(filter(str.isdigit, _TAG.sub('', value)))[-4:]}" if kind == "card" else words
+
+
+def _apart(spans: list[Span]) -> Iterator[Span]:
+    """Spans in order; where two overlap, the first takes the second's end as well."""
+    present: Span | None = None
+    for span in sorted(set(spans), key=lambda span: (span[0], -span[1])):
+        if present is None or span[0] >= present[1]:
+            if present is not None:
+                yield present
+            present = span
+        elif span[1] > present[1]:
+            present = (present[0], span[1], present[2])
+    if present is not None:
+        yield present
+
+
+_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+@cache
+def _twins() -> dict[int, str]:
+    """Unusual forms of digits, letters and spaces to their ASCII twins, one character each (offsets stay)."""
+    table: dict[int, str] = {}
+    for code in (*range(0xA0, 0x3001), *range(0xFF01, 0xFF5F), *range(0x1D7CE, 0x1D800)):
+        character = chr(code)
+        if _UNUSUAL.match(character):
+            digit = unicodedata.digit(character, None)
+            twin = str(digit) if digit is not None else unicodedata.normalize("NFKC", character)
+            table[code] = "-" if 0x2010 <= code <= 0x2015 else twin if len(twin) == 1 else character
+    return table
+
+
+@cache
+def _known() -> dict[str, dict[str, str]]:
+    known: dict[str, dict[str, str]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    return known

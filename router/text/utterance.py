@@ -1,0 +1,342 @@
+"""What kind of utterance is a message: a greeting, a thank-you, a chaser, or does it say something?
+
+In: own words in their folded form (`normalise.fold`). Out: `Utterance`: which kinds of words it holds, how much of it
+none of them explains, its numbers, names of banks, and the features by which two texts are compared. The word lists
+are lexicons/follow_ups/words.toml, which a desk extends. Pure, linear, reads at most the first 600 characters.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from router.errors import ConfigurationError
+from router.model import Value
+from router.text.phrasing import ADDRESSES, ASKS, DEFINES, REFERS
+
+__all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
+
+BUILT_IN: Final = Path(__file__).parents[1] / "lexicons" / "follow_ups" / "words.toml"
+MOST: Final = 400
+_PIECE: Final = re.compile(r"[a-z][a-z0-9]*(?:['’-][a-z0-9]+)*|\d[\d.,:]*\d|\d|[\u3400-\u4dbf\u4e00-\u9fff]+|[^\s\w]")
+_ENTRY: Final = re.compile(r"\"([^\"]+)\"|(?<!\S)'([^']+ [^']+)'(?!\S)|(\S+)")
+_UNIT: Final = re.compile(
+    r"\s*个?(?:天|日|周|星期|月|年|小时|钟头|分钟|分|秒|次|遍|点|刻"
+    r"|(?:st|nd|rd|th|days?|weeks?|hours?|hrs?|h|d|min|mins|minutes?|months?|times?)\b)"
+)
+#: What counts time, or stands before such a number.
+_ORDINAL: Final = re.compile(r"(?:第|\b(?:day|week|hour|month)) ?\Z")
+#: A letter drawn out ("hellooo").
+_DRAWN: Final = re.compile(r"([a-z])\1{2,}")
+#: Endings of English words and what may stand instead.
+_ENDINGS: Final = (("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("es", ""), ("s", ""))
+_STEM: Final = 4
+#: So many different Latin words are remembered with what they say.
+_REMEMBERED: Final = 16_384
+
+
+class Word:
+    """What a word of the lists says: bits, as plain numbers, since they are tested for every message many times."""
+
+    GREETING: Final = 1
+    CHASE: Final = 1 << 1
+    OUTCOME: Final = 1 << 2
+    FILLER: Final = 1 << 3
+    ACK: Final = 1 << 4
+    NEWS: Final = 1 << 5
+    ATTEMPT: Final = 1 << 6
+    PROBLEM: Final = 1 << 7
+    WISH: Final = 1 << 8
+    AGAIN: Final = 1 << 9
+    PAYEE: Final = 1 << 10
+    PAYER: Final = 1 << 11
+    COMMON: Final = 1 << 12
+    ENTITY: Final = 1 << 13
+    THAT: Final = 1 << 14
+
+
+_KINDS: Final = {name.lower(): bit for name, bit in vars(Word).items() if name.isupper()}
+#: Words that carry no topic of their own.
+_EMPTY: Final = (
+    Word.GREETING | Word.CHASE | Word.OUTCOME | Word.FILLER | Word.ACK | Word.NEWS | Word.ATTEMPT | Word.THAT
+)
+#: A word with so many digits is an identifier, which is weighed elsewhere.
+_IDENTIFIER: Final = re.compile(r"(?:\D*\d){5}")
+
+
+class Utterance(Value, frozen=True, kw_only=True):
+    """What was found. `kinds` are all kinds of words, `weight` counts words that no list explains (two Chinese
+    characters are one), `numbers` leave out counts of time, `features` are what similarity compares, `serves` counts
+    the details it holds for each issue type that asks for them.
+
+    Its form: `asks` a question, `addresses` it to the desk, `refers` to what was told before, `defines` what something
+    is, `presses` with a word that only who waits says, `thanks`."""
+
+    kinds: int = 0
+    weight: float = 0.0
+    numbers: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    features: frozenset[str] = frozenset()
+    rare: tuple[str, ...] = ()
+    asks: bool = False
+    defines: bool = False
+    refers: bool = False
+    addresses: bool = False
+    thanks: bool = False
+    long: bool = False
+    presses: bool = False
+    serves: Mapping[str, int] = {}
+
+    def has(self, kind: int) -> bool:
+        """Does it hold a word of this kind (or of one of these)?"""
+        return bool(self.kinds & kind)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing in it carries a topic: punctuation, a greeting, chasing words alone."""
+        return self.weight <= 0.0 and not self.numbers and not self.entities
+
+    @property
+    def poor(self) -> bool:
+        """Next to nothing in it carries a topic."""
+        if self.numbers or self.entities or self.long:
+            return False
+        if self.weight > 0.0 and self.kinds & (Word.PROBLEM | Word.WISH):
+            return False
+        marked = self.asks or bool(self.kinds & (Word.GREETING | Word.CHASE))
+        return self.weight <= 0.0 or (self.weight <= 1.0 and (marked or not self.rare))
+
+
+class _Entry(Value, frozen=True, kw_only=True):
+    """What the lists say of one word or phrase; `types` ask for the detail that it is."""
+
+    kind: int = 0
+    name: str = ""
+    types: frozenset[str] = frozenset()
+
+    def joined(self, other: _Entry) -> _Entry:
+        return _Entry(kind=self.kind | other.kind, name=self.name or other.name, types=self.types | other.types)
+
+
+_NOTHING: Final = _Entry()
+
+
+class _Effect:
+    """What a word or phrase adds to what a text says, worked out once; equal only to itself.
+
+    `weight` counts where no list explains it; `rare` is a word that no list has at all.
+    """
+
+    __slots__ = ("feature", "kind", "name", "presses", "rare", "types", "weight")
+
+    def __init__(self, word: str, entry: _Entry, weight: float, rare: str = "") -> None:
+        topical = not entry.name and not entry.kind & _EMPTY
+        self.kind, self.name, self.types, self.rare = entry.kind, entry.name, entry.types, rare
+        self.presses = bool(entry.kind & Word.CHASE) and not entry.kind & (Word.NEWS | Word.OUTCOME)
+        self.feature = entry.name or (word if topical else "")
+        self.weight = weight if topical and not entry.kind & ~Word.COMMON else 0.0
+
+
+class _Found:
+    """What a reading has come upon: words of the lists or none, pairs of Chinese characters that no list has."""
+
+    __slots__ = ("effects", "marks", "numbers", "pairs")
+
+    def __init__(self) -> None:
+        self.marks = 0
+        self.effects: list[_Effect] = []
+        self.pairs: list[str] = []
+        self.numbers: list[str] = []
+
+    def told(self) -> dict[str, Any]:
+        """The fields of an utterance that its words give."""
+        kinds, presses, serves = self.marks, False, dict[str, int]()
+        each = dict.fromkeys(self.effects)
+        for effect in each:
+            kinds |= effect.kind
+            presses = presses or effect.presses
+        for effect in self.effects:
+            for type_ in effect.types:
+                serves[type_] = serves.get(type_, 0) + 1
+        features = {effect.feature for effect in each}
+        features.discard("")
+        features.update(self.pairs)
+        return {
+            "kinds": kinds, "presses": presses, "serves": serves, "features": frozenset(features),
+            "weight": sum(effect.weight for effect in self.effects) + 0.5 * len(self.pairs),
+            "numbers": tuple(dict.fromkeys(self.numbers)),
+            "entities": tuple(dict.fromkeys(effect.name for effect in each if effect.name)),
+            "rare": tuple(dict.fromkeys(effect.rare for effect in each if effect.rare)),
+        }  # fmt: skip
+
+
+class _Plan(NamedTuple):
+    """What to do at a Latin word: the phrases that it may begin, longest first, else what it says by itself."""
+
+    phrases: list[tuple[list[str], _Effect]]
+    effect: _Effect | None
+
+
+class Vocabulary:
+    """The word lists, compiled once. Chinese words are found longest first, others as whole words and phrases."""
+
+    def __init__(self, tables: Sequence[Mapping[str, Any]]) -> None:
+        self._han: dict[str, dict[str, _Entry]] = {}
+        self._latin: dict[str, _Entry] = {}
+        self._phrases: dict[str, list[tuple[tuple[str, ...], _Entry]]] = {}
+        for table in tables:
+            for kind, words in table.items():
+                if isinstance(words, str):
+                    self._learn(words, _Entry(kind=_KINDS[kind]))
+            for name, forms in table.get("entities", {}).items():
+                self._learn(forms, _Entry(kind=Word.ENTITY, name=name))
+            for detail in table.get("details", {}).values():
+                self._learn(detail["words"], _Entry(types=frozenset(detail["types"].split())))
+        for phrases in self._phrases.values():
+            phrases.sort(key=lambda entry: -len(entry[0]))
+        self._lengths = {
+            character: sorted({len(word) for word in words}, reverse=True) for character, words in self._han.items()
+        }
+        self._effects = {
+            word: _Effect(word, entry, len(word) / 2) for words in self._han.values() for word, entry in words.items()
+        }
+        self._plans: dict[str, _Plan] = {}
+
+    def read(self, folded: str) -> Utterance:
+        """Tell what kind of utterance a folded text is. Total."""
+        text = folded[:MOST]
+        found = _Found()
+        pieces = _PIECE.findall(text)
+        place, numbered = 0, False
+        while place < len(pieces):
+            piece = pieces[place]
+            first = piece[0]
+            if "a" <= first <= "z":
+                place += self._latin_word(pieces, place, found)
+                continue
+            place += 1
+            if first.isdigit():
+                numbered = True
+            elif "\u3400" <= first <= "\u9fff":
+                self._han_run(piece, found)
+            else:
+                found.marks |= self._latin.get(piece, _NOTHING).kind
+        if numbered:
+            found.numbers = _numbers(text)
+        told = found.told()
+        kinds = told["kinds"]
+        return Utterance(
+            **told, asks=ASKS.found_in(text),
+            thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
+            defines=DEFINES.found_in(text), refers=REFERS.found_in(text),
+            addresses=ADDRESSES.found_in(text), long=len(text) >= MOST,
+        )  # fmt: skip
+
+    def _latin_word(self, pieces: list[str], place: int, found: _Found) -> int:
+        """Take the word or phrase at `place`; returns how many words it is."""
+        word = pieces[place]
+        plan = self._plans.get(word)
+        if plan is None:
+            plan = self._planned(word)
+        for phrase, effect in plan.phrases:
+            if pieces[place : place + len(phrase)] == phrase:
+                found.effects.append(effect)
+                return len(phrase)
+        if plan.effect is not None:
+            found.effects.append(plan.effect)
+        return 1
+
+    def _planned(self, word: str) -> _Plan:
+        """What to do at this word, remembered within bounds."""
+        phrases = [(list(phrase), _Effect(" ".join(phrase), e, 1.0)) for phrase, e in self._phrases.get(word, ())]
+        effect = None
+        if not _IDENTIFIER.match(word):
+            entry = self._latin.get(word) or self._inflected(word)
+            rare = word if not entry.kind and len(word) > 2 and not entry.types else ""
+            effect = _Effect(word.removesuffix("s") if len(word) > 3 else word, entry, 1.0, rare)
+        if len(self._plans) >= _REMEMBERED:
+            self._plans.clear()
+        plan = self._plans[word] = _Plan(phrases, effect)
+        return plan
+
+    def _inflected(self, word: str) -> _Entry:
+        """The entry of a word that is drawn out ("hellooo") or of which the lists have another form ("bumping")."""
+        stems = (word[: -len(end)] + more for end, more in _ENDINGS if word.endswith(end))
+        for stem in (_DRAWN.sub(r"\1", word), *stems):
+            if len(stem) >= _STEM and (entry := self._latin.get(stem)) is not None:
+                return entry
+        return _NOTHING
+
+    def _han_run(self, run: str, found: _Found) -> None:
+        """Take the words of a run of Chinese characters; what no list has is compared by pairs of characters."""
+        place, before = 0, ""
+        while place < len(run):
+            character = run[place]
+            for length in self._lengths.get(character, ()):
+                effect = self._effects.get(run[place : place + length])
+                if effect is not None:
+                    found.effects.append(effect)
+                    place += length
+                    before = ""
+                    break
+            else:
+                found.pairs.append(before + character)
+                before = character
+                place += 1
+
+    def _learn(self, words: str, entry: _Entry) -> None:
+        for groups in _ENTRY.findall(words):
+            word = "".join(groups)
+            if "\u3400" <= word[0] <= "\u9fff":
+                entries = self._han.setdefault(word[0], {})
+                entries[word] = entries.get(word, _NOTHING).joined(entry)
+            elif " " in word:
+                phrase = tuple(_PIECE.findall(word))
+                self._phrases.setdefault(phrase[0], []).append((phrase, entry))
+            else:
+                self._latin[word] = self._latin.get(word, _NOTHING).joined(entry)
+
+
+def _numbers(text: str) -> list[str]:
+    """The numbers of a text, but those that count time."""
+    return [
+        piece[0].replace(",", "")
+        for piece in _PIECE.finditer(text)
+        if piece[0][0].isdigit()
+        if not _UNIT.match(text, piece.end()) and not _ORDINAL.search(text, 0, piece.start())
+    ]
+
+
+@lru_cache(maxsize=8)
+def vocabulary(folders: tuple[Path, ...] = ()) -> Vocabulary:
+    """The built-in lists with those of a desk's folders. Raises ConfigurationError for a list that cannot be read."""
+    tables = []
+    for file in (BUILT_IN, *(folder / "follow_ups" / "words.toml" for folder in folders)):
+        if file != BUILT_IN and not file.exists():
+            continue
+        try:
+            tables.append(_checked(tomllib.loads(file.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(f"{file}: {error}") from error
+    return Vocabulary(tables)
+
+
+def _checked(table: dict[str, Any]) -> dict[str, Any]:
+    kinds = _KINDS.keys() - {"entity"}
+    for key, words in table.items():
+        if key == "entities":
+            if not isinstance(words, dict) or not all(isinstance(v, str) for v in words.values()):
+                raise ValueError('[entities] holds lines of NAME = "form form …"')
+        elif key == "details":
+            whole = isinstance(words, dict) and all(
+                isinstance(d, dict) and {type(d.get("words")), type(d.get("types"))} == {str} for d in words.values()
+            )
+            if not whole:
+                raise ValueError('[details.NAME] holds words = "…" and types = "…"')
+        elif key not in kinds or not isinstance(words, str):
+            raise ValueError(f'"{key}" is no word list; the lists are {", ".join(sorted(kinds))}, entities and details')
+    return table
