@@ -40,6 +40,28 @@ from workers.daemon import Daemon
 
 _T = TypeVar("_T")
 
+# ── a browser, where there is one ──
+
+_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+
+
+@pytest.fixture
+def chromium() -> str:
+    """The path of a Chromium of this machine."""
+    return _CHROMIUM
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Without a browser its tests are left out; the summary says so."""
+    return True if not _CHROMIUM and collection_path.name.endswith("_browser.py") else None
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say in one line what was left out of a whole run."""
+    if not _CHROMIUM and all(Path(argument).is_dir() for argument in config.args):
+        terminalreporter.line("LEFT OUT tests/daemon/test_livechat_browser.py: no Chromium here (apt-get install chromium)")
+
+
 # ── certificates ──
 
 

@@ -51,7 +51,7 @@ def _explained(error: Exception) -> int:
     code = getattr(error, "exit_code", None)
     say = getattr(error, "format_message", None)
     if callable(say) and isinstance(code, int):
-        sentence = str(say()).replace("Value error, ", "").rstrip(".")
+        sentence = " ".join(str(say()).replace("Value error, ", "").split()).rstrip(".")
         return _said(f"{sentence}; see --help of this command.", MISUSED)
     if type(error).__name__ == "Abort":
         return INTERRUPTED
