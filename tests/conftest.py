@@ -48,6 +48,7 @@ _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
 @pytest.fixture
 def chromium() -> str:
     """The path of a Chromium of this machine."""
+    assert _CHROMIUM, "This test needs a browser: apt install chromium."
     return _CHROMIUM
 
 
@@ -59,7 +60,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say in one line what was left out of a whole run."""
     if not _CHROMIUM and all(Path(argument).is_dir() for argument in config.args):
-        terminalreporter.line("LEFT OUT tests/daemon/test_livechat_browser.py: no Chromium here (apt-get install chromium)")
+        terminalreporter.line("LEFT OUT: the chat page in a browser, for want of Chromium (apt install chromium)")
 
 
 # ── certificates ──
