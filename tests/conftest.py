@@ -29,6 +29,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 import pytest
 import trustme
+import uvicorn
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from sqlalchemy import select
@@ -507,3 +508,28 @@ async def receiver() -> AsyncIterator[Receiver]:
     async with await asyncio.start_server(keeps.answer, "127.0.0.1", 0) as server:
         keeps.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield keeps
+
+
+# ── HTTP: platforms that the desk's adapters call ──
+
+
+@contextlib.asynccontextmanager
+async def _serve(app: Any) -> AsyncIterator[str]:
+    """Serve an ASGI application on a free port of the loopback interface; gives its address."""
+    listening = socket.create_server(("127.0.0.1", 0))  # connections queue here from now on: no waiting for the start
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    )
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True
+        await running
+        listening.close()
+
+
+@pytest.fixture
+def serve() -> Callable[[Any], contextlib.AbstractAsyncContextManager[str]]:
+    """`async with serve(app) as url`: a real HTTP server around an ASGI application."""
+    return _serve

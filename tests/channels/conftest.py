@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from router.ports import Channel, Cursor, Delivery, Raw
 from router.seal import Sealer
@@ -21,28 +18,6 @@ from router.store.schema import ensure
 from workers.logs.database import DatabaseLog
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-
-
-@contextlib.asynccontextmanager
-async def _serve(app: Any) -> AsyncIterator[str]:
-    """Serve an ASGI application on a free port of the loopback interface; gives its address."""
-    listening = socket.create_server(("127.0.0.1", 0))  # connections queue here from now on: no waiting for the start
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
-    )
-    running = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = server.force_exit = True
-        await running
-        listening.close()
-
-
-@pytest.fixture
-def serve() -> Callable[[Any], contextlib.AbstractAsyncContextManager[str]]:
-    """`async with serve(app) as url`: a real HTTP server around an ASGI application."""
-    return _serve
 
 
 @pytest.fixture
