@@ -1,10 +1,8 @@
 """What does an update of Telegram's Bot API say, as a message of ours?
 
-In: the JSON of one update. Out: its message, if somebody or something said one. Pure.
-
-The photos of an album are separate messages, one of them with the caption; they carry one reference `album:ID`, by
-which they are joined when read. A forum topic is the reference `topic:ID`; the thread is always the chat, for message
-ids are unique in the chat, not in the topic. An edit has the id `MESSAGE:EDIT_DATE`.
+In: the JSON of one update, or of an album's (`_telegram_album`). Out: its message, if somebody or something said one.
+Pure. An album is the reference `album:ID`, a forum topic `topic:ID`; the thread is always the chat, for message ids are
+unique in the chat, not in the topic. An edit has the id `MESSAGE:EDIT_DATE`.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from adapters import _telegram_album
 from adapters._telegram_form import Chat, Contact, File, Post, Reaction, Update, User, Venue
 from router.attachment import file_name, media_type
 from router.errors import InvalidPayload
@@ -48,13 +47,19 @@ _TYPES: Final = {
 
 
 def messages_of(raw: Raw) -> list[Message]:
-    """The message of an update; raises only InvalidPayload.
+    """The message of an update or of an album's; raises only InvalidPayload.
 
     The button that opens a chat says nothing: none. What the service tells of a chat (joins, pins) is of kind
     `unknown` and automatic. Content that is not known here is `unknown` too, but somebody sent it and waits.
     """
+    updates = _telegram_album.updates_of(raw.body)
+    found = [message for body in updates for message in _one(body, raw)]
+    return found if len(updates) == 1 else [_telegram_album.joined(found)]
+
+
+def _one(body: bytes, raw: Raw) -> list[Message]:
     try:
-        update = msgspec.json.decode(raw.body, type=Update)
+        update = msgspec.json.decode(body, type=Update)
         if update.message is not None and _is_button(update.message):
             return []
         return [_message(update, raw)]

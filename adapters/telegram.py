@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from adapters import _signature
 from adapters._parts import send_parts
 from adapters._split import split
+from adapters._telegram_album import body_of, goes_on, grouped
 from adapters._telegram_form import envelope
 from adapters._telegram_update import KIND, messages_of
 from router.errors import BadSettings, ConfigurationError, InvalidPayload, SendRejected, Unreachable
@@ -68,6 +69,8 @@ class Telegram:
         )
         #: Set it to end a pause of the poll at once.
         self.wake = asyncio.Event()
+        #: Seconds without a further photo after which an album is whole.
+        self.quiet = 1.5
 
     # ── in ──
 
@@ -86,7 +89,7 @@ class Telegram:
             return
         offset = int(cursor) if cursor else None
         while True:
-            updates = await self._poll(offset)
+            updates = await self._whole(offset)
             if not updates:
                 continue
             raws, last = self._raws(updates)
@@ -99,13 +102,25 @@ class Telegram:
             f"channel {self._channel.name}: Telegram gives bots no history; what waited up to 24 hours comes by itself."
         )
 
-    async def _poll(self, offset: int | None) -> list[bytes]:
+    async def _whole(self, offset: int | None) -> list[bytes]:
+        """The updates from `offset` on. Where the last is of an album, the same question is put again, which confirms
+        nothing, until no more of its photos come."""
+        updates = await self._poll(offset)
+        while goes_on(updates):
+            before = len(updates)
+            await self._pause(self.quiet)
+            updates = await self._poll(offset, 0)
+            if len(updates) <= before:
+                break
+        return updates
+
+    async def _poll(self, offset: int | None, hold: int | None = None) -> list[bytes]:
         api = self._open()
         from adapters._telegram_request import Flood  # after `_open`, which tells a missing library in one sentence
 
         while True:
             try:
-                return await api.updates(offset)
+                return await (api.updates(offset) if hold is None else api.updates(offset, hold))
             except Flood as flood:
                 await self._pause(flood.seconds)
 
@@ -117,16 +132,17 @@ class Telegram:
     def _raws(self, updates: list[bytes]) -> tuple[tuple[Raw, ...], int]:
         now, last = self._channel.now(), 0
         raws = []
-        for body in updates:
+        for group in grouped(updates):
             try:
-                number, chat = envelope(body)
+                seen = [envelope(body) for body in group]
             except InvalidPayload as error:  # it could never be confirmed
                 raise Unreachable(f"Telegram's answer is not the Bot API's: {error}") from error
-            last = max(last, number)
+            last = max(last, *(number for number, _ in seen))
+            number, chat = seen[0]
             raws.append(
                 Raw(
                     channel=self._channel.name,
-                    body=body,
+                    body=body_of(group),
                     received_at=now,
                     transport_id=str(number),
                     partition_key=chat,

@@ -71,6 +71,7 @@ class BotApi:
         self.script: dict[str, list[Response | None]] = {}  # None: answer as usual
         self.webhook = ""
         self.arrived = asyncio.Event()
+        self.asked = asyncio.Event()
         self.app = Starlette(routes=[Route("/bot{token}/{method}", self.answer, methods=["GET", "POST"])])
 
     def arrive(self, *updates: dict[str, Any]) -> None:
@@ -86,6 +87,7 @@ class BotApi:
             for name, value in form.multi_items():
                 parameters[name] = value if isinstance(value, str) else (value.filename, await value.read())
         self.calls.append((method, parameters))
+        self.asked.set()
         if request.path_params["token"] != TOKEN:
             return refusal(401, "Unauthorized")
         scripted = self.script[method].pop(0) if self.script.get(method) else None
@@ -189,7 +191,7 @@ def reply(text: str = "已为您核实", **more: Any) -> Reply:
     return Reply(**values)
 
 
-def translated(content: dict[str, Any]) -> Message:
+def translated(content: dict[str, Any] | bytes) -> Message:
     """The message that an update means; translating needs neither a token nor the SDK."""
     channel: Any = type("Opened", (), {"name": "tg", "settings": Telegram.Settings(token="env:NO_SUCH")})()
     [message] = Telegram(channel).translate(raw(content))
@@ -283,6 +285,65 @@ def test_the_photos_of_an_album_belong_together() -> None:
     assert (first.text, second.text) == ("三张截图", "")
     assert first.key != second.key
     assert first.references == second.references == ("album:13000000001",)
+
+
+def album(number: int, message: int, caption: str = "", **more: Any) -> dict[str, Any]:
+    """An update with one photo of an album."""
+    photo = [{**FILE, "file_id": f"file-{message}", "file_unique_id": f"photo-{message}"}]
+    words = {"caption": caption} if caption else {}
+    return update(number, message=post(message, photo=photo, media_group_id="13000000001", **words, **more))
+
+
+@pytest.mark.parametrize(
+    ("captions", "own", "text", "kind"),
+    [
+        (("三张截图", "", ""), "7", "三张截图", "text"),
+        (("", "", "转账截图"), "9", "转账截图", "text"),
+        (("一", "二", ""), "7", "一\n二", "text"),
+        (("", "", ""), "7", "", "photo"),
+    ],
+)
+async def test_an_album_is_one_message(
+    captions: tuple[str, ...], own: str, text: str, kind: str, bot: Any, api: BotApi
+) -> None:
+    """The photos of an album that the poll brings are one message with all files, whichever of them has the words,
+    also when the last ones come a moment later; what comes before and behind it stays by itself."""
+    photos = [album(10001 + n, 7 + n, caption) for n, caption in enumerate(captions)]
+    telegram = bot(api)
+    api.arrive(update(10000, message=post(6, "你好")), photos[0])
+    telegram.quiet = 30.0  # ended below, when the poll waits for the rest
+    deliveries = telegram.deliveries(None)
+    taking = asyncio.ensure_future(take(deliveries))
+    await api.asked.wait()
+    api.arrive(photos[1], photos[2], update(10004, message=post(10, "在吗")))
+    telegram.wake.set()
+    delivery = await taking
+    assert (delivery.cursor, [r.transport_id for r in delivery.raws]) == ("10005", ["10000", "10001", "10004"])
+    assert [c[1].get("offset") for c in api.calls] == [None, None], "nothing of it is confirmed meanwhile"
+    [before, message, behind] = [translated(r.body) for r in delivery.raws]
+    assert (before.text, behind.text) == ("你好", "在吗")
+    assert (message.external_id, message.text, message.kind) == (own, text, kind)
+    assert [file.url for file in message.attachments] == ["telegram:file-7", "telegram:file-8", "telegram:file-9"]
+    assert message.references == ("album:13000000001",)
+
+
+async def test_an_album_ends_with_the_quiet(bot: Any, api: BotApi) -> None:
+    """When no further photo comes, the album is whole; the same photos asked for twice are there once."""
+    telegram = bot(api)
+    telegram.quiet = 0.0
+    api.arrive(album(10001, 7, "截图"), album(10002, 8), album(10003, 9, chat=GROUP))
+    delivery = await take(telegram.deliveries(None))
+    one, other = [translated(r.body) for r in delivery.raws]
+    assert (len(one.attachments), len(other.attachments)) == (2, 1)
+    assert (one.thread, other.thread) == ("1111111", str(GROUP["id"]))
+    assert delivery.cursor == "10004"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"[{}]", b"[1]", b"[[]]", b"[" * 100_000, b'[{"update_id": 1}]', b" [\xff]"])
+def test_a_list_that_is_no_album_is_no_update(body: bytes) -> None:
+    """Only photos of one album stand in a list."""
+    with pytest.raises(InvalidPayload, match="no Telegram update"):
+        translated(body)
 
 
 def test_in_a_group_the_writer_is_the_customer_and_the_chat_the_thread() -> None:
