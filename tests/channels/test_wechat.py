@@ -360,12 +360,14 @@ async def test_who_left_is_known(account: Callable[..., WeChat], serve: Any) -> 
         ({"last_in_at": NOW - timedelta(hours=48, seconds=1)}, "48 hours"),
         ({"text": "  "}, "no text"),
         ({"attachments": (Attachment(name="a.pdf", type="application/pdf", content=b"x"),)}, "only pictures"),
+        ({"attachments": (Attachment(name="a.png", type="image/png", content=b"x"),) * 5}, "this reply is 6"),
     ],
 )
 async def test_what_cannot_be_sent_is_refused_before_it_is_tried(
     changes: dict[str, Any], told: str, account: Callable[..., WeChat]
 ) -> None:
-    """A closed window, an empty reply and a file that WeChat takes from no desk are told at once."""
+    """A closed window, an empty reply, a file that WeChat takes from no desk and more than five messages in one reply
+    are told at once, before a part of it reaches the customer."""
     with pytest.raises(SendRejected, match=told):
         await account().send(reply(**changes))
 
