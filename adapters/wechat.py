@@ -139,7 +139,7 @@ class WeChat:
                 raise SendRejected(f"WeChat takes only pictures from a desk; {file.name} is none: send a link to it.")
         parts: list[str | Attachment] = [*([reply.text] if reply.text.strip() else []), *reply.attachments]
         if len(parts) > _ALLOWED:
-            raise SendRejected(f"WeChat takes {_ALLOWED} messages to one of the follower's; this reply is {len(parts)}.")
+            raise SendRejected(f"WeChat takes {_ALLOWED} messages to one of a follower's; this reply is {len(parts)}.")
 
         async def say(index: int, part: str | Attachment) -> str:
             await self._api.say({"touser": reply.to, **await self._part(part)})
