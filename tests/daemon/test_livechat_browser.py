@@ -229,7 +229,8 @@ async def test_outside_opening_hours(chat_desk: Callable[..., Any], browser: Bro
         address = desk.daemon.address
         async with visiting(browser, address) as visitor, visiting(browser, address, "en-GB") as guest:
             hours = visitor.page.locator("#hours")
-            await expect(hours).to_have_text(CLOSED, timeout=PATIENCE)
+            await expect(hours).to_be_visible(timeout=PATIENCE)
+            await expect(hours).to_have_text(CLOSED)
             await expect(guest.page.locator("#hours")).to_contain_text("answer from tomorrow, 08:00", timeout=PATIENCE)
             await visitor.write("充值没到账")
             await desk.stored(1)
