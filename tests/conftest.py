@@ -43,7 +43,8 @@ _T = TypeVar("_T")
 
 # ── a browser, where there is one ──
 
-_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+_FOUND = filter(None, map(shutil.which, ("chromium", "google-chrome", "google-chrome-stable")))
+_CHROMIUM = next((path for path in _FOUND if not path.startswith("/snap/")), "")  # a snap sees no temporary folders
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ MARKUP = """<img src=x onerror="window.ran=1"><script>window.ran=1</script><b>bo
 #: Milliseconds that a condition may take on a machine that is busy with other things.
 PATIENCE = 30_000
 
+expect.set_options(timeout=PATIENCE)
+
 CONFIGURATION = """
 [channels.app-chat]
 adapter = "webhook"
@@ -106,8 +108,8 @@ class Visitor:
 
     async def sees(self, *texts: str) -> None:
         """Wait until the conversation on the page is exactly this."""
-        await expect(self.messages.locator(".words")).to_have_text(list(texts), timeout=PATIENCE)
-        await expect(self.messages).to_have_count(len(texts), timeout=PATIENCE)
+        await expect(self.messages.locator(".words")).to_have_text(list(texts))
+        await expect(self.messages).to_have_count(len(texts))
 
     async def reload(self) -> None:
         """Load the page again, which shows only what the desk has."""
@@ -229,15 +231,15 @@ async def test_outside_opening_hours(chat_desk: Callable[..., Any], browser: Bro
         address = desk.daemon.address
         async with visiting(browser, address) as visitor, visiting(browser, address, "en-GB") as guest:
             hours = visitor.page.locator("#hours")
-            await expect(hours).to_be_visible(timeout=PATIENCE)
+            await expect(hours).to_be_visible()
             await expect(hours).to_have_text(CLOSED)
-            await expect(guest.page.locator("#hours")).to_contain_text("answer from tomorrow, 08:00", timeout=PATIENCE)
+            await expect(guest.page.locator("#hours")).to_contain_text("answer from tomorrow, 08:00")
             await visitor.write("充值没到账")
             await desk.stored(1)
             assert [c["due_at"] for c in desk.clocks()] == ["2026-03-02T00:02:00Z"]
             desk.clock.move(hours=9)
             desk.store.bell.ring()
-            await expect(hours).to_be_hidden(timeout=PATIENCE)
+            await expect(hours).to_be_hidden()
 
 
 async def test_a_picture(chat_desk: Callable[..., Any], browser: Browser) -> None:
@@ -246,17 +248,17 @@ async def test_a_picture(chat_desk: Callable[..., Any], browser: Browser) -> Non
         chosen = visitor.page.locator("#picture")
         await chosen.set_input_files({"name": "截图.png", "mimeType": "image/png", "buffer": png()})
         shown = visitor.messages.locator("img")
-        await expect(shown).to_have_count(1, timeout=PATIENCE)
-        await expect(shown).to_have_js_property("naturalWidth", 40, timeout=PATIENCE)
+        await expect(shown).to_have_count(1)
+        await expect(shown).to_have_js_property("naturalWidth", 40)
         [stored] = await desk.stored(1)
         [file] = stored["attachments"]
         assert (file["name"], file["type"], file["size"]) == ("截图.png", "image/png", len(png()))
         await visitor.reload()
-        await expect(visitor.messages).to_have_count(1, timeout=PATIENCE)
-        await expect(visitor.messages).to_contain_text("截图.png", timeout=PATIENCE)
+        await expect(visitor.messages).to_have_count(1)
+        await expect(visitor.messages).to_contain_text("截图.png")
         large = {"name": "large.png", "mimeType": "image/png", "buffer": png() + b"\0" * (5 << 20)}
         await chosen.set_input_files(large)
-        await expect(visitor.page.locator("#state")).to_contain_text("5 MB", timeout=PATIENCE)
+        await expect(visitor.page.locator("#state")).to_contain_text("5 MB")
         await desk.decided()
         assert len(desk.messages()) == 1
 
@@ -292,7 +294,7 @@ async def test_markup_is_shown_as_text(chat_desk: Callable[..., Any], browser: B
         )  # fmt: skip
         for _ in range(2):
             await visitor.sees(MARKUP, MARKUP)
-            await expect(visitor.messages.last.locator("a")).to_have_text(file.name, timeout=PATIENCE)
+            await expect(visitor.messages.last.locator("a")).to_have_text(file.name)
             inside = visitor.page.locator("#log")
             assert await inside.locator("img, script, b, i, iframe").count() == 0
             assert await visitor.page.evaluate("window.ran") is None
@@ -307,7 +309,7 @@ async def test_a_message_that_was_not_taken(chat_desk: Callable[..., Any], brows
             await visitor.write(text)
         await visitor.page.locator("#text").fill(texts[8])
         await visitor.page.locator("#send").click()
-        await expect(visitor.page.locator("#state")).to_have_text("发送太快了，请稍等片刻再试。", timeout=PATIENCE)
+        await expect(visitor.page.locator("#state")).to_have_text("发送太快了，请稍等片刻再试。")
         desk.clock.move(minutes=1)
         await visitor.page.get_by_role("button", name="没有发出，点此重试").click()
         await desk.stored(9)
