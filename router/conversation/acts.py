@@ -17,6 +17,7 @@ from router.conversation.assignment import passes_on
 from router.conversation.closing import look_at
 from router.deadlines import deadline
 from router.deadlines.deadline import ClockEvent
+from router.follow_ups.memory import spoken
 from router.model import Conversation, Status
 from router.policy import Policy
 
@@ -30,12 +31,14 @@ def reply_given(
     automatic: bool = False, event_id: str = "",
 ) -> Conversation:  # fmt: skip
     """The conversation after a public reply at `at` (aware). A human's ends the wait and the reply clocks; an
-    automatic one ends only the metrics that the policy lists. `text` is taken for the record and changes nothing."""
+    automatic one ends only the metrics that the policy lists. Whether `text` asks for something is remembered, since
+    what comes next is likely the answer."""
     after = replace(
         conversation,
         last_message_at=max(conversation.last_message_at, at),
         last_out_at=conversation.last_out_at if automatic else _later(conversation.last_out_at, at),
         waiting_since=conversation.waiting_since if automatic else None,
+        matter=conversation.matter if automatic else spoken(conversation.matter, text),
     )
     event = ClockEvent(type="auto_reply" if automatic else "agent_reply", at=at, seen_at=seen_at, id=event_id)
     return ticked(after, event, policy)

@@ -15,6 +15,10 @@ from router.text.utterance import Word
 __all__ = ["class_of"]
 
 _FEW_WORDS = 4.0
+#: Who thanks the desk for its answer may say in so many words what he thanks for.
+_RELIEVED = 1.5
+#: So many words that share next to none with what was told before say something more of it.
+_MORE_WORDS, _NONE_SHARED = 6.0, 0.1
 _STATING = Word.PROBLEM | Word.WISH
 
 
@@ -23,7 +27,8 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     said = reading.said
     answers = spoken_to(joined.conversation)
     thanks = said.thanks and said.empty and not said.asks and not said.presses
-    if reading.silent or reading.thanks or (answers and thanks):
+    relieved = said.thanks and said.weight <= _RELIEVED and not (said.asks or said.presses or said.numbers)
+    if reading.silent or reading.thanks or (answers and (thanks or relieved)):
         return MessageClass.ACK
     if reading.tries and not joined.same_text and not (said.weight >= _FEW_WORDS / 2 and _restates(reading, joined)):
         return MessageClass.ADDITION
@@ -32,11 +37,10 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
         return MessageClass.ADDITION if tells and not said.has(Word.GREETING) else _chaser(joined, reading)
     if joined.memory.poor:
         return MessageClass.ADDITION
-    if not joined.same_text and _only_names(reading, joined):
+    if not joined.same_text and (_only_names(reading, joined) or _asks_how_far(reading, joined)):
         return MessageClass.CHASER
     if joined.same_text or _restates(reading, joined):
-        seen = reading.message.channel_kind in joined.memory.kinds
-        return MessageClass.RESEND if seen else MessageClass.CROSS_CHANNEL
+        return MessageClass.RESEND if _same_kind(reading, joined) else MessageClass.CROSS_CHANNEL
     return MessageClass.ADDITION
 
 
@@ -54,15 +58,30 @@ def _only_names(reading: Reading, joined: Weighed) -> bool:
     return said.asks and brief and (joined.akin or joined.overlap >= 0.5) and not _news(reading, joined)
 
 
+def _asks_how_far(reading: Reading, joined: Weighed) -> bool:
+    """Does it ask how far the matter is, naming it by what is known of it?"""
+    said = reading.said
+    if not said.how_far or not (said.asks or said.presses) or _news(reading, joined):
+        return False
+    named = said.refers or joined.same_id or joined.overlap >= 0.3 or bool(reading.amounts)
+    return named and said.weight <= _FEW_WORDS and not said.has(Word.ATTEMPT)
+
+
 def _restates(reading: Reading, joined: Weighed) -> bool:
     """Does it state the matter once more, with nothing new in it?"""
     memory = joined.memory
     if _news(reading, joined) or (reading.said.defines and not reading.said.has(_STATING)):
         return False
-    if joined.same_type or joined.overlap >= 0.6:
+    if joined.overlap >= 0.6:
         return True
+    if joined.same_type:
+        return reading.said.weight < _MORE_WORDS or joined.overlap >= _NONE_SHARED or not _same_kind(reading, joined)
     shared = not set(reading.amounts).isdisjoint(memory.amounts)
     return shared or not set(reading.said.numbers).isdisjoint(memory.numbers)
+
+
+def _same_kind(reading: Reading, joined: Weighed) -> bool:
+    return reading.message.channel_kind in joined.memory.kinds
 
 
 def _news(reading: Reading, joined: Weighed) -> bool:

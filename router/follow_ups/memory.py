@@ -12,9 +12,10 @@ from typing import Any
 from zlib import crc32
 
 from router.follow_ups.reading import NO_TOPIC, Reading
-from router.text.utterance import Word
+from router.text.phrasing import REQUESTS
+from router.text.utterance import MOST, Word
 
-__all__ = ["Memory", "features_of", "remember", "side_of", "united"]
+__all__ = ["Memory", "features_of", "remember", "side_of", "spoken", "telling_of", "united"]
 
 #: Below this the runner-up of an issue type may have been meant.
 _SURE = 0.95
@@ -29,8 +30,8 @@ class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
     __slots__ = (
-        "amounts", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side", "subjects", "texts",
-        "types", "words",
+        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side",
+        "subjects", "texts", "types", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -48,11 +49,21 @@ class Memory:
         self.said_at: int = matter.get("said_at", 0)
         self.side: str = matter.get("side", "")
         self.poor: bool = matter.get("poor", False)
+        self.asked: bool = matter.get("asked", False)
 
 
 def features_of(reading: Reading) -> frozenset[int]:
     """The features of the words, as 32-bit numbers."""
     return frozenset(crc32(feature.encode("utf-8", "surrogatepass")) for feature in reading.said.features)
+
+
+def telling_of(reading: Reading) -> dict[int, float]:
+    """Its words that no list explains, as 32-bit numbers, with what sharing one is worth: a word or name 1, two
+    Chinese characters a half, one a quarter."""
+    return {
+        crc32(word.encode("utf-8", "surrogatepass")): 1.0 if word < "\u3400" else len(word) / 4
+        for word in reading.said.telling
+    }
 
 
 def side_of(reading: Reading) -> str:
@@ -92,6 +103,16 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
             _add(following, "maybe", (tagging.runner_up,))
     if not matter.get("side") and (side := side_of(reading)):
         following["side"] = side
+    return following
+
+
+def spoken(matter: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """The memory after the desk's own words: did they ask for something? Words that are not known change nothing."""
+    if not text:
+        return dict(matter)
+    following = {name: value for name, value in matter.items() if name != "asked"}
+    if REQUESTS.found_in(text[:MOST].lower()):
+        following["asked"] = True
     return following
 
 

@@ -9,6 +9,7 @@ store finds what the decision needs to know. Pure: a store reads once, loads, an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 
 from msgspec.structs import replace
@@ -40,6 +41,10 @@ _LIKELY = 0.4
 _EVIDENT = 0.8
 #: A chaser may name its topic in as many words.
 _FEW_WORDS = 4.0
+#: The same of one who presses or threatens.
+_MANY_MORE = 6.0
+#: So many words of a message are sought in those of other people, and so many of them are Chinese phrases.
+_MOST_TRACES, _MOST_PHRASES = 6, 3
 #: Kinds of messages that say nothing that needs an answer.
 _SILENT = frozenset(("reaction", "sticker", "deleted"))
 #: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
@@ -51,6 +56,7 @@ _OPENING = 60
 #: What is shorter is a greeting.
 _SENTENCE_BYTES = 16
 _SENTENCE = re.compile(r"[.!?。！？]+(?=\s|$)|[。！？\n]+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _LETTERS = re.compile(r"[\W_]+")
 _REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
 
@@ -101,6 +107,11 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         return _short(letters) if len(letters) >= _SUBJECT else ""
 
     @cached_property
+    def replies(self) -> bool:
+        """Does its subject say that it is a reply?"""
+        return _REPLIES.match(self.subject) is not None
+
+    @cached_property
     def topical(self) -> bool:
         """Is the matter that the tagger names a likely one?"""
         return self.named and (not self.tagging.unsure or self.tagging.confidence >= _LIKELY)
@@ -140,9 +151,10 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         said = self.said
         if self.amounts or said.has(Word.ATTEMPT | Word.AGAIN) or said.long:
             return False
-        if not self.topical and said.weight <= _FEW_WORDS and not _THREATS.isdisjoint(self.tagging.flags):
+        if not self.topical and said.weight <= _MANY_MORE and not _THREATS.isdisjoint(self.tagging.flags):
             return True
-        if said.numbers or said.weight > (_FEW_WORDS if said.asks else 1.0 if self.topical else _FEW_WORDS / 2):
+        most = _MANY_MORE if said.presses and said.how_far else _FEW_WORDS
+        if said.numbers or said.weight > (most if said.asks else 1.0 if self.topical else _FEW_WORDS / 2):
             return False
         if said.has(Word.PROBLEM) and said.weight > 1.5 and not said.asks:
             return False
@@ -177,10 +189,21 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         if not self.poor and self.text_hash and len(self.said.features) >= 2:
             found.append(f"text:{self.text_hash}")
             types = {self.tagging.issue_type, self.tagging.runner_up} - NO_TOPIC
-            rare = dict.fromkeys((*self.said.entities, *self.said.rare))
-            for word in list(rare)[:6]:
+            rare = dict.fromkeys((*self._codes, *self.said.entities, *self.said.rare, *self._phrases))
+            for word in list(rare)[:_MOST_TRACES]:
                 found.extend(f"type:{kind}@{_short(word)}" for kind in sorted(types))
         return tuple(dict.fromkeys(found))
+
+    @property
+    def _codes(self) -> Iterator[str]:
+        """Numbers that are no sum, no count and no year, as errors have them."""
+        return (n for n in self.said.numbers if len(n) >= 3 and n not in self.amounts and not _YEAR.fullmatch(n))
+
+    @property
+    def _phrases(self) -> list[str]:
+        """A few of the Chinese phrases that no list explains: those whose hashes are the smallest, so that two texts
+        that share most of them likely choose the same."""
+        return sorted(self.said.phrases, key=_short)[:_MOST_PHRASES]
 
     @property
     def markers(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from router.follow_ups.memory import Memory, features_of
+from router.follow_ups.memory import Memory, features_of, telling_of
 from router.follow_ups.reading import NO_TOPIC, Reading
 from router.model import Candidate, Conversation, Status
 from router.text.utterance import Word
@@ -26,12 +26,18 @@ _MANY_WORDS, _GUESSED = 2.5, 0.45
 _MOST_WORDS = 0.75
 #: So many words of a type so sure are a sentence about it, whatever else may be details.
 _SENTENCE, _CERTAIN = 4.5, 0.97
+#: What sharing a word that no list explains is worth, and all of them at most.
+_SHARED, _MOST_SHARED = 0.12, 0.36
+#: From so many shared words of a matter on, another issue type may be a mistake of the tagger.
+_SAME_WORDS = 1.5
 #: Kinds of words that tell of a matter.
 _TELLING = Word.PROBLEM | Word.WISH | Word.PAYER | Word.PAYEE
 #: Below this an issue type is a guess.
 _LIKELY = 0.75
 #: From this on a type is sure enough to speak against a reply header.
 _SURELY = 0.8
+#: So many shared words of a matter, two Chinese characters, are no chance; so small a share of all words is one.
+_A_WORD, _A_TENTH = 0.5, 0.1
 #: How long after the desk's word a message is likely an answer to it.
 _ANSWERING = timedelta(days=7)
 
@@ -42,7 +48,7 @@ class Weighed:
 
     __slots__ = (
         "akin", "answered", "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text",
-        "same_type", "score",
+        "same_type", "score", "shared",
     )  # fmt: skip
 
     def __init__(self, conversation: Conversation, live: bool) -> None:
@@ -53,7 +59,7 @@ class Weighed:
         self.reasons: list[tuple[str, float]] = []
         self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
         self.answered = False
-        self.overlap = 0.0
+        self.overlap = self.shared = 0.0
 
     def add(self, weight: float, reason: str) -> None:
         """Something speaks for it, or against it."""
@@ -89,16 +95,28 @@ def spoken_to(conversation: Conversation) -> bool:
 def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | None) -> list[Weighed]:
     """Weigh the sender's conversations, best first. `answered`: the one that the message answers by right."""
     weighed = sorted(own, key=lambda w: (w.conversation.last_message_at, w.conversation.number), reverse=True)
-    features, ids = features_of(reading), frozenset(reading.strong)
+    features, ids, telling = features_of(reading), frozenset(reading.strong), telling_of(reading)
+    reply_to = _answered(reading, weighed, answered)
     for one in weighed:
+        one.shared = sum(worth for word, worth in telling.items() if word in one.memory.words)
         compare(one, reading, features, ids)
-        if answered is not None and one.conversation.number == answered.number:
+        if one is reply_to:
             another = reading.said.has(Word.AGAIN) and not reading.poor
             one.answered = not (one.conflict or another or _elsewhere(one, reading))
-            one.add(1.0 if one.answered or another else 0.6, "it answers a message of this conversation")
+            one.add(1.0 if one.answered else 0.6, "it answers a message of this conversation")
     _favour_the_latest(reading, weighed)
     weighed.sort(key=lambda w: -w.score)
     return weighed
+
+
+def _answered(reading: Reading, weighed: Sequence[Weighed], answered: Conversation | None) -> Weighed | None:
+    """The conversation that it answers: by right, or, without any header, by "Re:" and a subject of its sender's."""
+    if answered is not None:
+        return next((one for one in weighed if one.conversation.number == answered.number), None)
+    headed = reading.message.in_reply_to or reading.message.references
+    if headed or not reading.replies or not reading.subject_hash:
+        return None
+    return next((one for one in weighed if one.live and reading.subject_hash in one.memory.subjects), None)
 
 
 def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
@@ -106,9 +124,11 @@ def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
 
     Asking how far it is, or naming a topic in passing, states none.
     """
-    if weighed.akin or reading.chases or not reading.topical or reading.tagging.confidence < _SURELY:
+    said, sure = reading.said, _SURELY if weighed.overlap < _A_TENTH else _CERTAIN
+    if weighed.akin or weighed.shared >= _A_WORD or reading.chases:
         return False
-    said = reading.said
+    if not reading.topical or reading.tagging.confidence < sure:
+        return False
     return bool(reading.amounts) or (said.asks and not said.presses) or said.has(Word.PROBLEM | Word.WISH)
 
 
@@ -116,7 +136,7 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
     """What the message shares with a conversation, and what speaks against it."""
     memory, conversation = weighed.memory, weighed.conversation
     if ids and memory.ids:
-        _compare_numbers(weighed, ids)
+        _compare_numbers(weighed, ids, reading.said.corrects)
     if memory.texts and not reading.poor and reading.text_hash in memory.texts:
         weighed.same_text = True
         weighed.add(0.6, "the same words were written before")
@@ -124,6 +144,8 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
         weighed.overlap = len(features & memory.words) / len(features)
         if weighed.overlap >= 0.3 and not weighed.same_text:
             weighed.add(round((0.5 if weighed.overlap >= _MOST_WORDS else 0.4) * weighed.overlap, 2), "shares words")
+        if weighed.shared and not weighed.same_text:
+            weighed.add(round(min(_MOST_SHARED, _SHARED * weighed.shared), 2), "shares words of this matter")
     _compare_type(weighed, reading)
     if reading.amounts and memory.amounts:
         _compare_amounts(weighed, reading)
@@ -139,10 +161,20 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
         weighed.add(0.6, "so far it only greeted")
     if reading.said.has(Word.AGAIN) and not weighed.same_id and not reading.poor:
         weighed.add(-0.7, "the words say that this is another one")
+    elif conversation.status is Status.CLOSED and _recurs(weighed, reading):
+        weighed.conflict = True
+        weighed.add(-0.7, "it comes back after it was closed")
 
 
-def _compare_numbers(weighed: Weighed, ids: frozenset[str]) -> None:
-    """Order numbers and hashes decide; an account is named in every matter of its owner."""
+def _recurs(weighed: Weighed, reading: Reading) -> bool:
+    """Does it tell that what was over happens once more, rather than that it never ended?"""
+    said = reading.said
+    apart = weighed.same_id or reading.chases or reading.tries or said.refers
+    return said.recurs and said.weight >= 1.0 and not apart
+
+
+def _compare_numbers(weighed: Weighed, ids: frozenset[str], corrects: bool) -> None:
+    """Order numbers and hashes decide, but one that corrects another; an account is named in every matter."""
     held = set(weighed.memory.ids)
     shared = ids & held
     decisive = [key for key in shared if not key.startswith("account:")]
@@ -153,7 +185,7 @@ def _compare_numbers(weighed: Weighed, ids: frozenset[str]) -> None:
         weighed.add(0.25, "the same account")
     for kind in ("order:", "hash:"):
         mine = {i for i in ids if i.startswith(kind)}
-        if mine and not mine & held and any(i.startswith(kind) for i in held):
+        if mine and not mine & held and any(i.startswith(kind) for i in held) and not corrects:
             weighed.conflict = True
             weighed.add(-1.0, f"another {_kind(kind)}")
 
@@ -187,7 +219,8 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     elif reading.tries:
         weighed.add(-0.15, "another issue type")
     elif _states(weighed, reading):
-        weighed.add(-0.6, "states another issue type")
+        likely = weighed.shared >= _SAME_WORDS or _asked(weighed)
+        weighed.add(-0.3 if likely else -0.6, "states another issue type")
     else:
         slight = reading.said.weight <= 1.0 and not (reading.states or reading.said.has(_TELLING))
         weak = slight or reading.said.defines or tagging.confidence < _LIKELY
@@ -202,8 +235,15 @@ def _compare_guess(weighed: Weighed, reading: Reading) -> None:
         weighed.add(0.3, "perhaps the same issue type")
     elif tagging.runner_up in theirs and tagging.runner_up != "other":
         weighed.add(0.15, "perhaps the same issue type")
-    elif reading.named and _states(weighed, reading) and not reading.tries and not NO_TOPIC.issuperset(theirs):
+    elif set(reading.amounts).isdisjoint(weighed.memory.amounts) and (
+        reading.named and _states(weighed, reading) and not reading.tries and not NO_TOPIC.issuperset(theirs)
+    ):
         weighed.add(-0.3, "perhaps another issue type")
+
+
+def _asked(weighed: Weighed) -> bool:
+    """Did the desk speak last, and ask for something?"""
+    return weighed.memory.asked and spoken_to(weighed.conversation)
 
 
 def _states(weighed: Weighed, reading: Reading) -> bool:
@@ -267,7 +307,8 @@ def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
     """
     live = [w for w in own if w.live and not w.conflict]
     if not (reading.poor or reading.chases):
-        live.sort(key=lambda w: (spoken_to(w.conversation), w.memory.said_at), reverse=True)
+        most = max((w.shared for w in live), default=0.0)
+        live.sort(key=lambda w: (w.shared >= most > 0, spoken_to(w.conversation), w.memory.said_at), reverse=True)
     latest = next((w for w in live if w.conversation.status is not Status.CLOSED), live[0] if live else None)
     for weighed in live:
         conversation = weighed.conversation
@@ -275,9 +316,11 @@ def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
             weighed.add(0.15, "most recently active")
             out = conversation.last_out_at
             if out is not None and spoken_to(conversation) and reading.message.sent_at - out <= _ANSWERING:
-                weighed.add(0.15, "the desk spoke last")
+                weighed.add(0.45 if _asked(weighed) else 0.15, "the desk spoke last")
         if conversation.status is Status.CLOSED:
             weighed.add(-0.05, "closed")
+        if weighed.shared and reading.said.refers:
+            weighed.add(0.1, "points back to it")
         if reading.poor or reading.chases:
             weighed.add(0.55, "asks for what is open")
         elif reading.tries and weighed is latest:

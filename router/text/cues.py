@@ -55,12 +55,12 @@ def cues() -> Cues:
 def before(text: str, start: int) -> str:
     """What the words before `start` say of the number there; fillers ("号", "is", "我的") are looked through."""
     words = text[start - WINDOW if start > WINDOW else 0 : start].lower().rstrip(_JOINTS)
-    numbered = start > 0 and text[start - 1] == "#"
+    numbered = hashed = text[max(0, start - 2) : start].rstrip().endswith("#")
     known = cues().before_by_last
     for _ in range(_FILLERS):
         word, kind = _ending(words, known)
         if kind != "filler":
-            return "order_number" if kind == "order" and numbered else kind
+            return "order_number" if kind == "order" and numbered else kind or ("order" if hashed else "")
         numbered = numbered or word in _NUMBERED
         words = words[: -len(word)].rstrip(_JOINTS)
     return ""

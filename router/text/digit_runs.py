@@ -38,7 +38,7 @@ _NUMBER_WORD = re.compile(r"([0-9][0-9,]*(?:\.[0-9]+)?)([A-Za-z]{1,5})")
 _LARGE = re.compile(r"[百千万萬佰仟亿]")
 _MASKS = frozenset("*xX•…＊")
 _PIECE = re.compile(r"[0-9A-Za-z_\-]*[0-9][0-9A-Za-z_\-]*(?:\.[0-9]+)?")
-_PREFIX = re.compile(r"(?<![0-9A-Za-z])([A-Za-z]{1,5})[ \-]\Z")
+_PREFIX = re.compile(r"(?<![0-9A-Za-z'’])([A-Za-z]{1,5})[ \-]\Z")
 _ANSWERS = re.compile(r"(?:[,，:：.。;；!！\n、是为]|\bis|\bit's|\bits|\bare)\Z", re.IGNORECASE)
 _AND = re.compile(r"\s?(?:和|、|,|，|/|&|and|or|或|跟|以及)\s?", re.IGNORECASE)
 

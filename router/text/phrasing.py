@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["ADDRESSES", "ASKS", "DEFINES", "REFERS", "Form"]
+__all__ = ["ADDRESSES", "ASKS", "CORRECTS", "DEFINES", "PROGRESS", "RECURS", "REFERS", "REQUESTS", "UNRELATED", "Form"]
 
 
 class Form:
@@ -37,7 +37,22 @@ ASKS: Final = Form(
     r"|(?:吗|么|呢|如何|怎样|[了好到完清楚过成着白果出掉定来]没有?|[^不]不)[\s.!~,]*$",
     begins=r"(?:so |and |but |then |hi |hello )?"
     r"(?:is|are|was|were|did|does|do|have|has|(?:when|what|where|why|how|who)(?:'?s)?|can|could|will|would|any)\b",
-    parts=("?",),
+    within=r"\?|[.,;!]\s*(?:what|when|where|why|how|who)(?:'?s| is| are| was| will| can| do| did| has)\b",
+    parts=("?", "what", "when", "where", "why", "how", "who"),
+)
+#: The form of a correction: what was said before was mistaken.
+CORRECTS: Final = Form(
+    r"(?:写|打|填|输|报|发|贴|给|说|搞|弄|抄)错|更正|应该是|应该为|应为|正确的是|才对",
+    within=r"\b(?:typo|mistyped|should (?:be|read|say|have been)|i meant"
+    r"|correct (?:one|number|order|ref|reference|id) is"
+    r"|(?:gave|wrote) (?:you )?the wrong|misread|typed (?:it )?wrong|correction)\b",
+    parts=("typo", "should", "meant", "correct", "wrong", "misread"),
+)
+#: The form of what comes back after it was over.
+RECURS: Final = Form(
+    r"又(?!问|催|等|过了|怎么|是|要等|没人|来问|来催)|再次|再度|重新出现|(?:同|跟|和|像)上(?:次|个|回)",
+    within=r"\bagain\b|\brecur|\breoccur|\bsame as last\b|\bonce more\b|\bthis month too\b",
+    parts=("again", "recur", "reoccur", "same as", "once more", "this month"),
 )
 #: The form of a detail: this is that, is called so, reads so, was chosen so.
 DEFINES: Final = Form(
@@ -49,12 +64,33 @@ DEFINES: Final = Form(
     within=r"\b(?:is|was|are) (?:called|named)\b",
     parts=(" called", " named"),
 )
+#: The form of a question how far something is.
+PROGRESS: Final = Form(
+    r"进度|进展|进行到|何时|几时|什么时候|啥时候|多久|结果|下文|好没|好了没|怎么?样了|怎样了|如何了|有没有人|点样|搞掂未|处理得",
+    within=r"\b(?:when (?:will|can|is|are|do|does|would)|progress|status|update|news|eta|anyone"
+    r"|how (?:far|long|much longer)"
+    r"|(?:sorted|solved|fixed|done|reviewed|looked at|resolved|finished)(?: out)?(?: yet| or not|\?))",
+    parts=("when", "progress", "status", "update", "how", "news", "eta", "anyone", "yet", "?", "or not"),
+)
 #: The form of what was told before: the problem, my refund, that matter.
 REFERS: Final = Form(
-    r"(?:[那这]|的)(?:个|件|笔|单)?(?:事|问题|情况)|那笔|那单",
+    r"(?:[那这]|的)(?:个|件|笔|单)?(?:事|问题|情况)|那笔|那单|[\u4e00-\u9fff]{2}[那嗰这呢](?:个|件|笔|单|张|次|条|边)"
+    r"|^[那嗰](?:个|件|笔|单|张|次)[\u4e00-\u9fff]",
     within=r"\b(?:the|my|our|that|this)\b.*"
     r"\b(?:problem|issue|matter|case|solved|fixed|sorted|progress|status|state|outcome)\b",
     parts=("problem", "issue", "matter", "case", "solved", "fixed", "sorted", "progress", "stat", "outcome"),
+)
+#: The form in which the desk asks a customer for something.
+REQUESTS: Final = Form(
+    r"[?？]|请问|请提供|请补充|请发|请告知|请告诉|麻烦提供|麻烦您|请确认|请上传|請問|請提供|請補充|請告知|請確認|能否提供",
+    within=r"\?|\b(?:please (?:send|provide|confirm|tell|let us|share|attach|reply|check)|could you|can you)\b",
+    parts=("?", "please", "you"),
+)
+#: The form of words that set a matter apart from what was told before.
+UNRELATED: Final = Form(
+    r"[跟和与同].{1,8}(?:没关系|无关|没有关系|不是一回事|冇关系)",
+    within=r"\bnothing to do with\b|\bnot about (?:the|that|my)\b|\bseparate from\b",
+    parts=("nothing to do", "not about", "separate from"),
 )
 #: The form of a question to the desk.
 ADDRESSES: Final = Form(

@@ -167,7 +167,7 @@ def closes(line: str) -> bool:
 def cites(words: str) -> Cited:
     """Is this an attribution as a whole ("On 2 March 2026, Support wrote:")?
 
-    SURELY with an address or a year in it; MAYBE with another date: then only `>` lines below make it one.
+    SURELY with an address or a year in it; MAYBE with less: then only `>` lines below make it one.
     """
     if not closes(words):
         return Cited.NO
@@ -175,9 +175,10 @@ def cites(words: str) -> Cited:
     dated, opened = bool(_DATE.search(low)), low.startswith(marks().openers)
     if "@" in low and "<" in low and (dated or opened or _says_wrote(low.rstrip(_COLONS + " "))):
         return Cited.SURELY
+    wrote = Cited.MAYBE if _says_wrote(low.rstrip(_COLONS + " ")) else Cited.NO
     if not opened and not (low[:4].isdigit() and _DATE.match(low)):
-        return Cited.NO
-    return Cited.SURELY if _YEAR.search(low) else Cited.MAYBE if dated or "@" in low else Cited.NO
+        return wrote
+    return Cited.SURELY if _YEAR.search(low) else Cited.MAYBE if dated or "@" in low else wrote
 
 
 def _says_wrote(words: str) -> bool:

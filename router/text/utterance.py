@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
 from router.model import Value
-from router.text.phrasing import ADDRESSES, ASKS, DEFINES, REFERS
+from router.text.phrasing import ADDRESSES, ASKS, CORRECTS, DEFINES, PROGRESS, RECURS, REFERS, UNRELATED
 
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
 
@@ -73,19 +73,28 @@ class Utterance(Value, frozen=True, kw_only=True):
     characters are one), `numbers` leave out counts of time, `features` are what similarity compares, `serves` counts
     the details it holds for each issue type that asks for them.
 
-    Its form: `asks` a question, `addresses` it to the desk, `refers` to what was told before, `defines` what something
-    is, `presses` with a word that only who waits says, `thanks`."""
+    `phrases` are Chinese characters that no list explains, three in a row; `telling` are those features that no list
+    explains: words of this matter rather than of any.
+
+    Its form: `corrects` what was told, tells that something `recurs`, asks `how_far` it is, `asks` a question,
+    `addresses` it to the desk, `refers` to what was told before, `defines` what something is, `presses` with a word
+    that only who waits says, `thanks`."""
 
     kinds: int = 0
     weight: float = 0.0
     numbers: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()
     features: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()
     rare: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
     asks: bool = False
     defines: bool = False
     refers: bool = False
     addresses: bool = False
+    corrects: bool = False
+    recurs: bool = False
+    how_far: bool = False
     thanks: bool = False
     long: bool = False
     presses: bool = False
@@ -144,13 +153,14 @@ class _Effect:
 class _Found:
     """What a reading has come upon: words of the lists or none, pairs of Chinese characters that no list has."""
 
-    __slots__ = ("effects", "marks", "numbers", "pairs")
+    __slots__ = ("effects", "marks", "numbers", "pairs", "phrases")
 
     def __init__(self) -> None:
         self.marks = 0
         self.effects: list[_Effect] = []
         self.pairs: list[str] = []
         self.numbers: list[str] = []
+        self.phrases: list[str] = []
 
     def told(self) -> dict[str, Any]:
         """The fields of an utterance that its words give."""
@@ -165,12 +175,14 @@ class _Found:
         features = {effect.feature for effect in each}
         features.discard("")
         features.update(self.pairs)
+        rare = tuple(dict.fromkeys(effect.rare for effect in each if effect.rare))
         return {
             "kinds": kinds, "presses": presses, "serves": serves, "features": frozenset(features),
+            "telling": frozenset((*self.pairs, *(effect.feature for effect in each if effect.rare or effect.name))),
             "weight": sum(effect.weight for effect in self.effects) + 0.5 * len(self.pairs),
             "numbers": tuple(dict.fromkeys(self.numbers)),
             "entities": tuple(dict.fromkeys(effect.name for effect in each if effect.name)),
-            "rare": tuple(dict.fromkeys(effect.rare for effect in each if effect.rare)),
+            "rare": rare, "phrases": tuple(dict.fromkeys(self.phrases)),
         }  # fmt: skip
 
 
@@ -227,13 +239,16 @@ class Vocabulary:
                 found.marks |= self._latin.get(piece, _NOTHING).kind
         if numbered:
             found.numbers = _numbers(text)
+        if UNRELATED.found_in(text):
+            found.marks |= Word.AGAIN
         told = found.told()
         kinds = told["kinds"]
         return Utterance(
             **told, asks=ASKS.found_in(text),
             thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
-            defines=DEFINES.found_in(text), refers=REFERS.found_in(text),
-            addresses=ADDRESSES.found_in(text), long=len(text) >= MOST,
+            defines=DEFINES.found_in(text), refers=REFERS.found_in(text), addresses=ADDRESSES.found_in(text),
+            corrects=CORRECTS.found_in(text), recurs=RECURS.found_in(text), how_far=PROGRESS.found_in(text),
+            long=len(text) >= MOST,
         )  # fmt: skip
 
     def _latin_word(self, pieces: list[str], place: int, found: _Found) -> int:
@@ -285,6 +300,8 @@ class Vocabulary:
                     break
             else:
                 found.pairs.append(before + character)
+                if before and place >= 2 and len(found.pairs) >= 2 and len(found.pairs[-2]) == 2:
+                    found.phrases.append(run[place - 2 : place + 1])
                 before = character
                 place += 1
 

@@ -22,6 +22,8 @@ BARS = [
     ("followups_fifth_words", 0.96, 0.85),
     ("followups_sixth_words", 0.96, 0.85),
     ("followups_seventh_words", 0.96, 0.85),
+    ("followups_eighth_words", 0.96, 0.85),
+    ("followups_ninth_words", 0.96, 0.85),
 ]
 
 
@@ -75,3 +77,18 @@ def test_two_matters_of_one_customer_are_two_conversations(wallet: Policy) -> No
         found = list(predict({"id": "x", "items": items}, wallet))
         opened += found[0].conversation != found[1].conversation
     assert opened / tried >= 0.88
+
+
+@pytest.mark.parametrize("named", [{"conversation": "A"}, {"of_item": 0}])
+def test_an_event_names_its_conversation_by_letter_or_by_item(wallet: Policy, named: dict[str, Any]) -> None:
+    """A conversation closed by an event takes no greeting three weeks later, however the file names it."""
+    sender = {"handle": "u1", "verified": {"account": "W1"}}
+    begins = {"sent_at": "2026-03-02T10:00:00+08:00", "text": "提现1200一直审核中"}
+    first = {"id": "1", "channel": "chat", "sender": sender, **begins}
+    later = {**first, "id": "2", "text": "你好", "sent_at": "2026-03-25T10:00:00+08:00"}
+    closed = {"event": "status", "to": "closed", "at": "2026-03-03T10:00:00+08:00", **named}
+    expected = [{"expect": {"class": "first", "conversation": letter}} for letter in "AB"]
+    items = [{**first, **expected[0]}, closed, {**later, **expected[1]}]
+    found = list(predict({"id": "x", "items": items}, wallet))
+    assert [one.class_ for one in found] == ["first", "first"]
+    assert found[0].conversation != found[1].conversation

@@ -54,12 +54,15 @@ def test_a_phone_that_changed_hands_stays_with_its_first_owner(world: Any, say: 
     [
         ({"account": "W1"}, {"account": "W2"}, True),
         ({"account": "W1"}, {"account": "W1", "email": "a@b"}, False),
+        ({"account": "W1", "email": "a@b"}, {"account": "W1", "email": "c@d"}, False),
+        ({"account": "W1", "phone": "1"}, {"account": "W2", "phone": "1"}, True),
         ({"email": "a@b"}, {"phone": "1"}, False),
+        ({"email": "a@b"}, {"email": "c@d"}, True),
         ({}, {"phone": "1"}, False),
     ],
 )
 def test_what_contradicts(one: dict[str, str], other: dict[str, str], expected: bool) -> None:
-    """Only different values of one kind do."""
+    """Different accounts do; with one account, or none, different values of one kind that no account explains."""
     assert contradicts(one, other) is expected
 
 

@@ -25,6 +25,9 @@ TRANSFER = "转账2000给我弟,显示成功可他没收到"
         ("建行卡绑不上,提示信息不符", "好的,谢谢", Class.ACK),
         ("Cannot link my bank card", "I want to file a formal complaint, nobody answers", Class.CHASER),
         ("建行卡綁不上,提示資訊不符", "請問有進展嗎", Class.CHASER),
+        ("單號 TW8840017 的退貨款沒有回到錢包", "單號打錯了,應該是 TW8840071 才對", Class.ADDITION),
+        ("账号被人改了绑定手机,进不去了", "把你们主管电话给我!", Class.CHASER),
+        ("開戶獎賞話有 $50,等到而家都未見", "見到喇,唔該晒", Class.ACK),
     ],
 )
 def test_a_customer_writes_again(world: Any, say: Any, first: str, again: str, class_: Class) -> None:
@@ -42,6 +45,8 @@ def test_a_customer_writes_again(world: Any, say: Any, first: str, again: str, c
         ("换手机后登录不了,一直说设备异常", "商家退款说已经退了我没收到"),
         ("Charged twice for one train ticket", "I forgot my password and the reset mail never comes"),
         ("充值500没到账", "又来了,今天另外一笔充值也没到账"),
+        ("Can't scan the QR of a vendor", "Different thing: who is Sprity Media and why did they take 9.99 from me"),
+        ("order # 7741-20985 never came", "and order # 7741-20986 is missing as well"),
     ],
 )
 def test_another_matter_opens_another_conversation(world: Any, say: Any, first: str, other: str) -> None:
@@ -260,3 +265,41 @@ def test_every_choice_is_explained(world: Any, say: Any) -> None:
     assert best.conversation == chased.conversation.number
     assert best.score > chased.candidates[1].score
     assert "asks for what is open (+0.55)" in best.reasons
+
+
+def test_what_comes_back_after_closing_is_a_new_issue(world: Any, say: Any) -> None:
+    """A charge of the next month is not the one that was refunded and closed."""
+    one = world.place(say("视频会员3月自动扣了25"))
+    world.status(one.conversation.number, "closed", 60)
+    two = world.place(say("4月又给我扣了25,视频会员", 60 * 24 * 9))
+    assert (two.class_, two.conversation.number == one.conversation.number) == (Class.NEW_ISSUE, False)
+
+
+def test_a_reply_that_shares_words_of_the_matter_joins(world: Any, post: Any) -> None:
+    """What the tagger takes for another issue type does not part a reply from what it answers."""
+    one = world.place(post("The standing order to my landlord went out twice. Rent is 840.", id="a@x", subject="Rent"))
+    more = "Forgot to say, my landlord has confirmed both came in and won't send one back without a letter from you."
+    two = world.place(post(more, 100, in_reply_to="a@x", subject="Re: Rent"))
+    assert (two.conversation.number, two.class_) == (one.conversation.number, Class.ADDITION)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Replying here as I have no other address. Now a separate matter: GST on the invoice is 28% in place of 18%.",
+        "不好意思借這封信再問一件不相干的事：掃碼付款的海外手續費是多少？",
+    ],
+)
+def test_a_reply_that_says_it_is_about_something_else(world: Any, post: Any, words: str) -> None:
+    """An old thread used for another matter opens a conversation of its own, linked."""
+    one = world.place(post("My API key has been rotated without notice", id="a@x", subject="API key"))
+    two = world.place(post(words, 100, in_reply_to="a@x", subject="Re: API key"))
+    assert two.class_ is Class.NEW_ISSUE
+    assert one.conversation.number in [link.conversation for link in two.links]
+
+
+def test_the_seller_s_side_is_told_by_who_he_says_he_is(world: Any, say: Any) -> None:
+    """Buyer and seller, both unproven, quote one number in Cantonese and stay apart."""
+    one = world.place(unproven(say, "我畀錢買二手相機,過咗 $2,450 俾賣家,參考編號 FP0098812,賣家話收唔到", 0, "a"))
+    two = world.place(unproven(say, "我係賣相機嗰個,買家話過咗 $2,450 俾我,編號 FP0098812,我未收到錢", 40, "b"))
+    assert (two.conversation.number != one.conversation.number, two.class_) == (True, Class.CROSS_CUSTOMER)

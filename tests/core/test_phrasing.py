@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.text.phrasing import ADDRESSES, ASKS, DEFINES, REFERS, Form
+from router.text.phrasing import ADDRESSES, ASKS, CORRECTS, DEFINES, PROGRESS, RECURS, REFERS, Form
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,13 @@ from router.text.phrasing import ADDRESSES, ASKS, DEFINES, REFERS, Form
         (DEFINES, "尾号3310"),
         (REFERS, "is my refund problem solved"),
         (REFERS, "那笔呢"),
+        (ASKS, "my brother waits, what is the status"),
+        (CORRECTS, "should be 8871, not 8817"),
+        (CORRECTS, "单号打错了"),
+        (RECURS, "it happened again"),
+        (RECURS, "今天又扣了"),
+        (PROGRESS, "进度如何"),
+        (PROGRESS, "any news of it"),
         (ADDRESSES, "have you looked"),
         (ADDRESSES, "你们看了吗"),
     ],
@@ -32,6 +39,8 @@ def test_what_is_said_in_a_form_is_found(form: Form, text: str) -> None:
     ("form", "text"),
     [
         (ASKS, "my transfer failed"),
+        (CORRECTS, "it should arrive soon"),
+        (RECURS, "又问一次"),
         (ASKS, "转账失败了"),
         (DEFINES, "so called friends"),
         (REFERS, "no problem"),

@@ -70,12 +70,16 @@ def _sequences(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]:
-    """Decide the items of a sequence one by one; only earlier items are known to each."""
+    """Decide the items of a sequence one by one; only earlier items are known to each.
+
+    An event names its conversation by `conversation`, the letter of an earlier item (it is the one in which that item
+    was placed), or by `of_item`, the place of that item in the list.
+    """
     known = Known.empty()
-    placed: dict[int, int] = {}
+    placed: dict[int | str, int] = {}
     for index, item in enumerate(sequence["items"]):
         if "event" in item:
-            _act(item, placed.get(item.get("of_item", -1)), known, policy)
+            _act(item, placed.get(item.get("of_item", item.get("conversation"))), known, policy)
             continue
         message = _message(item, index)
         decision = decide(message, known, policy, message.sent_at)
@@ -85,6 +89,7 @@ def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]
             known.absorb(decision.message, decision)
             number, class_ = decision.conversation.number, decision.class_.value if decision.class_ else ""
         placed[index] = number
+        placed.setdefault(item.get("expect", {}).get("conversation", ""), number)
         yield Prediction(id=str(sequence["id"]), item=index, class_=class_, conversation=str(number))
 
 
