@@ -51,6 +51,8 @@ _EN = (
 )  # fmt: skip
 _MORE_ZH = "我用这个钱包好几年了,一直没有出过问题,这次真的很着急,麻烦尽快处理,需要什么资料我可以补充。"
 _MORE_EN = "I have used this wallet for years without trouble, so please look into it soon; I can send more papers. "
+_ON_ZH = ("补充一下，是尾号3310的卡", "截图在附件里，请查收", "还是不行，页面一直转圈", "我的手机号没有换过")
+_ON_EN = ("It goes to my account ending 9034", "I attach the receipt", "I tried again, same result", "It was on Monday")
 _AGAIN = ("有进展吗", "还没处理好吗", "any update on this?", "still waiting for an answer")
 #: Columns that hold numbers, and words that must be unique: shifted when stored rows are multiplied.
 _NUMBERS = {"number", "contact", "conversation", "thread", "message", "other", "seq", "raw_position", "position"}
@@ -86,8 +88,10 @@ def _mail(chance: random.Random, number: int, at: datetime, kind: float, roots: 
     own = f"<{number}.{chance.getrandbits(64):x}@mail.test>"
     if kind < 0.40 and roots:
         parent, sender, first = chance.choice(roots[-300:])
-        words, more = (chance.choice(_AGAIN), "") if kind > 0.35 else (words, more)
-        if kind <= 0.35:
+        if kind > 0.35:
+            words, more = chance.choice(_AGAIN), ""
+        else:
+            words = chance.choice(_ON_ZH if chinese else _ON_EN)
             mail["In-Reply-To"] = mail["References"] = parent
             subject = f"Re: {first}"
     else:
