@@ -16,9 +16,11 @@ __all__ = ["class_of"]
 
 _FEW_WORDS = 4.0
 #: Who thanks the desk for its answer may say in so many words what he thanks for.
-_RELIEVED = 1.5
+_RELIEVED = 2.0
+#: Who shares so many of his words with what was told says it again.
+_MOST_SHARED = 0.6
 #: So many words that share next to none with what was told before say something more of it.
-_MORE_WORDS, _NONE_SHARED = 6.0, 0.1
+_MORE_WORDS, _NONE_SHARED = 2.0, 0.2
 _STATING = Word.PROBLEM | Word.WISH
 
 
@@ -30,7 +32,7 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     relieved = said.thanks and said.weight <= _RELIEVED and not (said.asks or said.presses or said.numbers)
     if reading.silent or reading.thanks or (answers and (thanks or relieved)):
         return MessageClass.ACK
-    if reading.tries and not joined.same_text and not (said.weight >= _FEW_WORDS / 2 and _restates(reading, joined)):
+    if said.has(Word.ATTEMPT) and not (joined.same_text or joined.overlap >= _MOST_SHARED):
         return MessageClass.ADDITION
     if reading.poor or (reading.chases and not joined.same_text):
         tells = answers and (said.kinds or said.weight) and not said.asks and not said.presses
@@ -72,12 +74,12 @@ def _restates(reading: Reading, joined: Weighed) -> bool:
     memory = joined.memory
     if _news(reading, joined) or (reading.said.defines and not reading.said.has(_STATING)):
         return False
-    if joined.overlap >= 0.6:
+    if joined.overlap >= _MOST_SHARED:
         return True
     if joined.same_type:
         return reading.said.weight < _MORE_WORDS or joined.overlap >= _NONE_SHARED or not _same_kind(reading, joined)
     shared = not set(reading.amounts).isdisjoint(memory.amounts)
-    return shared or not set(reading.said.numbers).isdisjoint(memory.numbers)
+    return shared or (not joined.same_id and not set(reading.said.numbers).isdisjoint(memory.numbers))
 
 
 def _same_kind(reading: Reading, joined: Weighed) -> bool:

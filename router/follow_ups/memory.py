@@ -15,14 +15,14 @@ from router.follow_ups.reading import NO_TOPIC, Reading
 from router.text.phrasing import REQUESTS
 from router.text.utterance import MOST, Word
 
-__all__ = ["Memory", "features_of", "remember", "side_of", "spoken", "telling_of", "united"]
+__all__ = ["Memory", "features_of", "remember", "side_of", "spoken", "telling_of", "tongue_of", "united"]
 
 #: Below this the runner-up of an issue type may have been meant.
 _SURE = 0.95
 #: How many of each are kept.
 _MOST = {
     "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
-    "types": 6, "maybe": 6, "subjects": 6,
+    "types": 6, "maybe": 6, "subjects": 6, "tongues": 3,
 }  # fmt: skip
 
 
@@ -31,7 +31,7 @@ class Memory:
 
     __slots__ = (
         "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side",
-        "subjects", "texts", "types", "words",
+        "subjects", "texts", "tongues", "types", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -49,12 +49,18 @@ class Memory:
         self.said_at: int = matter.get("said_at", 0)
         self.side: str = matter.get("side", "")
         self.poor: bool = matter.get("poor", False)
+        self.tongues: list[str] = matter.get("tongues", [])
         self.asked: bool = matter.get("asked", False)
 
 
 def features_of(reading: Reading) -> frozenset[int]:
     """The features of the words, as 32-bit numbers."""
     return frozenset(crc32(feature.encode("utf-8", "surrogatepass")) for feature in reading.said.features)
+
+
+def tongue_of(reading: Reading) -> str:
+    """The language of the words, whatever their script: words of two languages cannot be compared."""
+    return reading.tagging.language.partition("-")[0]
 
 
 def telling_of(reading: Reading) -> dict[int, float]:
@@ -96,6 +102,7 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     if reading.text_hash:
         _add(following, "texts", (reading.text_hash,))
     _add(following, "words", sorted(features_of(reading)))
+    _add(following, "tongues", (tongue_of(reading),))
     tagging = reading.tagging
     if reading.topical or (not matter.get("types") and tagging.issue_type not in NO_TOPIC):
         _add(following, "types", (tagging.issue_type,))

@@ -154,7 +154,9 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         if not self.topical and said.weight <= _MANY_MORE and not _THREATS.isdisjoint(self.tagging.flags):
             return True
         most = _MANY_MORE if said.presses and said.how_far else _FEW_WORDS
-        if said.numbers or said.weight > (most if said.asks else 1.0 if self.topical else _FEW_WORDS / 2):
+        pressing = said.presses and not (said.has(Word.PROBLEM) or said.defines)
+        brief = 1.0 if self.topical else _FEW_WORDS * 0.75 if pressing else _FEW_WORDS / 2
+        if said.numbers or said.weight > (most if said.asks else brief):
             return False
         if said.has(Word.PROBLEM) and said.weight > 1.5 and not said.asks:
             return False

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from router.follow_ups.memory import Memory, features_of, telling_of
+from router.follow_ups.memory import Memory, features_of, telling_of, tongue_of
 from router.follow_ups.reading import NO_TOPIC, Reading
 from router.model import Candidate, Conversation, Status
 from router.text.utterance import Word
@@ -27,9 +27,9 @@ _MOST_WORDS = 0.75
 #: So many words of a type so sure are a sentence about it, whatever else may be details.
 _SENTENCE, _CERTAIN = 4.5, 0.97
 #: What sharing a word that no list explains is worth, and all of them at most.
-_SHARED, _MOST_SHARED = 0.12, 0.36
+_SHARED, _MOST_SHARED = 0.25, 0.5
 #: From so many shared words of a matter on, another issue type may be a mistake of the tagger.
-_SAME_WORDS = 1.5
+_SAME_WORDS, _SOME_WORDS = 1.5, 0.3
 #: Kinds of words that tell of a matter.
 _TELLING = Word.PROBLEM | Word.WISH | Word.PAYER | Word.PAYEE
 #: Below this an issue type is a guess.
@@ -144,8 +144,10 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
         weighed.overlap = len(features & memory.words) / len(features)
         if weighed.overlap >= 0.3 and not weighed.same_text:
             weighed.add(round((0.5 if weighed.overlap >= _MOST_WORDS else 0.4) * weighed.overlap, 2), "shares words")
-        if weighed.shared and not weighed.same_text:
-            weighed.add(round(min(_MOST_SHARED, _SHARED * weighed.shared), 2), "shares words of this matter")
+    if weighed.shared and not weighed.same_text:
+        weighed.add(round(min(_MOST_SHARED, _SHARED * weighed.shared), 2), "shares words of this matter")
+    elif reading.said.adds and weighed.overlap < _A_TENTH and not reading.tries and not weighed.same_text:
+        weighed.add(-0.3, "the words begin something beside it")
     _compare_type(weighed, reading)
     if reading.amounts and memory.amounts:
         _compare_amounts(weighed, reading)
@@ -209,7 +211,8 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
         weighed.add(0.35 if reading.states else 0.1, "an issue type that it may have been")
     elif NO_TOPIC.issuperset(theirs):
         if reading.states and not reading.tries and weighed.memory.words and weighed.overlap < 0.1:
-            weighed.add(-0.45, "states something that shares nothing with it")
+            share = -0.1 if _other_tongue(weighed, reading) else -0.45
+            weighed.add(share, "states something that shares nothing with it")
     elif tagging.runner_up in theirs:
         weighed.add(0.1 if reading.chases else -0.1, "the issue type that comes next")
     elif reading.chases:
@@ -219,8 +222,7 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     elif reading.tries:
         weighed.add(-0.15, "another issue type")
     elif _states(weighed, reading):
-        likely = weighed.shared >= _SAME_WORDS or _asked(weighed)
-        weighed.add(-0.3 if likely else -0.6, "states another issue type")
+        weighed.add(_another_type(weighed, reading), "states another issue type")
     else:
         slight = reading.said.weight <= 1.0 and not (reading.states or reading.said.has(_TELLING))
         weak = slight or reading.said.defines or tagging.confidence < _LIKELY
@@ -239,6 +241,21 @@ def _compare_guess(weighed: Weighed, reading: Reading) -> None:
         reading.named and _states(weighed, reading) and not reading.tries and not NO_TOPIC.issuperset(theirs)
     ):
         weighed.add(-0.3, "perhaps another issue type")
+
+
+def _another_type(weighed: Weighed, reading: Reading) -> float:
+    """What it weighs that the tagger names another type: little where the words are those of this matter, where the
+    desk asked, or where they are of another language and so cannot be those of this matter."""
+    if weighed.shared >= 1.0 and weighed.overlap >= _SOME_WORDS:
+        return 0.0
+    if _asked(weighed):
+        return -0.1
+    return -0.3 if weighed.shared >= _SAME_WORDS or _other_tongue(weighed, reading) else -0.6
+
+
+def _other_tongue(weighed: Weighed, reading: Reading) -> bool:
+    """Was all that was said before said in another language?"""
+    return bool(weighed.memory.tongues) and tongue_of(reading) not in weighed.memory.tongues
 
 
 def _asked(weighed: Weighed) -> bool:
@@ -306,8 +323,10 @@ def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
     A detail goes where the desk asked last, else where something was last stated: chasing draws no details after it.
     """
     live = [w for w in own if w.live and not w.conflict]
-    if not (reading.poor or reading.chases):
-        most = max((w.shared for w in live), default=0.0)
+    most = max((w.shared for w in live), default=0.0)
+    if reading.poor or reading.chases:
+        live.sort(key=lambda w: w.shared >= most >= _A_WORD, reverse=True)
+    else:
         live.sort(key=lambda w: (w.shared >= most > 0, spoken_to(w.conversation), w.memory.said_at), reverse=True)
     latest = next((w for w in live if w.conversation.status is not Status.CLOSED), live[0] if live else None)
     for weighed in live:

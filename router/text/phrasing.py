@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["ADDRESSES", "ASKS", "CORRECTS", "DEFINES", "PROGRESS", "RECURS", "REFERS", "REQUESTS", "UNRELATED", "Form"]
+__all__ = [
+    "ADDRESSES", "ADDS", "ASKS", "CORRECTS", "DEFINES", "PROGRESS", "RECURS", "REFERS", "REQUESTS", "UNRELATED", "Form",
+]  # fmt: skip
 
 
 class Form:
@@ -40,6 +42,12 @@ ASKS: Final = Form(
     within=r"\?|[.,;!]\s*(?:what|when|where|why|how|who)(?:'?s| is| are| was| will| can| do| did| has)\b",
     parts=("?", "what", "when", "where", "why", "how", "who"),
 )
+#: The form in which something is begun beside what was told.
+ADDS: Final = Form(
+    r"^(?:还有|仲有|另外|顺便|对了|再问|再请教|还想问|另)",
+    begins=r"(?:oh |and |so |hi |hello |ok )*(?:also(?! (?:here|it|the same|attach|i attach|still|tried|i tried))"
+    r"|btw|by the way|plus|and another|one more|while i)\b",
+)
 #: The form of a correction: what was said before was mistaken.
 CORRECTS: Final = Form(
     r"(?:写|打|填|输|报|发|贴|给|说|搞|弄|抄)错|更正|应该是|应该为|应为|正确的是|才对",
@@ -58,7 +66,7 @@ RECURS: Final = Form(
 DEFINES: Final = Form(
     r"(?<![还可但总老不只于就要都])是(?!不是)|叫|名称|名字"
     r"|写的|选的|用的|登记的|预留|尾号|型号|(?:小票|订单|流水|单据)号|日期|时间为|有效期",
-    begins=r"(?:it'?s|(?:it|(?:the|his|her|their|its|that|i'm|i am)(?: [a-z0-9'-]+){0,3})"
+    begins=r"(?:it'?s|(?:it|(?:the|his|her|their|its|that|i'm|i am)(?: [a-z0-9'.-]+){0,3})"
     r" (?:is|was|are|says|said|reads|has|uses|using))\b"
     r"|i (?:am|used|use|chose|picked|live|work|put|wear)\b",
     within=r"\b(?:is|was|are) (?:called|named)\b",

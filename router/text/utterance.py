@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
 from router.model import Value
-from router.text.phrasing import ADDRESSES, ASKS, CORRECTS, DEFINES, PROGRESS, RECURS, REFERS, UNRELATED
+from router.text.phrasing import ADDRESSES, ADDS, ASKS, CORRECTS, DEFINES, PROGRESS, RECURS, REFERS, UNRELATED
 
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
 
@@ -26,7 +26,8 @@ _PIECE: Final = re.compile(r"[a-z][a-z0-9]*(?:['’-][a-z0-9]+)*|\d[\d.,:]*\d|\d
 _ENTRY: Final = re.compile(r"\"([^\"]+)\"|(?<!\S)'([^']+ [^']+)'(?!\S)|(\S+)")
 _UNIT: Final = re.compile(
     r"\s*个?(?:天|日|周|星期|月|年|小时|钟头|分钟|分|秒|次|遍|点|刻"
-    r"|(?:st|nd|rd|th|days?|weeks?|hours?|hrs?|h|d|min|mins|minutes?|months?|times?)\b)"
+    r"|(?:st|nd|rd|th|(?:(?:business|banking|working|bank) )?days?"
+    r"|weeks?|hours?|hrs?|h|d|min|mins|minutes?|months?|times?)\b)"
 )
 #: What counts time, or stands before such a number.
 _ORDINAL: Final = re.compile(r"(?:第|\b(?:day|week|hour|month)) ?\Z")
@@ -76,9 +77,9 @@ class Utterance(Value, frozen=True, kw_only=True):
     `phrases` are Chinese characters that no list explains, three in a row; `telling` are those features that no list
     explains: words of this matter rather than of any.
 
-    Its form: `corrects` what was told, tells that something `recurs`, asks `how_far` it is, `asks` a question,
-    `addresses` it to the desk, `refers` to what was told before, `defines` what something is, `presses` with a word
-    that only who waits says, `thanks`."""
+    Its form: it `adds` something beside what was told, `corrects` it, tells that something `recurs`, asks `how_far` it
+    is, `asks` a question, `addresses` it to the desk, `refers` to what was told before, `defines` what something is,
+    `presses` with a word that only who waits says, `thanks`."""
 
     kinds: int = 0
     weight: float = 0.0
@@ -92,6 +93,7 @@ class Utterance(Value, frozen=True, kw_only=True):
     defines: bool = False
     refers: bool = False
     addresses: bool = False
+    adds: bool = False
     corrects: bool = False
     recurs: bool = False
     how_far: bool = False
@@ -247,8 +249,8 @@ class Vocabulary:
             **told, asks=ASKS.found_in(text),
             thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
             defines=DEFINES.found_in(text), refers=REFERS.found_in(text), addresses=ADDRESSES.found_in(text),
-            corrects=CORRECTS.found_in(text), recurs=RECURS.found_in(text), how_far=PROGRESS.found_in(text),
-            long=len(text) >= MOST,
+            adds=ADDS.found_in(text), corrects=CORRECTS.found_in(text), recurs=RECURS.found_in(text),
+            how_far=PROGRESS.found_in(text), long=len(text) >= MOST,
         )  # fmt: skip
 
     def _latin_word(self, pieces: list[str], place: int, found: _Found) -> int:

@@ -24,6 +24,7 @@ BARS = [
     ("followups_seventh_words", 0.96, 0.85),
     ("followups_eighth_words", 0.96, 0.85),
     ("followups_ninth_words", 0.96, 0.85),
+    ("followups_tenth_words", 0.96, 0.85),
 ]
 
 
