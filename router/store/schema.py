@@ -20,10 +20,14 @@ from router.errors import SchemaMismatch, Unreachable
 from router.store import tables as t
 from router.store.database import Database
 
-__all__ = ["current", "differences", "ensure", "head", "partitions", "sql", "status", "upgrade"]
+__all__ = [
+    "current", "damage", "differences", "ensure", "head", "mismatch", "missing", "partitions", "sql", "status",
+    "upgrade",
+]  # fmt: skip
 
 #: The partition of raws that were set aside before the log (a refused request): nobody reads it in order.
 ASIDE = -1
+_REVISIONS = "alembic_version"
 
 
 def migrations() -> Path:
@@ -42,11 +46,31 @@ def head() -> str:
 def current(database: Database) -> str | None:
     """The database's revision, or None for an empty one. Raises `Unreachable`."""
     with _connection(database) as connection:
-        return _revision(connection)
+        return _revision(connection, _tables(connection))
 
 
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
+def missing(database: Database) -> list[str]:
+    """The tables of this version that a database with a revision has not."""
+    with _connection(database) as connection:
+        there = _tables(connection)
+    return sorted(t.metadata.tables.keys() - there) if _REVISIONS in there else []
+
+
+def damage(database: Database) -> list[str]:
+    """What is broken in an SQLite file, in SQLite's own words; a server looks after its files itself."""
+    if database.dialect != "sqlite":
+        return []
+    with _connection(database) as connection:
+        told = [line for row in connection.execute(text("PRAGMA integrity_check(5)")) for line in row[0].splitlines()]
+    return [line for line in told if line != "ok"]
+
+
+def _tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
+
+
+def _revision(connection: Connection, there: set[str]) -> str | None:
+    if _REVISIONS not in there:
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
@@ -59,11 +83,13 @@ def _connection(database: Database) -> Connection:
 
 
 def status(database: Database) -> str:
-    """`empty`, `current`, `behind` or `ahead`."""
+    """`empty`, `current`, `incomplete` (a table is gone), `behind` or `ahead`."""
     revision, newest = current(database), head()
     if revision is None:
         return "empty"
-    return "current" if revision == newest else "behind" if revision < newest else "ahead"
+    if revision == newest:
+        return "incomplete" if missing(database) else "current"
+    return "behind" if revision < newest else "ahead"
 
 
 def ensure(database: Database, *, partitions: int = 16, create: bool = False) -> None:
@@ -75,12 +101,15 @@ def ensure(database: Database, *, partitions: int = 16, create: bool = False) ->
     if found == "empty" and (create or database.dialect == "sqlite"):
         _create(database)
     elif found != "current":
-        raise SchemaMismatch(_mismatch(database, found))
+        raise SchemaMismatch(mismatch(database, found))
     _first_rows(database, partitions)
 
 
-def _mismatch(database: Database, found: str) -> str:
+def mismatch(database: Database, found: str) -> str:
+    """What an operator reads of a database that is `found` to be not this version's."""
     where = database.url.render_as_string(hide_password=True)
+    if found == "incomplete":
+        return f"The database {where} lacks {', '.join(missing(database))}; restore it from a backup."
     if found == "ahead":
         return f"The database {where} is ahead of this version of omnirouter; install the newer version."
     kind = "has no tables yet" if found == "empty" else "is behind its migrations"
@@ -93,7 +122,7 @@ def _create(database: Database) -> None:
         connection.execute(
             text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
         )
-        if _revision(connection) is None:
+        if _revision(connection, _tables(connection)) is None:
             connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": head()})
         connection.commit()
 
@@ -129,10 +158,15 @@ def _alembic(output: Any = None) -> Any:
 
 
 def upgrade(database: Database, *, partitions: int = 16) -> tuple[str | None, str]:
-    """Migrate to the newest revision; returns (before, after). Safe to repeat."""
+    """Migrate to the newest revision; returns (before, after). Safe to repeat.
+
+    Raises `SchemaMismatch` for a database that no migration can help.
+    """
     from alembic import command
 
-    before = current(database)
+    before, found = current(database), status(database)
+    if found in ("ahead", "incomplete"):
+        raise SchemaMismatch(mismatch(database, found))
     config = _alembic(io.StringIO())
     with _connection(database) as connection:
         config.attributes["connection"] = connection
@@ -161,4 +195,16 @@ def differences(database: Database) -> list[str]:
 
     with _connection(database) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
-        return [str(found) for found in compare_metadata(context, t.metadata)]
+        return [_words(found) for found in compare_metadata(context, t.metadata)]
+
+
+def _words(difference: Any) -> str:
+    """One finding of alembic's for a person: a tuple, or a list of changes of one column."""
+    if isinstance(difference, list):
+        return "; ".join(map(_words, difference))
+    what, *of = difference
+    change, _, kind = what.partition("_")
+    if change == "modify":
+        return f"column {of[1]}.{of[2]}: its {kind} is {of[-2]}, expected {of[-1]}"
+    named = f"{of[1]}.{of[2].name}" if kind == "column" else getattr(of[0], "name", None) or str(of[0])
+    return f"{kind} {named} is {'missing' if change == 'add' else 'not of this version'}"

@@ -64,6 +64,70 @@ def test_a_database_that_was_changed_by_hand_is_found(run: Any) -> None:
     assert len(run_json_of_check(run)) == 1
 
 
+def test_an_upgrade_does_not_help_a_database_that_is_ahead(run: Any) -> None:
+    """`db upgrade` and `check --connect` say the same as every command: install the newer version."""
+    run("db", "upgrade")
+    statement(run.folder, "UPDATE alembic_version SET version_num = '9999'")
+    done = run("db", "upgrade")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.endswith("is ahead of this version of omnirouter; install the newer version.\n")
+    told = run("check", "--connect").out.splitlines()
+    assert "database: " + done.err.strip() in told
+    assert "log: it is in the database, which cannot be used." in told
+
+
+def test_a_table_that_is_gone_is_named(run: Any) -> None:
+    """No command works on what is left, and `db check` says in words what is missing and what is too much."""
+    run("db", "upgrade")
+    statement(run.folder, "DROP TABLE messages")
+    statement(run.folder, "ALTER TABLE contacts ADD COLUMN shoe_size INTEGER")
+    for words in (("queues",), ("export", "messages"), ("db", "upgrade")):
+        done = run(*words)
+        assert (done.code, done.out) == (3, ""), words
+        assert done.err == "The database sqlite:///omnirouter.db lacks messages; restore it from a backup.\n"
+    done = run("db", "check")
+    assert done.code == 1
+    assert "\n  table messages is missing\n" in done.err
+    assert done.err.endswith("\n  column contacts.shoe_size is not of this version\n")
+    assert " at 0x" not in done.err
+
+
+def test_a_column_that_is_gone_is_one_sentence(run: Any) -> None:
+    """What the database misses is told, with what to run, and no traceback."""
+    run("db", "upgrade")
+    statement(run.folder, "ALTER TABLE conversations DROP COLUMN chases")
+    done = run("queues")
+    assert done.code == 3
+    assert "conversations.chases); see: omnirouter db check" in done.err
+
+
+def test_a_damaged_file_is_told_from_an_unreachable_one(run: Any, wire: Any) -> None:
+    """Pages full of noise: every command that meets them ends with 3 and one sentence, and `db check` finds them."""
+    run.take_in(wire("m-1", "转账没到账"))
+    spoil(run.folder / "omnirouter.db", "conversations", "messages", "events")
+    for words in (("queues",), ("export", "messages"), ("show", "1"), ("audit",)):
+        done = run(*words)
+        assert done.code == 3, words
+        assert done.err == "The database is damaged (database disk image is malformed): restore it from a backup.\n"
+    done = run("db", "check")
+    assert done.code == 1
+    assert done.err.startswith("sqlite:///omnirouter.db is damaged; restore it from a backup:\n  ")
+
+
+def spoil(file: Path, *tables: str) -> None:
+    """Overwrite the pages of these tables and of their indexes."""
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    roots = connection.execute("SELECT tbl_name, rootpage FROM sqlite_master WHERE rootpage > 1").fetchall()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    pages = bytearray(file.read_bytes())
+    for name, root in roots:
+        if name in tables:
+            pages[(root - 1) * size : root * size] = b"\x5a" * size
+    file.write_bytes(pages)
+
+
 def run_json_of_check(run: Any) -> list[str]:
     """The differences as JSON."""
     import json

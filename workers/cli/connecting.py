@@ -56,24 +56,27 @@ async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[int, str]:
 def _database(policy: Policy) -> str:
     """Connect and compare the schema with this version's. Raises Unreachable or SchemaMismatch."""
     from router.store.database import Database
-    from router.store.schema import status
+    from router.store.schema import mismatch, status
 
     database = Database(policy.database_url())
     if database.path is not None and not database.path.exists():
         return f"{database.path} is not there yet; the daemon makes it."
     try:
         found = status(database)
+        if found != "current":
+            raise SchemaMismatch(mismatch(database, found))
     finally:
         database.engine.dispose()
-    where = database.url.render_as_string(hide_password=True)
-    if found == "current":
-        return f"{where} has this version's tables."
-    raise SchemaMismatch(f"{where} is {found}; run: omnirouter db upgrade")
+    return f"{database.url.render_as_string(hide_password=True)} has this version's tables."
 
 
 async def _log(policy: Policy) -> str:
     """The log's server, when it is one of its own. Raises Unreachable, or ConfigurationError without the library."""
     if policy.desk_log == "database":
+        code, _ = await _answer(lambda: asyncio.to_thread(_database, policy))
+        if code:
+            sentence = "it is in the database, which cannot be used."
+            raise ConfigurationError(sentence) if code == ConfigurationError.exit_code else Unreachable(sentence)
         return "in the database."
     try:
         import nats.errors

@@ -75,11 +75,15 @@ def check(as_json: JsonFlag = False) -> int:
     from router.store import schema
 
     with _database() as database:
-        found, where = schema.status(database), _where(database)
-        differences = schema.differences(database) if found == "current" else []
+        found, where, broken = schema.status(database), _where(database), schema.damage(database)
+        differences = broken or (schema.differences(database) if found in ("current", "incomplete") else [])
     if as_json:
         json_line({"database": where, "status": found, "differences": differences})
-    elif found != "current":
+    elif broken:
+        warn(f"{where} is damaged; restore it from a backup:")
+        for one in broken:
+            warn(f"  {one}")
+    elif found in ("empty", "behind", "ahead"):
         remedy = "install the newer version" if found == "ahead" else "run: omnirouter db upgrade"
         warn(f"{where} is {found}; {remedy}.")
     elif differences:

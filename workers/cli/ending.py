@@ -18,6 +18,13 @@ WRONG: Final = 1
 MISUSED: Final = 2
 UNREACHABLE: Final = 3
 INTERRUPTED: Final = 130
+#: What a database's driver raises, and what of it is not the statement's fault.
+_RAISED: Final = {"sqlite3.DatabaseError", "psycopg.DatabaseError", "sqlalchemy.DatabaseError"}
+_OPERATIONAL: Final = {"sqlite3.OperationalError", "psycopg.OperationalError", "sqlalchemy.OperationalError"}
+#: SQLite's codes for a corrupt file and for one that is no database; PostgreSQL's names for the same.
+_DAMAGED: Final = (11, 26)
+_CORRUPTED: Final = {"psycopg.DataCorrupted", "psycopg.IndexCorrupted"}
+_LACKING: Final = {"psycopg.UndefinedTable", "psycopg.UndefinedColumn"}
 
 
 class Misused(Exception):
@@ -60,11 +67,25 @@ def _explained(error: Exception) -> int:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return _said(f"{where}{error.strerror}.", WRONG)
-    if type(error).__module__.startswith(("sqlalchemy", "psycopg")) and "Operational" in type(error).__name__:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        return _said(f"The database could not be reached: {reason.rstrip('.')}.", UNREACHABLE)
+    database = _of_the_database(error)
+    if database:
+        return _said(database, UNREACHABLE)
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return _said(f"Something went wrong that should not ({reason}); OMNIROUTER_DEBUG=1 shows where.", WRONG)
+
+
+def _of_the_database(error: Exception) -> str:
+    """The sentence for what a database's driver raised, if the database is to blame and not the statement."""
+    cause = getattr(error, "orig", error)
+    kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for e in (error, cause) for kind in type(e).__mro__}
+    if not kinds & _RAISED:
+        return ""
+    reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0].rstrip(".")
+    if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED or kinds & _CORRUPTED:
+        return f"The database is damaged ({reason}): restore it from a backup."
+    if kinds & _LACKING or reason.startswith(("no such table", "no such column")):
+        return f"The database is not what this version expects ({reason}); see: omnirouter db check"
+    return f"The database could not be reached: {reason}." if kinds & _OPERATIONAL else ""
 
 
 def _said(sentence: str, code: int) -> int:
