@@ -65,7 +65,9 @@ def tongue_of(reading: Reading) -> str:
 
 def telling_of(reading: Reading) -> dict[int, float]:
     """Its words that no list explains, as 32-bit numbers, with what sharing one is worth: a word or name 1, two
-    Chinese characters a half, one a quarter."""
+    Chinese characters a half, one a quarter. Long words have none: they share courtesies and signatures."""
+    if reading.long:
+        return {}
     return {
         crc32(word.encode("utf-8", "surrogatepass")): 1.0 if word < "\u3400" else len(word) / 4
         for word in reading.said.telling
