@@ -10,6 +10,7 @@ import pytest
 
 from router.errors import InvalidPayload
 from router.policy import Policy
+from workers import cli
 from workers.bench.followups import bench_followups
 from workers.evaluate.followups import Prediction, evaluate_followups, predict, score
 
@@ -91,6 +92,54 @@ def test_a_wrong_file_is_told_in_a_sentence(tmp_path: Path, line: str, sentence:
     file.write_text(line, encoding="utf-8")
     with pytest.raises(InvalidPayload, match=sentence):
         evaluate_followups(file)
+
+
+def with_items(*items: Any) -> bytes:
+    return json.dumps({"id": "x", "items": items}).encode()
+
+
+FIRST = item("1", "10:00", "提现1200一直显示审核中", "first", "A")
+AT = "2026-03-02T11:00:00+08:00"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "has no sequence; lines with"),
+        ('{"id": "客服"}'.encode("gb18030"), r"is not UTF-8 text \(byte 8\)"),
+        (with_items(5), r"line 1: items\[0\]: expected a message or an event"),
+        (with_items({"id": "1"}), r"line 1: .*sent_at"),
+        (with_items(FIRST | {"expect": "A"}), r"items\[0\].expect: expected an object"),
+        (with_items(FIRST | {"expect": {"class": "frist", "conversation": "A"}}), "there is no class 'frist'; known:"),
+        (with_items(FIRST, {"event": "merge", "at": AT, "of_item": 0}), "no event 'merge'; known: reply, status"),
+        (with_items(FIRST, {"event": "status", "at": AT, "of_item": 0, "to": "weird"}), "there is no status 'weird'"),
+        (with_items(FIRST, {"event": "reply", "at": "11:00", "of_item": 0}), r"items\[1\].at: expected an instant"),
+        (with_items(FIRST, {"event": "reply", "at": AT, "of_item": 99}), r"of_item: 99 names no earlier message"),
+        (with_items(FIRST, {"event": "reply", "at": AT, "conversation": "B"}), r"conversation: 'B' names no earlier"),
+        (with_items(FIRST, {"event": "reply", "at": AT}), "None names no earlier message"),
+    ],
+)
+def test_whatever_the_file_holds_is_a_sentence(
+    tmp_path: Path, content: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is passed over in silence: the command ends with 2 and names the line, the item and what is right."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OMNIROUTER_CONFIG", raising=False)
+    file = tmp_path / "own.jsonl"
+    file.write_bytes(content)
+    with pytest.raises(InvalidPayload, match=sentence):
+        evaluate_followups(file)
+    assert cli.main(["evaluate", "followups", str(file)]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+def test_a_message_needs_no_channel(tmp_path: Path) -> None:
+    """Without one it came by chat."""
+    file = tmp_path / "own.jsonl"
+    without = {key: value for key, value in FIRST.items() if key != "channel"}
+    file.write_bytes(with_items(without))
+    assert evaluate_followups(file)["conversation"] == 1.0
 
 
 def test_the_bench_measures_decisions() -> None:

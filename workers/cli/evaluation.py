@@ -107,7 +107,7 @@ def _picture_of_classes(file: Path, predictions: Path, folder: Path) -> Path:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         yield from map(json.loads, filter(str.strip, lines))
 
 

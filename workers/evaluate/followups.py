@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from router.conversation.acts import reply_given, status_set
-from router.errors import InvalidPayload
 from router.known import Known
-from router.model import Message, Redelivery, Status
+from router.model import Redelivery, Status
 from router.pipeline import decide
 from router.policy import Policy
-from router.wire import message_from_wire
+from workers.evaluate.sequences import message_of, place_of, sequences
 
 __all__ = ["Prediction", "evaluate_followups", "predict", "score"]
-
-#: The channels of a file are kinds by their usual names.
-_KINDS = {"chat": "webhook", "facebook": "messenger"}
 
 
 @dataclass(frozen=True)
@@ -45,28 +41,12 @@ def evaluate_followups(path: Path, predictions: Path | None = None, policy: Poli
     Writes predictions as JSON lines where asked. Raises InvalidPayload, naming the line, for what is no sequence.
     """
     policy = policy or Policy.load()
-    truth = list(_sequences(path))
+    truth = sequences(path)
     found = [prediction for sequence in truth for prediction in predict(sequence, policy)]
     if predictions is not None:
         rows = ({"id": p.id, "item": p.item, "class": p.class_, "conversation": p.conversation} for p in found)
         predictions.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return score(truth, found)
-
-
-def _sequences(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                sequence = json.loads(line)
-            except ValueError as error:
-                raise InvalidPayload(f"{path}, line {number}: this is no JSON ({error}).", index=number) from error
-            if not isinstance(sequence, dict) or not isinstance(sequence.get("items"), list) or "id" not in sequence:
-                raise InvalidPayload(
-                    f'{path}, line {number}: a sequence is an object with "id" and a list "items".', index=number
-                )
-            yield sequence
 
 
 def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]:
@@ -79,9 +59,9 @@ def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]
     placed: dict[int | str, int] = {}
     for index, item in enumerate(sequence["items"]):
         if "event" in item:
-            _act(item, placed.get(item.get("of_item", item.get("conversation"))), known, policy)
+            _act(item, placed[place_of(item)], known, policy)
             continue
-        message = _message(item, index)
+        message = message_of(item, index)
         decision = decide(message, known, policy, message.sent_at)
         if isinstance(decision, Redelivery):
             number, class_ = decision.conversation, "redelivery"
@@ -93,22 +73,13 @@ def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]
         yield Prediction(id=str(sequence["id"]), item=index, class_=class_, conversation=str(number))
 
 
-def _message(item: Mapping[str, Any], index: int) -> Message:
-    channel = item.get("channel") or "chat"
-    read = message_from_wire(item, channel=channel, channel_kind=_KINDS.get(channel, channel), index=index)
-    if not isinstance(read, Message):
-        raise InvalidPayload(f"items[{index}]: an event needs the key \"event\".", index=index)
-    return read
-
-
-def _act(event: Mapping[str, Any], number: int | None, known: Known, policy: Policy) -> None:
-    conversation = known.conversation(number) if number is not None else None
-    if conversation is None:
-        return
+def _act(event: Mapping[str, Any], number: int, known: Known, policy: Policy) -> None:
+    conversation = known.conversation(number)
+    assert conversation is not None  # noqa: S101  (it was placed there)
     at = datetime.fromisoformat(event["at"])
     if event["event"] == "status":
         known.put(status_set(conversation, Status(event["to"]), at, policy))
-    elif event["event"] == "reply":
+    else:
         known.put(reply_given(conversation, at, event.get("text") or "", policy))
 
 
@@ -130,7 +101,7 @@ class _Tally:
     mistakes: list[str] = field(default_factory=list)
 
 
-def score(truth: list[dict[str, Any]], found: list[Prediction]) -> dict[str, Any]:
+def score(truth: Sequence[Mapping[str, Any]], found: list[Prediction]) -> dict[str, Any]:
     """The figures of predictions against the truth.
 
     A prediction opens a conversation when its number is new in the sequence; that number then stands for the letter of
@@ -222,4 +193,4 @@ def _place(
 def _who(item: Mapping[str, Any]) -> str:
     verified = item["sender"].get("verified") or {}
     named = verified.get("account") or verified.get("email") or verified.get("phone")
-    return str(named or item["channel"] + item["sender"]["handle"])
+    return str(named or f"{item.get('channel') or 'chat'} {item['sender']['handle']}")
