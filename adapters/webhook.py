@@ -32,6 +32,7 @@ from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret
+from router.text import kept
 from router.wire import all_of, messages_from_body, read_body
 
 #: Bytes of one request.
@@ -44,7 +45,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    secrets: tuple[Secret, ...] = Field(min_length=1, max_length=5)
+    secrets: tuple[Secret, ...] = Field(min_length=1, max_length=2)
     reply_url: WebAddress = ""
     page: bool = False
     origins: tuple[str, ...] = ()
@@ -90,8 +91,9 @@ class Webhook:
     def take(self, body: bytes, now: datetime, identity: str = "", partition_key: str = "") -> Accepted | Refused:
         """Take the whole of a body whose sender is known to be genuine, or nothing of it."""
         raw = Raw(
-            channel=self._channel.name, body=body, received_at=now, transport_id=identity, partition_key=partition_key
-        )
+            channel=self._channel.name, body=body, received_at=now, transport_id=kept.identity(identity),
+            partition_key=partition_key,
+        )  # fmt: skip
         reading = read_body(body, channel=self._channel.name, channel_kind=self.kind)
         if reading.mistakes:
             reason = all_of(reading.mistakes).reason

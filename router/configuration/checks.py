@@ -147,6 +147,8 @@ def _ladders(data: Mapping[str, Any], mistakes: list[str]) -> None:
                     mistakes.append(mistake(full, f'the ladder has a cycle, for it moved to "{queue}" before'))
                 visited.append(queue)
             _recipient(data, step.get("to"), (*path, *place, "to"), mistakes)
+            if do == "notify":
+                _has_lead(data, step.get("to"), (*path, *place, "to"), mistakes)
 
 
 def _recipient(data: Mapping[str, Any], to: object, path: Path, mistakes: list[str]) -> None:
@@ -158,6 +160,17 @@ def _recipient(data: Mapping[str, Any], to: object, path: Path, mistakes: list[s
             mistakes.append(mistake(path, unknown("queue", to[5:], ["{queue}", *names(data, "queues")])))
     elif to not in names(data, "notify"):
         mistakes.append(mistake(path, unknown("recipient", to, ["lead:{queue}", *names(data, "notify")])))
+
+
+def _has_lead(data: Mapping[str, Any], to: object, path: Path, mistakes: list[str]) -> None:
+    """A notice to the lead of a queue that has none would reach nobody."""
+    if not isinstance(to, str) or not to.startswith("lead:"):
+        return
+    meant = [q for _, q in items(data, "queues") if to[5:] in ("{queue}", q.get("name"))]
+    without = [str(queue.get("name")) for queue in meant if not queue.get("lead")]
+    if without:
+        sentence = f'has nobody to tell in {", ".join(map(cut, without))}; give it lead = "…", a name of [notify.NAME]'
+        mistakes.append(mistake(path, sentence))
 
 
 def _reserved(data: Mapping[str, Any], mistakes: list[str]) -> None:

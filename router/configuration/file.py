@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from router.configuration.checks import check, items
 from router.configuration.mistakes import keys_of, mistake, validate
+from router.configuration.outside import check_outside
 from router.configuration.tables import ARRAYS, NAMED, SINGLE, Tagging
 from router.configuration.values import Parsed, build
 from router.configuration.wording import did_you_mean, dotted
@@ -48,8 +49,9 @@ _GENERAL: Final = tuple(keys_of(NAMED["channels"]))
 _CHANNEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 
 
-def load(path: Path, *, adapter_of: AdapterOf | None = None) -> Policy:
-    """Read a configuration file. Raises ConfigurationError with all its mistakes at once."""
+def load(path: Path, *, adapter_of: AdapterOf | None = None, outside: bool = False) -> Policy:
+    """Read a configuration file. Raises ConfigurationError with all its mistakes at once; with `outside` also those of
+    the model, lexicons, key and log that it names."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -60,7 +62,7 @@ def load(path: Path, *, adapter_of: AdapterOf | None = None) -> Policy:
         raise ConfigurationError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}): name a TOML file.") from None
-    return from_text(text, folder=path.absolute().parent, source=path, adapter_of=adapter_of)
+    return from_text(text, folder=path.absolute().parent, source=path, adapter_of=adapter_of, outside=outside)
 
 
 def preset(name: str, *, adapter_of: AdapterOf | None = None) -> Policy:
@@ -75,7 +77,14 @@ def preset_text(name: str) -> str:
     return resources.files("router").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
 
 
-def from_text(text: str, *, folder: Path, source: Path | None = None, adapter_of: AdapterOf | None = None) -> Policy:
+def from_text(
+    text: str,
+    *,
+    folder: Path,
+    source: Path | None = None,
+    adapter_of: AdapterOf | None = None,
+    outside: bool = False,
+) -> Policy:
     """Read a configuration from its text; relative files in it begin at `folder`."""
     data = _toml(text, source)
     mistakes: list[str] = []
@@ -84,6 +93,8 @@ def from_text(text: str, *, folder: Path, source: Path | None = None, adapter_of
     tagging = parsed.single["tagging"]
     types = (tagging.issue_types if isinstance(tagging, Tagging) else None) or ISSUE_TYPES
     check(data, types, [channel.kind for channel in channels.values()], mistakes)
+    if outside:
+        check_outside(data, folder, mistakes)
     policy = build(data, parsed, channels, folder, source, mistakes)
     if policy is None or mistakes:
         raise ConfigurationError(_in_file_order(data, mistakes))

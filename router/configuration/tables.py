@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
 from router.configuration.units import Span, duration, size, span
+from router.configuration.wording import cut, did_you_mean
+from router.event_types import EVENT_TYPES
 from router.secret import Secret
 
 __all__ = ["ARRAYS", "NAMED", "SINGLE", "Table"]
@@ -31,6 +33,34 @@ def _log(url: str) -> str:
     if url != "database" and not re.match(r"(nats|tls)://[^\s/]+", url):
         raise ValueError('expected "database" or "nats://host:4222"')
     return url
+
+
+def _language(tag: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", tag, re.ASCII):
+        raise ValueError('expected a language tag such as "zh", "en" or "zh-Hant"')
+    return tag
+
+
+def _event_type(word: str) -> str:
+    if word not in EVENT_TYPES:
+        raise ValueError(f'there is no event "{cut(word)}"{did_you_mean(word, EVENT_TYPES)}')
+    return word
+
+
+def _words_with(*known: str) -> AfterValidator:
+    """Texts to customers: in braces stands only what is filled in, for all else would be sent as it is."""
+
+    def check(text: str) -> str:
+        rest = text
+        for name in known:
+            rest = rest.replace(name, "")
+        strange = re.search(r"\{[^{}]*\}?|\}", rest)
+        if strange:
+            filled = f"known: {', '.join(known)}" if known else "nothing is filled in here"
+            raise ValueError(f"there is no {cut(strange[0])}; {filled}")
+        return text
+
+    return AfterValidator(check)
 
 
 def _listen(text: str) -> str:
@@ -90,9 +120,15 @@ Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Address: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 Metric: TypeAlias = Literal["first_reply", "next_reply", "update", "resolution"]
 Statuses: TypeAlias = list[Literal["pending", "on_hold", "solved"]]
-Texts: TypeAlias = dict[str, str]
 Rows: TypeAlias = list[list[str]]
 Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "weekdays", "weekend", "daily"]
+
+
+def _surely_over(span: Span, other: Span) -> bool:
+    """Is a span over before the other, or with it, whatever the schedule? n working days last n - 1 days at least."""
+    if span.workdays:
+        return bool(other.workdays) and span.workdays <= other.workdays
+    return span.seconds <= (max(0, other.workdays - 1) * 86400 if other.workdays else other.seconds)
 
 
 class Table(BaseModel):
@@ -104,7 +140,7 @@ class Table(BaseModel):
 class Desk(Table):
     name: str = "Support desk"
     timezone: str = "UTC"
-    languages: list[str] = ["zh", "en"]
+    languages: list[Annotated[str, AfterValidator(_language)]] = ["zh", "en"]
     database: Annotated[str, AfterValidator(_database)] = "sqlite:///omnirouter.db"
     database_password: Secret | None = None
     log: Annotated[str, AfterValidator(_log)] = "database"
@@ -143,12 +179,19 @@ class Closing(Table):
     remind_after: Length = Span(workdays=2)
     solve_after: Length = Span(workdays=5)
     close_after: Length = Span(seconds=14 * 86400)
-    texts: Texts = {}
+    texts: dict[str, Annotated[str, _words_with()]] = {}
+
+    @model_validator(mode="after")
+    def _reminds_before_it_solves(self) -> Closing:
+        reminds = self.texts or "remind_after" in self.model_fields_set
+        if reminds and _surely_over(self.solve_after, self.remind_after):
+            raise ValueError("solve_after comes before remind_after, so nobody is reminded; make it longer")
+        return self
 
 
 class Acknowledgement(Table):
     enabled: bool = False
-    texts: Texts = {}
+    texts: dict[str, Annotated[str, _words_with("{due}", "{ref}")]] = {}
 
     @model_validator(mode="after")
     def _has_words(self) -> Acknowledgement:
@@ -173,7 +216,7 @@ class Notify(Table):
 class Events(Table):
     url: Annotated[Address, Field(min_length=1)]
     secret: Secret
-    types: list[str] = []
+    types: list[Annotated[str, AfterValidator(_event_type)]] = []
 
 
 class Channel(BaseModel):

@@ -121,7 +121,10 @@ class Model:
             if int(arrays["format"]) != FORMAT:
                 raise ValueError(f"its format is {int(arrays['format'])}, this version reads {FORMAT}")
             return cls(arrays)
-        except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        except OSError as error:
+            reason = f"{path} cannot be read ({error.strerror}); train one with `omnirouter train`"
+            raise ConfigurationError(f"tagging.model: {reason}") from error
+        except (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
             raise ConfigurationError(f"tagging.model: {path} is no model of `omnirouter train` ({error})") from error
 
     def scores(self, folded: str, concepts: Iterable[str]) -> npt.NDArray[np.float64]:

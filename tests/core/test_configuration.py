@@ -164,6 +164,33 @@ MISTAKES = {
         "desk.database: take the password out of the URL",
     ),
     "a wrong log": ('[desk]\nlog = "kafka://x"\n', 'desk.log: expected "database" or "nats://host:4222".'),
+    "a wrong language": ('[desk]\nlanguages = ["klingon"]\n', "desk.languages[0]: expected a language tag such as"),
+    "an unknown event": (
+        '[[events]]\nurl = "https://e.example.com"\nsecret = "env:E"\ntypes = ["conversation.open"]\n',
+        'events[0].types[0]: there is no event "conversation.open"; did you mean "conversation.opened"?',
+    ),
+    "words that nothing fills in": (
+        '[acknowledgement]\ntexts = { zh = "收到 {ref} {foo}" }\n',
+        "acknowledgement.texts.zh: there is no {foo}; known: {due}, {ref}.",
+    ),
+    "a format for what is filled in": (
+        '[acknowledgement]\ntexts = { zh = "收到 {due!r:>9}" }\n',
+        "acknowledgement.texts.zh: there is no {due!r:>9}; known: {due}, {ref}.",
+    ),
+    "a brace in a reminder": ('[closing]\ntexts = { zh = "{ref" }\n', "closing.texts.zh: there is no {ref; nothing"),
+    "solved before it is reminded": (
+        '[closing]\nremind_after = "2h"\nsolve_after = "1h"\n',
+        "closing: solve_after comes before remind_after, so nobody is reminded; make it longer.",
+    ),
+    "solved before a reminder in working days": (
+        '[closing]\nsolve_after = "1d"\ntexts = { zh = "还在吗" }\n',
+        "closing: solve_after comes before remind_after",
+    ),
+    "a notice to nobody": (
+        '[[queues]]\nname = "b"\n[[ladders]]\nname = "a"\n'
+        'steps = [{ after = "0m", do = "notify", to = "lead:{queue}" }]\n',
+        'ladders[0].steps[0].to: has nobody to tell in b; give it lead = "…", a name of [notify.NAME].',
+    ),
     "a wrong address": ('[web]\nlisten = "8080"\n', 'web.listen: expected "host:port"'),
     "a wrong URL": ('[web]\npublic_url = "support"\n', "web.public_url: expected a web address"),
     "a wrong size": ('[web]\nmax_body = "1 megabyte"\n', 'web.max_body: expected a size such as "1 MiB"'),

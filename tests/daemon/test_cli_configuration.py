@@ -19,6 +19,7 @@ from router.configuration.file import preset_text
 from router.seal import load_key
 from router.store.database import Database
 from router.store.schema import ensure
+from workers.cli import connecting
 
 CHAT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FAULTY = """
@@ -184,14 +185,66 @@ def test_check_looks_at_the_model_and_at_hours_that_are_over(here: Path, capsys:
     assert "tagging.model: " in capsys.readouterr().err
 
 
+WRONG_OUTSIDE = """
+[desk]
+log = "nats://127.0.0.1:4222"
+[privacy]
+key = "file:none.key"
+[tagging]
+model = "none.bin"
+lexicons = ["nowhere"]
+[acknowledgement]
+enabled = "maybe"
+[[queues]]
+name = "general"
+[defaults]
+queue = "general"
+"""
+
+
+def test_check_names_what_is_wrong_outside_with_the_rest(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong table hides neither the model and lexicons that are away, nor the key, nor a log that no `run` takes."""
+    (here / "omnirouter.toml").write_text(WRONG_OUTSIDE)
+    assert cli.main(["check"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[0] for line in told[:-1]] == [
+        "desk.log", "privacy.key", "tagging.lexicons", "tagging.model", "acknowledgement.enabled",
+    ]  # fmt: skip
+    assert told[-1] == "omnirouter.toml: 5 mistakes."
+
+
+def test_check_tells_the_model_the_lexicons_and_the_types_of_one_table(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three mistakes of [tagging] are three lines."""
+    tagging = '[tagging]\nmodel = "none.bin"\nlexicons = ["nowhere"]\nissue_types = ["Not So"]\n'
+    (here / "omnirouter.toml").write_text(preset_text("plain") + tagging)
+    assert cli.main(["check", "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)["mistakes"]
+    paths = [line.partition(": ")[0] for line in found]
+    assert paths == ["tagging.issue_types[0]", "tagging.lexicons", "tagging.model"]
+
+
+def test_a_key_that_is_not_set_is_told_by_connect_too(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`run` would not begin without it: a remark while the file is written, exit 2 when everything is asked."""
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    monkeypatch.delenv("DESK_KEY", raising=False)
+    text = preset_text("plain").replace('# key = "file:omnirouter.key"', 'key = "env:DESK_KEY"')
+    (here / "omnirouter.toml").write_text(text)
+    assert cli.main(["check"]) == 0
+    assert "privacy.key: env:DESK_KEY is not set." in capsys.readouterr().err
+    assert cli.main(["check", "--connect"]) == 2
+    assert "privacy.key: env:DESK_KEY is not set." in capsys.readouterr().err
+
+
 def connections(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
     """What `check --connect --json` said of each thing it asked."""
     return {answer["what"]: answer for answer in json.loads(capsys.readouterr().out)["connections"]}
 
 
-def test_connect_asks_database_log_and_every_channel(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, nats: str
-) -> None:
+def test_connect_asks_database_log_and_every_channel(here: Path, monkeypatch: pytest.MonkeyPatch, nats: str) -> None:
     """With a database of this version, a real NATS server and the secrets set, everything answers: exit 0."""
     monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
     database = Database("sqlite:///omnirouter.db")
@@ -200,30 +253,26 @@ def test_connect_asks_database_log_and_every_channel(
     (here / "omnirouter.toml").write_text(
         preset_text("plain").replace('database = "sqlite', f'log = "{nats}"\ndatabase = "sqlite')
     )
-    assert cli.main(["check", "--connect"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in lines[1:]] == ["database", "log", "channels.chat"]
-    assert all(": ok, " in line for line in lines[1:])
-    assert "has this version's tables" in lines[1]
-    assert "with JetStream" in lines[2]
+    answers = asyncio.run(connecting.connections(cli.configured()))
+    assert [answer["what"] for answer in answers] == ["database", "log", "channels.chat"]
+    assert not any(answer["exit_code"] for answer in answers)
+    assert "has this version's tables" in answers[0]["line"]
+    assert "with JetStream" in answers[1]["line"]
 
 
 @pytest.mark.parametrize("nats", [""], indirect=True)
-def test_connect_tells_a_log_server_without_jetstream(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, nats: str
-) -> None:
+def test_connect_tells_a_log_server_without_jetstream(here: Path, monkeypatch: pytest.MonkeyPatch, nats: str) -> None:
     """A NATS server that keeps nothing is no log."""
     monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
     (here / "omnirouter.toml").write_text(
         preset_text("plain").replace('database = "sqlite', f'log = "{nats}"\ndatabase = "sqlite')
     )
-    assert cli.main(["check", "--connect", "--json"]) == 3
-    assert "has no JetStream: start the server with -js" in str(connections(capsys)["log"]["line"])
+    answers = {answer["what"]: answer for answer in asyncio.run(connecting.connections(cli.configured()))}
+    assert answers["log"]["exit_code"] == 3
+    assert "has no JetStream: start the server with -js" in answers["log"]["line"]
 
 
-def test_connect_tells_what_does_not_answer(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connect_tells_what_does_not_answer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log and a database that nobody serves are told on a line each; the channel is asked all the same: exit 3."""
     monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
     port = free_port()
@@ -235,9 +284,7 @@ def test_connect_tells_what_does_not_answer(
             f'"postgresql://desk@127.0.0.1:{port}/desk"\nlog = "nats://u:p@127.0.0.1:{port}"',
         )
     )
-    capsys.readouterr()
-    assert cli.main(["check", "--connect", "--json"]) == 3
-    found = connections(capsys)
+    found = {answer["what"]: answer for answer in asyncio.run(connecting.connections(cli.configured()))}
     assert {what: answer["exit_code"] for what, answer in found.items()} == {
         "database": 3,
         "log": 3,
@@ -270,12 +317,8 @@ def test_connect_tells_a_database_without_tables(
     assert "run: omnirouter db upgrade" in str(connections(capsys)["database"]["line"])
 
 
-def test_connect_waits_for_nobody_for_ever(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connect_waits_for_nobody_for_ever(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that takes the connection and says nothing is given up with one line."""
-    import workers.cli.connecting as connecting
-
     monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
     monkeypatch.setattr(connecting, "PATIENCE", 0.05)
     with socket.socket() as silent:
@@ -285,8 +328,9 @@ def test_connect_waits_for_nobody_for_ever(
         (here / "omnirouter.toml").write_text(
             preset_text("plain").replace('database = "sqlite', f'log = "{address}"\ndatabase = "sqlite')
         )
-        assert cli.main(["check", "--connect", "--json"]) == 3
-    assert "no answer within" in str(connections(capsys)["log"]["line"])
+        answers = {answer["what"]: answer for answer in asyncio.run(connecting.connections(cli.configured()))}
+    assert answers["log"]["exit_code"] == 3
+    assert "no answer within" in answers["log"]["line"]
 
 
 def test_another_distribution_that_owns_our_package_is_refused(here: Path) -> None:

@@ -55,31 +55,30 @@ def check(
     as_json: JsonFlag = False,
 ) -> int:
     """All mistakes of the configuration at once; with --connect, does everything that it names answer?"""
-    from workers.cli import configuration_file, configured
+    from router.configuration.file import load, preset
+    from workers.cli import configuration_file
     from workers.ownership import refuse_foreign_packages
 
     file = configuration_file()
     try:
         refuse_foreign_packages()
-        policy = configured()
+        policy = preset("wallet") if file is None else load(file, outside=True)
     except ConfigurationError as error:
         return _mistaken(file, error, as_json)
-    wrong = [*_tagging_mistakes(policy), *_key_mistakes(policy)]
-    if wrong:
-        return _mistaken(file, ConfigurationError(wrong), as_json)
-    remarks, unset = _remarks(policy), _unset(policy)
+    remarks, unset, elsewhere = _remarks(policy), _unset(policy), _unset_elsewhere(policy)
     if not as_json:
         counts = f"channels {len(policy.channels)}, queues {len(policy.queues)}, rules {len(policy.rules)}"
         line(f"{file or 'The built-in wallet preset'} is right: {counts}.")
-        for sentence in (*remarks, *(() if connect else unset)):
+        for sentence in (*remarks, *(() if connect else unset), *elsewhere):
             warn(sentence)
     lines = asyncio.run(_connections(policy)) if connect else []
     if as_json:
-        found = {"mistakes": [], "remarks": remarks, "unset": unset, "connections": lines}
+        found = {"mistakes": [], "remarks": remarks, "unset": [*unset, *elsewhere], "connections": lines}
         json_line({"file": str(file) if file else None, "version": policy.version, **found})
     for answer in () if as_json else lines:
         line(f"{answer['what']}: {'ok, ' if not answer['exit_code'] else ''}{answer['line']}")
-    return max((answer["exit_code"] for answer in lines), default=0)
+    codes: list[int] = [answer["exit_code"] for answer in lines]
+    return max([*codes, ConfigurationError.exit_code if connect and elsewhere else 0])
 
 
 def _option(file: Path) -> str:
@@ -97,42 +96,23 @@ def _mistaken(file: Path | None, error: ConfigurationError, as_json: bool) -> in
     return error.exit_code
 
 
-def _tagging_mistakes(policy: Any) -> list[str]:
-    """What is wrong with the model and the lexicons that the configuration names."""
-    try:
-        _ = policy.tagger
-    except ConfigurationError as error:
-        return list(error.mistakes)
-    return []
-
-
-def _key_mistakes(policy: Any) -> list[str]:
-    """What is wrong with the key that seals what arrives. An unset one is told with the other secrets."""
-    from router.seal import load_key
-
-    if policy.privacy.key is None:
-        if policy.desk_database.startswith("sqlite"):
-            return []
-        return ['privacy.key: is missing; a PostgreSQL desk needs one, as key = "file:omnirouter.key" (init makes it).']
-    try:
-        if policy.privacy.key.is_set():
-            load_key(policy.privacy.key)
-    except ConfigurationError as error:
-        return [f"privacy.key: {error}"]
-    return []
-
-
 def _unset(policy: Any) -> list[str]:
-    """The secrets that are not set, and the libraries that are not installed, one sentence each."""
-    from router.configuration.file import unset_elsewhere, unset_secrets
+    """The channels whose secrets are not set, or whose libraries are not installed, one sentence each."""
+    from router.configuration.file import unset_secrets
 
     lines = [
         f"channels.{name}: this channel cannot be opened yet, for its secrets are not set: {', '.join(references)}."
         for name, references in unset_secrets(policy).items()
     ]
-    lines += [f"{path}: {reference} is not set." for path, reference in unset_elsewhere(policy).items()]
     lines += [f"channels.{c.name}: {c.unavailable}" for c in policy.channels.values() if c.unavailable]
     return lines
+
+
+def _unset_elsewhere(policy: Any) -> list[str]:
+    """The unset secrets outside the channels, which no connection asks for by itself."""
+    from router.configuration.file import unset_elsewhere
+
+    return [f"{path}: {reference} is not set." for path, reference in unset_elsewhere(policy).items()]
 
 
 def _remarks(policy: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from router.configuration.outside import LOG
 from router.errors import ConfigurationError
 from router.policy import Policy
 from router.store import Store, schema
@@ -13,9 +14,6 @@ __all__ = ["open_log"]
 def open_log(policy: Policy, store: Store) -> DatabaseLog:
     """The log of this desk. Raises ConfigurationError for one that this version does not speak to."""
     if policy.desk_log != "database":
-        raise ConfigurationError(
-            'desk.log: this version keeps the log in the ledger\'s own database; write log = "database" '
-            "(several nodes share one over PostgreSQL)."
-        )
+        raise ConfigurationError(f"desk.log: {LOG}.")
     partitions = schema.partitions(store.database)
     return DatabaseLog(store.database, store.sealer, partitions, bell=store.bell)
