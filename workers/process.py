@@ -45,7 +45,10 @@ _attempt = Statement(
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """What a batch came to: raws read, messages stored, redelivered, set aside as invalid and dead."""
+    """What a batch came to: raws read, messages stored, redelivered, set aside as invalid and dead.
+
+    `positions` are those of the raws that the decisions were made of.
+    """
 
     read: int = 0
     stored: int = 0
@@ -53,6 +56,7 @@ class Decided(msgspec.Struct, frozen=True):
     invalid: int = 0
     dead: int = 0
     decisions: tuple[Decision, ...] = ()
+    positions: tuple[int, ...] = ()
 
     def __add__(self, other: Decided) -> Decided:
         return Decided(
@@ -62,6 +66,7 @@ class Decided(msgspec.Struct, frozen=True):
             self.invalid + other.invalid,
             self.dead + other.dead,
             self.decisions + other.decisions,
+            self.positions + other.positions,
         )
 
 
@@ -131,7 +136,7 @@ class Partition:
         reason = f"deciding it ended the process {tried} times"
         aside = Aside(
             raw=(entry.partition, entry.position), item=0, channel=entry.raw.channel, kind="dead", reason=reason,
-            attempts=tried,
+            attempts=tried, at=now,
         )  # fmt: skip
         self._write([], [aside], entry.position, now, entry.raw.history)
         return Decided(read=1, dead=1)
@@ -143,7 +148,7 @@ class Partition:
         arrivals: list[tuple[Arrival, int]] = []
         aside: list[Aside] = []
         for entry in entries:
-            found, invalid = self._translate(entry)
+            found, invalid = self._translate(entry, now)
             mixed = bool(part) and part[-1].raw.history != entry.raw.history
             if mixed or (part and len(arrivals) + len(found) > MESSAGES):
                 done += self._commit(part, arrivals, aside, now)
@@ -157,7 +162,7 @@ class Partition:
         self, entries: Sequence[Entry], arrivals: list[tuple[Arrival, int]], aside: list[Aside], now: datetime
     ) -> Decided:
         """Decide in one transaction; what cannot be decided is found and set aside as dead."""
-        history, last, invalid = entries[0].raw.history, entries[-1].position, len(aside)
+        history, last, invalid, present = entries[0].raw.history, entries[-1].position, len(aside), now
         if history:
             now = entries[0].raw.received_at  # message time is the clock of recorded messages
         while True:
@@ -175,12 +180,13 @@ class Partition:
                 if not culprits:
                     raise
                 cause = failure.cause if isinstance(failure, Undecidable) else failure
-                arrivals = self._bury(arrivals, culprits, cause, aside)
+                arrivals = self._bury(arrivals, culprits, cause, aside, present)
         stored = sum(isinstance(d, Placement) for d in decisions)
         dead = len(aside) - invalid
-        return Decided(len(entries), stored, len(decisions) - stored, invalid, dead, tuple(decisions))
+        places = tuple(arrival.raw[1] for arrival, _ in arrivals if arrival.raw is not None)
+        return Decided(len(entries), stored, len(decisions) - stored, invalid, dead, tuple(decisions), places)
 
-    def _translate(self, entry: Entry) -> tuple[list[tuple[Arrival, int]], list[Aside]]:
+    def _translate(self, entry: Entry, now: datetime) -> tuple[list[tuple[Arrival, int]], list[Aside]]:
         place, raw = (entry.partition, entry.position), entry.raw
         if entry.unreadable == "erased":
             return [], []  # a person was erased before it was decided
@@ -189,10 +195,10 @@ class Partition:
                 raise InvalidPayload(entry.unreadable)
             found = self._channels.translate(raw)
         except InvalidPayload as failure:
-            return [], [_aside(place, failure.index or 0, raw.channel, "invalid", failure.reason)]
+            return [], [_aside(place, failure.index or 0, raw.channel, "invalid", failure.reason, now)]
         except Exception as failure:
             reason = f"translating it failed: {type(failure).__name__}"
-            return [], [_aside(place, 0, raw.channel, "invalid", reason)]
+            return [], [_aside(place, 0, raw.channel, "invalid", reason, now)]
         received = raw.received_at
         return [(Arrival(what=what, received_at=received, raw=place), item) for item, what in enumerate(found)], []
 
@@ -236,19 +242,20 @@ class Partition:
         return []
 
     def _bury(
-        self, arrivals: Sequence[tuple[Arrival, int]], dead: Sequence[int], cause: Exception, aside: list[Aside]
-    ) -> list[tuple[Arrival, int]]:
+        self, arrivals: Sequence[tuple[Arrival, int]], dead: Sequence[int], cause: Exception, aside: list[Aside],
+        now: datetime,
+    ) -> list[tuple[Arrival, int]]:  # fmt: skip
         reason = f"it cannot be decided: {_reason(cause)}"
         for index in dead:
             arrival, item = arrivals[index]
             assert arrival.raw is not None  # noqa: S101  (it came from the log)
-            aside.append(_aside(arrival.raw, item, arrival.what.channel, "dead", reason))
+            aside.append(_aside(arrival.raw, item, arrival.what.channel, "dead", reason, now))
         gone = set(dead)
         return [pair for i, pair in enumerate(arrivals) if i not in gone]
 
 
-def _aside(raw: tuple[int, int], item: int, channel: str, kind: str, reason: str) -> Aside:
-    return Aside(raw=raw, item=item, channel=channel, kind=kind, reason=reason)
+def _aside(raw: tuple[int, int], item: int, channel: str, kind: str, reason: str, at: datetime) -> Aside:
+    return Aside(raw=raw, item=item, channel=channel, kind=kind, reason=reason, at=at)
 
 
 def _reason(cause: Exception) -> str:

@@ -2,8 +2,9 @@
 written.
 
 In: raws of recorded mails and of `.jsonl` lines. Each window of up to 20,000 is put in order of time (a record has a
-natural order, whatever its files are called), appended, and decided as history: nothing goes out. Where a daemon
-works on the same database it decides them, and this waits until its cursors have passed. Out: a `Summary`.
+natural order, whatever its files are called), appended, and decided as history: nothing goes out. Where another
+process decides on the same database it decides them too, and this waits until the cursor has passed, or takes over
+when that one ends. Out: a `Summary` of this input, told by what stands in the ledger.
 """
 
 from __future__ import annotations
@@ -12,19 +13,18 @@ import asyncio
 import gc
 import itertools
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router.errors import ConfigurationError
+from router.errors import ConfigurationError, LostOwnership
 from router.model import Placement
 from router.ports import Raw
-from router.store import Store
+from router.store import Store, content
 from router.store import tables as t
 from router.store.statement import Statement, member
 from router.store.wake import settle_history
@@ -39,15 +39,17 @@ __all__ = ["Summary", "ingest", "lines"]
 WINDOW = 20_000
 GROUP = 1_000
 BATCH = 500
+#: Seconds between two looks at a partition that another process decides.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 _positions = Statement(select(t.positions.c.position).where(t.positions.c.partition == bindparam("number")))
 _placed = Statement(
-    select(t.messages.c.conversation).where(
+    select(t.messages.c.raw_position, t.messages.c.conversation).where(
         t.messages.c.raw_partition == bindparam("part"), member(t.messages.c.raw_position, "places")
     )
 )
 _aside = Statement(
-    select(t.set_aside.c.kind).where(
+    select(t.set_aside.c.position, t.set_aside.c.kind).where(
         t.set_aside.c.partition == bindparam("part"), member(t.set_aside.c.position, "places")
     )
 )
@@ -85,9 +87,16 @@ def lines(source: Iterable[bytes], channel: str, now: datetime) -> Iterator[Raw]
             head = _line.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             head = _Line()
-        at = head.sent_at or head.at
-        at = now if at is None or at.tzinfo is None else min(at.astimezone(UTC), now)
+        at = _instant(head.sent_at or head.at, now)
         yield Raw(channel=head.channel or channel, body=body, received_at=at, meta={"wire": "1"}, history=True)
+
+
+def _instant(at: datetime | None, now: datetime) -> datetime:
+    """A line's own time, never in the future; `now` where it names none that a calendar has in UTC."""
+    try:
+        return now if at is None or at.tzinfo is None else min(at.astimezone(UTC), now)
+    except OverflowError:
+        return now
 
 
 def lines_of(path: Path, channel: str, now: datetime) -> Iterator[Raw]:
@@ -119,7 +128,7 @@ def _windows(raws: Iterable[Raw]) -> Iterator[list[Raw]]:
 
 
 class _Ingest:
-    """One run: the partitions it decides itself, and what came of them."""
+    """One run: the partitions it decides itself, and what came of its raws."""
 
     def __init__(self, store: Store, channels: Channels, log: DatabaseLog, live: bool) -> None:
         self._store = store
@@ -129,83 +138,108 @@ class _Ingest:
         self._leases = Leases(store.database, f"ingest-{os.getpid()}")
         self._held: list[Lease] = []
         self._owned: dict[int, Partition] = {}
-        self._foreign: set[int] = set()
-        self._done = Decided()
+        self._came_to: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+        self._done: Counter[str] = Counter()
         self._conversations: set[int] = set()
+        self._touched: set[int] = set()
         self._newest: datetime | None = None
 
     async def window(self, window: Sequence[Raw]) -> None:
         """Append a window and have it decided."""
-        places: defaultdict[int, list[int]] = defaultdict(list)
+        places: defaultdict[int, dict[int, Raw]] = defaultdict(dict)
         for start in range(0, len(window), GROUP):
-            group = [
-                msgspec.structs.replace(raw, partition_key=RECORDED, history=not self._live)
-                for raw in window[start : start + GROUP]
-            ]
-            for partition, position in await self._log.append(group):
-                places[partition].append(position)
-        self._newest = max(self._newest or window[0].received_at, window[-1].received_at)
-        for partition, positions in sorted(places.items()):
-            if self._own(partition):
-                await self._decide(self._owned[partition], positions[-1])
+            group = [self._recorded(raw) for raw in window[start : start + GROUP]]
+            for raw, (number, position) in zip(group, await self._log.append(group), strict=True):
+                places[number][position] = raw
+        for number, raws in sorted(places.items()):
+            await self._pass(number, max(raws))
+            self._count(number, raws)
+        self._came_to.clear()
+
+    def _recorded(self, raw: Raw) -> Raw:
+        """The raw as it is appended, under the name of its content: what is taken in again is known by it."""
+        name = content.content_name(raw, self._store.sealer)
+        return msgspec.structs.replace(raw, partition_key=RECORDED, history=not self._live, transport_id=name)
+
+    async def _pass(self, number: int, last: int) -> None:
+        """Return when the partition's cursor has passed `last`: decided here, or by whoever holds the partition."""
+        pause = SHORTEST_PAUSE
+        while self._cursor(number) < last:
+            if self._own(number):
+                await self._decide(number, last)
             else:
-                await self._await(partition, positions)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _cursor(self, number: int) -> int:
+        with self._store.database.read() as tx:
+            row = tx.one(_positions, number=number)
+        if row is None:
+            raise LostOwnership(f"The ledger has no partition {number}.")
+        return int(row[0])
 
     def _own(self, number: int) -> bool:
-        if number in self._owned:
-            self._held = self._leases.renew(self._held)
-            return True
-        lease = None if number in self._foreign else self._leases.take(f"partition:{number}")
-        if lease is None:
-            self._foreign.add(number)
-            return False
-        self._held.append(lease)
-        self._owned[number] = Partition(self._store, self._channels, number, lease.fence)
+        self._renew()
+        if number not in self._owned:
+            lease = self._leases.take(f"partition:{number}")
+            if lease is None:
+                return False
+            self._held.append(lease)
+            self._owned[number] = Partition(self._store, self._channels, number, lease.fence)
         return True
 
-    async def _decide(self, partition: Partition, last: int) -> None:
-        while partition.position < last:
-            entries = await self._log.read(partition.number, partition.position, BATCH)
-            if not entries:
-                return
-            decided = await asyncio.to_thread(partition.decide, entries, utc_now)
-            self._done += msgspec.structs.replace(decided, decisions=())
-            self._take(decided)
+    def _renew(self) -> None:
+        """Keep the leases alive; a partition whose lease was lost (reading took long) is another's to decide."""
+        if self._held:
             self._held = self._leases.renew(self._held)
+        duties = {lease.duty for lease in self._held}
+        self._owned = {n: partition for n, partition in self._owned.items() if f"partition:{n}" in duties}
 
-    def _take(self, decided: Decided) -> None:
-        for decision in decided.decisions:
-            if isinstance(decision, Placement):
-                self._conversations.add(decision.conversation.number)
-            else:
-                self._conversations.add(decision.conversation)
+    async def _decide(self, number: int, last: int) -> None:
+        partition = self._owned[number]
+        try:
+            while partition.position < last:
+                entries = await self._log.read(number, partition.position, BATCH)
+                self._take(number, await asyncio.to_thread(partition.decide, entries, utc_now))
+                self._renew()
+        except LostOwnership:
+            del self._owned[number]
 
-    async def _await(self, number: int, positions: Sequence[int]) -> None:
-        """A daemon decides this partition: wait until its cursor has passed, then count what came of them."""
-        while True:
-            with self._store.database.read() as tx:
-                row = tx.one(_positions, number=number)
-            if row is not None and row[0] >= positions[-1]:
-                break
-            await asyncio.sleep(0.05)
+    def _take(self, number: int, decided: Decided) -> None:
+        """Note which conversations came of which raw, also of raws that lay there undecided."""
+        for position, decision in zip(decided.positions, decided.decisions, strict=True):
+            of = decision.conversation.number if isinstance(decision, Placement) else decision.conversation
+            self._came_to[number, position].add(of)
+        self._touched.update(*(self._came_to[number, position] for position in decided.positions))
+
+    def _count(self, number: int, raws: Mapping[int, Raw]) -> None:
+        """Add up what became of these raws of the input: each is one of stored, redelivered, invalid and dead."""
         with self._store.database.read() as tx:
-            placed = [row[0] for row in tx.rows(_placed, part=number, places=list(positions))]
-            kinds = [row[0] for row in tx.rows(_aside, part=number, places=list(positions))]
-        self._conversations.update(placed)
-        aside = Decided(invalid=kinds.count("invalid"), dead=kinds.count("dead"))
-        redelivered = len(positions) - len(placed) - len(kinds)
-        self._done += aside + Decided(read=len(positions), stored=len(placed), redelivered=redelivered)
+            placed = {row[0]: row[1] for row in tx.rows(_placed, part=number, places=list(raws))}
+            kinds = {row[0]: row[1] for row in tx.rows(_aside, part=number, places=list(raws))}
+            before = content.listed_as(tx, [raw.transport_id for raw in raws.values()])
+        for position, raw in raws.items():
+            again = "" if position in placed else before.get(raw.transport_id, "")
+            kind = kinds.get(position) or again or ("stored" if position in placed else "redelivered")
+            self._done[kind] += 1
+            self._conversations |= self._came_to[number, position]
+            if kind in ("stored", "redelivered"):
+                self._newest = max(self._newest or raw.received_at, raw.received_at)
+        self._conversations.update(placed.values())
+        came_in = [raws[position].transport_id for position in placed if raws[position].transport_id in before]
+        if came_in:
+            self._store.again(lambda tx: content.close(tx, came_in))
 
     def release(self) -> None:
         """Give the partitions back, clean."""
+        self._renew()
         for partition in self._owned.values():
             partition.give_back()
         self._leases.release(self._held)
 
     async def finish(self) -> Summary:
         """Look at the clocks up to the newest message; the summary."""
-        self._conversations.discard(0)
+        touched = (self._touched | self._conversations) - {0}
         if not self._live and self._newest is not None:
-            await asyncio.to_thread(settle_history, self._store, self._conversations, self._newest)
-        done: dict[str, Any] = {f: getattr(self._done, f) for f in ("read", "stored", "redelivered", "invalid", "dead")}
-        return Summary(**done, conversations=len(self._conversations))
+            await asyncio.to_thread(settle_history, self._store, touched, self._newest)
+        return Summary(**self._done, read=self._done.total(), conversations=len(self._conversations - {0}))

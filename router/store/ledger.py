@@ -26,7 +26,7 @@ from router.model import Decision, DeskEvent, Key, Message, Redelivery
 from router.pipeline import Prepared, decide_prepared, prepare
 from router.policy import Policy
 from router.seal import Sealer, create_key, load_key
-from router.store import recorded, schema
+from router.store import content, recorded, schema
 from router.store import tables as t
 from router.store.bell import Bell
 from router.store.database import Database
@@ -35,6 +35,7 @@ from router.store.snapshot import MissedLock, Wants, load
 from router.store.statement import Statement, Tx, insert
 from router.store.storable import kept
 from router.store.tables import micros
+from router.text.redact import redact
 
 __all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable", "passing"]
 
@@ -74,6 +75,7 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     kind: str
     reason: str
+    at: datetime
     attempts: int = 1
 
 
@@ -137,7 +139,7 @@ class Store:
 
         def work(tx: Tx) -> list[Decision]:
             decisions = self._decide(tx, prepared, now, history)
-            tx.many(_put_aside, [_aside_row(a, now) for a in aside])
+            tx.many(_put_aside, [_aside_row(a) for a in content.unlisted(tx, aside)])
             if trial:
                 raise _RolledBack
             if advance is not None:
@@ -309,17 +311,17 @@ class _RolledBack(Exception):
     """The trial is over."""
 
 
-def _aside_row(aside: Aside, now: datetime) -> dict[str, object]:
+def _aside_row(aside: Aside) -> dict[str, object]:
     return {
         "partition": aside.raw[0],
         "position": aside.raw[1],
         "item": aside.item,
         "channel": aside.channel,
         "kind": aside.kind,
-        "reason": aside.reason,
+        "reason": redact(aside.reason).text,
         "state": "open",
         "attempts": aside.attempts,
-        "at": micros(now),
+        "at": micros(aside.at),
     }
 
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import mailbox
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+
+from router.policy import Policy
+from router.ports import Raw
+from router.seal import create_key
+from router.secret import Secret
+from router.store import Store
+from workers.alone import alone
+from workers.channels import Channels
+from workers.cli.opened import opened
+from workers.leases import Leases
+from workers.logs import open_log
+from workers.logs.database import RECORDED
+from workers.recorded import ingest, lines
 
 TRANSFER = "转账2000一直没到账，单号TP202603010077"
 FIELDS = ["read", "stored", "redelivered", "invalid", "dead", "conversations", "seconds"]
@@ -216,3 +232,107 @@ def test_channels_are_decided_in_the_order_of_time(run: Any, wire: Any) -> None:
     assert [m["channel"] for m in messages] == ["app-chat", "support-mail", "x"]
     assert {m["conversation"] for m in messages} == {1}
     assert [m["class"] == "first" for m in messages] == [True, False, False]
+
+
+@pytest.mark.parametrize("words", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_an_impossible_instant_is_one_invalid_line(run: Any, wire: Any, words: str) -> None:
+    """A time that no calendar has in UTC makes its line invalid; the others come in."""
+    (run.folder / "in.jsonl").write_text(
+        "\n".join(json.dumps(line) for line in (wire("m-17", "hi", words), wire("m-1", TRANSFER)))
+    )
+    done = run("ingest", "--channel", "app-chat", "in.jsonl")
+    found = summary_of(done)
+    assert (done.code, found["read"], found["stored"], found["invalid"]) == (1, 2, 1, 1)
+
+
+def test_an_invalid_line_moves_no_clock(run: Any, wire: Any) -> None:
+    """Clocks stand at the newest valid message: a line without a time does not bring them to today."""
+    untimed = {"id": "m-4", "sender": {"handle": "u-9"}, "text": "hi"}
+    (run.folder / "in.jsonl").write_text("\n".join(json.dumps(line) for line in (wire("m-1", TRANSFER), untimed)))
+    assert run("ingest", "--channel", "app-chat", "in.jsonl").code == 1
+    assert {clock["state"] for clock in run.exported("deadlines")} == {"running"}
+    assert "deadline.breach" not in {event["type"] for event in run.exported("events")}
+
+
+def test_what_is_set_aside_is_listed_once(run: Any, wire: Any) -> None:
+    """Repeating a file with broken lines and unknown events lists them once, and each run tells them all."""
+    event = {"event": "status", "at": "2026-03-02T10:05:00+08:00", "conversation_of": "m-9", "to": "solved"}
+    lines = ["{", "{", json.dumps({"id": "x"}), json.dumps(event), json.dumps(wire("m-1", TRANSFER))]
+    (run.folder / "in.jsonl").write_text("\n".join(lines))
+    (run.folder / "mails").mkdir()
+    (run.folder / "mails" / "empty.eml").write_bytes(b"")
+    for stored in (1, 0):
+        found = summary_of(run("ingest", "--channel", "app-chat", "in.jsonl"))
+        assert adds_up(found)
+        assert [found[name] for name in FIELDS[1:5]] == [stored, 1 - stored, 3, 1]
+        assert summary_of(run("ingest", "--channel", "support-mail", "mails"))["invalid"] == 1
+    listed = run.json("dead", "list")
+    assert sorted(row["kind"] for row in listed) == ["dead", "invalid", "invalid", "invalid"]
+    today = datetime.now(UTC).strftime("%Y-%m-%dT")
+    assert {row["at"][:11] for row in listed} == {today}
+
+
+def test_an_event_comes_in_when_its_message_has_come(run: Any, wire: Any) -> None:
+    """A file that was too early is taken in again after its message: the event counts, and is no longer set aside."""
+    event = {"event": "status", "at": "2026-03-02T10:05:00+08:00", "conversation_of": "m-1", "to": "solved"}
+    (run.folder / "event.jsonl").write_text(json.dumps(event))
+    assert summary_of(run("ingest", "--channel", "app-chat", "event.jsonl"))["dead"] == 1
+    run.take_in(wire("m-1", TRANSFER))
+    assert summary_of(run("ingest", "--channel", "app-chat", "event.jsonl"))["stored"] == 1
+    assert run.json("dead", "list") == []
+    assert summary_of(run("ingest", "--channel", "app-chat", "event.jsonl"))["redelivered"] == 1
+
+
+def test_the_summary_tells_of_its_own_input(run: Any, wire: Any) -> None:
+    """Raws that another run left undecided are decided too, and are no part of this run's figures."""
+    run.take_in(wire("m-1", TRANSFER))
+    with opened() as desk:
+        left = lines([b"{", json.dumps(wire("m-2", "充值失败")).encode()], "app-chat", datetime.now(UTC))
+        asyncio.run(append(desk, [msgspec.structs.replace(raw, partition_key=RECORDED) for raw in left]))
+    found = run.take_in(wire("m-3", "账户被冻结了"))
+    assert [found[name] for name in FIELDS[:5]] == [1, 1, 0, 0, 0]
+    assert [m["external_id"] for m in run.exported("messages")] == ["u-77:m-1", "u-77:m-2", "u-77:m-3"]
+    assert len(run.json("dead", "list")) == 1
+
+
+async def append(desk: Any, raws: list[Raw]) -> list[tuple[int, int]]:
+    """Append raws to the log of a desk, as a run does that is cut off then."""
+    log = desk.log()
+    try:
+        places: list[tuple[int, int]] = await log.append(raws)
+        return places
+    finally:
+        await log.close()
+
+
+async def test_whoever_held_the_partition_may_end(run: Any, wire: Any, ledger_url: str) -> None:
+    """An ingest beside a daemon or another ingest waits for it, and goes on by itself when that one ends."""
+    policy = msgspec.structs.replace(Policy.load(None), desk_database=ledger_url, privacy=with_key(run.folder))
+    store = Store.open(policy, create=True)
+    log = open_log(policy, store)
+    raws = list(lines([json.dumps(wire("m-1", TRANSFER)).encode()], "app-chat", datetime.now(UTC)))
+    try:
+        with alone(store.database):
+            other = Leases(store.database, "another")
+            duties = [lease for n in range(policy.partitions) if (lease := other.take(f"partition:{n}")) is not None]
+            async with asyncio.timeout(30):
+                going = asyncio.create_task(ingest(store, Channels(policy, store.database), log, raws, live=False))
+                while not await asyncio.to_thread(appended, store):
+                    assert not going.done()
+                other.release(duties)
+                assert (await going).stored == 1
+    finally:
+        await log.close()
+        store.close()
+
+
+def with_key(folder: Path) -> Any:
+    """The preset's privacy with a key in this folder."""
+    create_key(folder / "desk.key")
+    return msgspec.structs.replace(Policy.load(None).privacy, key=Secret(f"file:{folder / 'desk.key'}"))
+
+
+def appended(store: Store) -> bool:
+    """Does the log hold something?"""
+    with store.database.engine.connect() as connection:
+        return bool(connection.exec_driver_sql("SELECT count(*) FROM raws").scalar())

@@ -90,7 +90,7 @@ def _rich_batch(desk: Desk, fence: int) -> Callable[[], list[Any]]:
     arrivals = [Arrival(what=m, received_at=m.sent_at, raw=(3, 5)) for m in messages]
     event = DeskEvent(channel="app-chat", event="reply", at=messages[3].sent_at, conversation_of="m-3", text="已查")
     arrivals.append(Arrival(what=event, received_at=event.at, raw=(3, 5)))
-    aside = [Aside(raw=(3, 4), item=0, channel="app-chat", kind="invalid", reason="no JSON")]
+    aside = [Aside(raw=(3, 4), item=0, channel="app-chat", kind="invalid", reason="no JSON", at=desk.noon)]
 
     def decide() -> list[Any]:
         advance = Advance(partition=3, before=0, after=5, fence=fence)
