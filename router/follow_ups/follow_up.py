@@ -8,7 +8,7 @@ the rest adds something (rules: follow-ups, 7 to 9).
 from __future__ import annotations
 
 from router.follow_ups.reading import Reading
-from router.follow_ups.weighing import Weighed, spoken_to
+from router.follow_ups.weighing import Weighed, other_tongue, spoken_to
 from router.model import MessageClass
 from router.text.utterance import Word
 
@@ -76,9 +76,10 @@ def _restates(reading: Reading, joined: Weighed) -> bool:
         return False
     if joined.overlap >= _MOST_SHARED:
         return True
-    if joined.same_type:
-        return reading.said.weight < _MORE_WORDS or joined.overlap >= _NONE_SHARED or not _same_kind(reading, joined)
     shared = not set(reading.amounts).isdisjoint(memory.amounts)
+    if joined.same_type:
+        brief = reading.said.weight < _MORE_WORDS or not _same_kind(reading, joined)
+        return brief or shared or joined.overlap >= _NONE_SHARED or other_tongue(joined, reading)
     return shared or (not joined.same_id and not set(reading.said.numbers).isdisjoint(memory.numbers))
 
 

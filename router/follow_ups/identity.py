@@ -16,6 +16,7 @@ import msgspec
 
 from router.known import Known
 from router.model import Authenticity, Contact, Handle, Message, Value
+from router.text import kept
 
 __all__ = ["Identity", "contradicts", "handles_of", "identify", "is_mail", "reply_handle"]
 
@@ -161,7 +162,9 @@ def _described(contact: Contact, message: Message, verified: Mapping[str, str]) 
     """The contact with what this message says and proves about him; nothing proved is ever overwritten."""
     sender = message.sender
     proved = {**verified, **contact.verified}
-    attributes = {**contact.attributes, **sender.attributes} if sender.attributes else contact.attributes
+    attributes = contact.attributes
+    if sender.attributes:
+        attributes = {**attributes, **dict(kept.attribute(name, value) for name, value in sender.attributes.items())}
     name = contact.name or sender.name
     if proved == contact.verified and attributes == contact.attributes and name == contact.name:
         return contact

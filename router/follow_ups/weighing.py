@@ -16,7 +16,7 @@ from router.follow_ups.reading import NO_TOPIC, Reading
 from router.model import Candidate, Conversation, Status
 from router.text.utterance import Word
 
-__all__ = ["Weighed", "compare", "is_live", "spoken_to", "weigh"]
+__all__ = ["Weighed", "compare", "is_live", "other_tongue", "spoken_to", "weigh"]
 
 #: From this on an issue type is more likely right than all others together.
 _KNOWN = 0.6
@@ -211,7 +211,7 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
         weighed.add(0.35 if reading.states else 0.1, "an issue type that it may have been")
     elif NO_TOPIC.issuperset(theirs):
         if reading.states and not reading.tries and weighed.memory.words and weighed.overlap < 0.1:
-            share = -0.1 if _other_tongue(weighed, reading) else -0.45
+            share = -0.1 if other_tongue(weighed, reading) else -0.45
             weighed.add(share, "states something that shares nothing with it")
     elif tagging.runner_up in theirs:
         weighed.add(0.1 if reading.chases else -0.1, "the issue type that comes next")
@@ -250,10 +250,10 @@ def _another_type(weighed: Weighed, reading: Reading) -> float:
         return 0.0
     if _asked(weighed):
         return -0.1
-    return -0.3 if weighed.shared >= _SAME_WORDS or _other_tongue(weighed, reading) else -0.6
+    return -0.3 if weighed.shared >= _SAME_WORDS or other_tongue(weighed, reading) else -0.6
 
 
-def _other_tongue(weighed: Weighed, reading: Reading) -> bool:
+def other_tongue(weighed: Weighed, reading: Reading) -> bool:
     """Was all that was said before said in another language?"""
     return bool(weighed.memory.tongues) and tongue_of(reading) not in weighed.memory.tongues
 
@@ -301,7 +301,9 @@ def _compare_subject(weighed: Weighed, reading: Reading) -> None:
         return
     if reading.subject_hash in weighed.memory.subjects:
         weighed.add(0.3, "the same subject")
-    elif (reading.own_subject or reading.long) and not (reading.poor or reading.chases or reading.tries):
+    elif set(reading.amounts).isdisjoint(weighed.memory.amounts) and (
+        (reading.own_subject or reading.long) and not (reading.poor or reading.chases or reading.tries)
+    ):
         weighed.add(-0.3, "a subject of its own")
 
 

@@ -35,6 +35,9 @@ _MOBILE = re.compile(r"(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"0[1-9][0-9]{1,2}-?[2-9][0-9]{6,7}|400-?[0-9]{3}-?[0-9]{4}")
 _HOTLINE = re.compile(r"95[0-9]{3}|1008[0-9]|100[01]0|123[0-9]{2}")
 _NUMBER_WORD = re.compile(r"([0-9][0-9,]*(?:\.[0-9]+)?)([A-Za-z]{1,5})")
+#: A sum whose thousands commas part, after the letters of a currency ("N10,000", "Rs1,500").
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,2})?")
+_CURRENCY_LETTERS = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{1,3}\Z")
 _LARGE = re.compile(r"[百千万萬佰仟亿]")
 _MASKS = frozenset("*xX•…＊")
 _PIECE = re.compile(r"[0-9A-Za-z_\-]*[0-9][0-9A-Za-z_\-]*(?:\.[0-9]+)?")
@@ -89,13 +92,18 @@ class Runs:
             return
         elif _NUMBER_WORD.fullmatch(run) and self._letters(start) == start:
             self._mixed(run, start, end)
-        elif amounts.PLAIN.fullmatch(run) and self._letters(start) == start:
+        elif self._stands_as_sum(run, start):
             self._decimal(run, start, end)
         elif ":" in run or "," in run or "/" in run or "." in run:
             self._pieces(run, start)
         else:
             begin = self._letters(start)
             self._mixed(self.text[begin:end], begin, end)
+
+    def _stands_as_sum(self, run: str, start: int) -> bool:
+        if amounts.PLAIN.fullmatch(run) and self._letters(start) == start:
+            return True
+        return bool(_GROUPED.fullmatch(run) and _CURRENCY_LETTERS.search(self.text, max(0, start - 4), start))
 
     def _pieces(self, run: str, start: int) -> None:
         """A run that commas, colons or slashes join: each piece for itself."""

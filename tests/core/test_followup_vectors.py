@@ -25,6 +25,7 @@ BARS = [
     ("followups_eighth_words", 0.96, 0.85),
     ("followups_ninth_words", 0.96, 0.85),
     ("followups_tenth_words", 0.96, 0.85),
+    ("followups_eleventh_words", 0.96, 0.85),
 ]
 
 

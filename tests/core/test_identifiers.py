@@ -154,6 +154,11 @@ def test_the_tail_of_a_card_is_read(text: str, tails: tuple[str, ...]) -> None:
         ("The 300 I transferred to my sister still is not in her account", (("300", ""),)),
         ("Shop name is Green Leaf Tea, amount 23.50", (("23.5", ""),)),
         ("sent 0.05 BTC", (("0.05", "BTC"),)),
+        ("I transfer N10,000 to Opay", (("10000", ""),)),
+        ("a cash in of P1,500", (("1500", ""),)),
+        ("toll RFID, RM86 stuck", (("86", "MYR"),)),
+        ("you kept the 12 dirham charge", (("12", "AED"),)),
+        ("Rs. 2,314 is pending", (("2314", "INR"),)),
         ("昨天充了两笔，一笔1000，一笔2500没到", (("1000", ""), ("2500", ""))),
     ],
 )
