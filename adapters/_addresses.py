@@ -11,6 +11,7 @@ import re
 
 from adapters._charset import clean_line, decode, header
 from router.model import Value
+from router.text import kept
 
 __all__ = ["Mailbox", "mailboxes"]
 
@@ -18,11 +19,12 @@ __all__ = ["Mailbox", "mailboxes"]
 MAX_FIELD = 64 * 1024
 
 _ATOM = r"[^\s<>()\[\]:;@\\,\"]"
-_SPEC = rf"{_ATOM}{{1,64}}@{_ATOM}{{1,255}}"
+_LOCAL = rf"(?<!{_ATOM}){_ATOM}{{1,255}}"  # whole: the end of a longer one is somebody else's
+_SPEC = rf"{_LOCAL}@{_ATOM}{{1,255}}"
 _PLAIN = re.compile(rf"\s*({_SPEC})\s*")
 _NAMED = re.compile(rf'\s*(?:"([^"\\]*)"|([^"<>()\[\]:;@\\,]*))\s*<({_SPEC})>\s*')
 _SPECIAL = re.compile(r'["(),:;<>\\]')
-_ADDRESS = re.compile(rf"{_SPEC}|{_ATOM}{{1,64}}@\[[^\s\[\]<>()]{{1,100}}\]")
+_ADDRESS = re.compile(rf"{_SPEC}|{_LOCAL}@\[[^\s\[\]<>()]{{1,100}}\]")
 
 
 class Mailbox(Value, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ def _found(address: str, name: str, doubtful: bool) -> list[Mailbox]:
 
 
 def _address(text: str) -> str:
-    """An address in lower case, its domain as it travels (ASCII), without a final dot."""
+    """An address in lower case, without secrets, its domain as it travels (ASCII), without a final dot."""
     local, _, domain = clean_line(text).rpartition("@")
     domain = domain.rstrip(".").lower()
     if not domain.isascii():
@@ -61,7 +63,7 @@ def _address(text: str) -> str:
             domain = domain.encode("idna").decode("ascii")
         except UnicodeError:
             domain = domain.casefold()
-    return f"{local.lower()}@{domain}"
+    return f"{kept.identity(local).lower()}@{domain}"
 
 
 def _name(text: str) -> str:

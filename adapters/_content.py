@@ -15,6 +15,7 @@ from adapters._structure import Part, parameter, parameters
 from router import attachment
 from router.model import Attachment
 from router.text.own_words import plain
+from router.text.redact import redact
 
 __all__ = ["content_of"]
 
@@ -36,8 +37,14 @@ def content_of(root: Part) -> tuple[str, str, tuple[Attachment, ...]]:
     found = []
     for number, part in enumerate(files[: attachment.MOST], 1):
         name = file_name(part) or default_name(part.kind, number)
-        found.append(attachment.of_bytes(part.content, name, part.kind))
+        found.append(attachment.of_bytes(part.content, name, _type(part)))
     return "\n\n".join(texts), "\n".join(pages), tuple(found)
+
+
+def _type(part: Part) -> str:
+    """The media type of a file; what was written with a secret in it is none."""
+    written = part.fields.first(b"content-type").partition(b";")[0]
+    return "" if redact(decode(written[:200])).found else part.kind
 
 
 def _texts(part: Part, pages: list[str], files: list[Part], *, read: bool) -> Iterator[str]:

@@ -22,6 +22,7 @@ from adapters._structure import Fields, Part, head, parse
 from router.errors import InvalidPayload
 from router.model import Authenticity, Message, Sender, Value
 from router.ports import Raw
+from router.text import kept
 
 __all__ = ["Desk", "translate"]
 
@@ -157,12 +158,12 @@ def _external_id(fields: Fields, body: bytes) -> str:
 
 
 def _ids(value: bytes) -> list[str]:
-    """The ids of a field, without brackets; one that is too long or holds control characters is none."""
+    """The ids of a field, without brackets and secrets; one that is too long or holds control characters is none."""
     if not value:
         return []
     text = decode(value)
     found = [i.strip() for i in _ID.findall(text)] or [i for i in text.replace(",", " ").split() if "@" in i]
-    return [i for i in found if i and len(i) <= MAX_ID and i.isprintable() and i not in ("@", ".")]
+    return [kept.identity(i) for i in found if i and len(i) <= MAX_ID and i.isprintable() and i not in ("@", ".")]
 
 
 def _references(fields: Fields) -> tuple[str, ...]:

@@ -49,9 +49,10 @@ def file_name(text: str) -> str:
 
 
 def media_type(text: str) -> str:
-    """The media type in lower case, without parameters; `application/octet-stream` where it is none."""
+    """The media type in lower case, without parameters; `application/octet-stream` where it is none, or a secret."""
+    text = text[:4096]
     kind = text.partition(";")[0].strip().lower()
-    return kind if _TYPE.fullmatch(kind) else "application/octet-stream"
+    return kind if _TYPE.fullmatch(kind) and not redact(text).found else "application/octet-stream"
 
 
 def web_link(text: str) -> str:

@@ -16,6 +16,7 @@ import msgspec
 import phonenumbers
 
 from router.errors import InvalidPayload
+from router.text import kept
 
 __all__ = ["LONGEST_ID", "LONGEST_TEXT", "Place", "e164", "storable"]
 
@@ -68,7 +69,8 @@ class Place(msgspec.Struct, frozen=True):
         return text.replace("\x00", "") if "\x00" in text else text
 
     def identity(self, text: str, path: str) -> str:
-        """An id or handle: not empty, one line, within 998 characters; of mail without angle brackets."""
+        """An id or handle: not empty, one line, within 998 characters; of mail without angle brackets. A secret in it
+        is replaced."""
         plain = text.strip()
         if self.mail:
             plain = plain.removeprefix("<").removesuffix(">").strip()
@@ -77,7 +79,7 @@ class Place(msgspec.Struct, frozen=True):
         if len(plain) > LONGEST_ID or _CONTROL.search(plain):
             self.mistake(path, f"is longer than {LONGEST_ID} characters or than one line; a plain id would be right")
         self._whole(plain, path)
-        return plain
+        return kept.identity(plain)
 
     def optional_identity(self, text: str | None, path: str) -> str:
         """An id that may be missing or empty."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from router.errors import InvalidPayload
 from router.model import Value
+from router.text.redact import redact
 
 __all__ = ["DEEPEST", "MOST", "Loaded", "each", "load", "oddity"]
 
@@ -26,6 +27,8 @@ MOST = 1000
 DEEPEST = 32
 #: A string, or what begins as one and never ends: possessive, so that each byte is looked at once.
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+#: Characters of a name that are told.
+_LONGEST_NAME = 100
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NO_BRACKETS = bytes(set(range(256)) - set(_STEP))
 
@@ -124,11 +127,16 @@ def oddity(value: Any, path: str = "") -> tuple[str, str] | None:
     if isinstance(value, float) and not math.isfinite(value):
         return path, "is NaN or infinite, which JSON does not have; null or text would be right"
     if isinstance(value, _Twice):
-        return f"{path}.{value.name}".lstrip("."), "is given twice in one object; once would be right"
+        return _inner(path, value.name), "is given twice in one object; once would be right"
     inner: list[tuple[str, Any]] = []
     if isinstance(value, dict):
-        inner = [(f"{path}.{name}".lstrip("."), item) for name, item in value.items()]
+        inner = [(_inner(path, name), item) for name, item in value.items()]
     elif isinstance(value, list):
         inner = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
     found = (oddity(item, place) for place, item in inner)
     return next((odd for odd in found if odd), None)
+
+
+def _inner(path: str, name: str) -> str:
+    """The path of what has this name. Names of a stranger's objects may hold anything, secrets too."""
+    return f"{path}.{redact(name[:4096]).text[:_LONGEST_NAME]}".lstrip(".")

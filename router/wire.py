@@ -19,6 +19,7 @@ from router import attachment, strict_json
 from router.errors import InvalidPayload
 from router.fields import Place
 from router.model import Attachment, Authenticity, DeskEvent, Direction, Message, Sender, Status, Value
+from router.text.redact import redact
 
 __all__ = ["Reading", "all_of", "message_from_wire", "message_to_wire", "messages_from_body", "read_body"]
 
@@ -142,7 +143,7 @@ def message_from_wire(
         edits=place.optional_identity(read.edits, "edits"),
         # nobody vouches for the From of a recorded mail but its own platform
         authenticity=Authenticity.UNKNOWN if place.mail and "email" not in sender.verified else Authenticity.PASS,
-        agent=place.text(read.agent, "agent"),
+        agent=redact(place.text(read.agent, "agent")).text,
         index=index,
     )
 
@@ -163,7 +164,7 @@ def _sender(read: _Sender, place: Place) -> Sender:
     handle = place.identity(read.handle, "sender.handle")
     given = read.attributes or {}
     attributes = {
-        place.identity(name, "sender.attributes"): place.text(_plain(value), f"sender.attributes.{name}")
+        place.identity(name, "sender.attributes"): place.text(_plain(value), f"sender.attributes.{redact(name).text}")
         for name, value in given.items()
         if value is not None
     }
@@ -227,9 +228,9 @@ def _event(read: _Event, place: Place, channel: str) -> DeskEvent:
         event="status" if event == "status" else "reply",
         at=place.instant(read.at, "at"),
         conversation_of=place.identity(read.conversation_of, "conversation_of"),
-        to=read.to or "",
+        to=read.to or "" if event == "status" else "",
         text=place.text(read.text, "text"),
-        agent=place.text(read.agent, "agent"),
+        agent=redact(place.text(read.agent, "agent")).text,
         index=place.index,
     )
 

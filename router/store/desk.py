@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, select, update
 
 from router.conversation.acts import let_go, note_taken, status_set
 from router.conversation.rerouting import retagged
-from router.errors import NotFound, Refused
+from router.errors import Misasked, NotFound, Refused
 from router.known import Known
 from router.model import Conversation, Direction, Status
 from router.ref import ref_of
@@ -29,6 +29,7 @@ from router.store.ledger import Store
 from router.store.statement import Statement, Tx, as_json, upsert
 from router.store.storable import words
 from router.store.tables import micros
+from router.text import kept
 
 __all__ = [
     "block",
@@ -64,7 +65,7 @@ _handle = Statement(select(t.handles.c.contact, t.handles.c.scope).where(t.handl
 def note(store: Store, number: int, text: str, *, agent: str, now: datetime) -> int:
     """Note something for the desk; the customer never sees it and no clock moves. Returns the note's number."""
     if not text.strip():
-        raise Refused("A note needs words.")
+        raise Misasked("A note needs words.")
     text, agent = words(text), words(agent)
 
     def change(tx: Tx, c: Conversation, effects: Effects) -> int:
@@ -84,7 +85,7 @@ def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> 
         wanted = Status(to)
     except ValueError:
         known = ", ".join(Status)
-        raise Refused(f"{to!r} is no status; right would be one of: {known}.") from None
+        raise Misasked(f"{to!r} is no status; right would be one of: {known}.") from None
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
         after = status_set(c, wanted, now, store.policy)
@@ -102,7 +103,7 @@ def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> 
 def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
     """Hold a conversation, so that nobody else answers it. Raises `Refused` when another agent holds it."""
     if not agent:
-        raise Refused("Who takes it? Name the agent with --agent NAME.")
+        raise Misasked("Who takes it? Name the agent with --agent NAME.")
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
         if c.holder and c.holder != agent and not force:
@@ -133,7 +134,7 @@ def move(store: Store, number: int, queue: str, *, agent: str, now: datetime) ->
     """Transfer to a queue: it stays there until solved, whatever the rules say. Raises `Refused` for an unknown
     queue."""
     if queue not in store.policy.queues:
-        raise Refused(f"There is no queue {queue!r}; the configuration has: {', '.join(store.policy.queues)}.")
+        raise Misasked(f"There is no queue {queue!r}; the configuration has: {', '.join(store.policy.queues)}.")
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
         after = replace(c, queue=queue, pinned=True, holder="")
@@ -149,7 +150,7 @@ def retag(store: Store, number: int, issue_type: str, *, agent: str, now: dateti
     """Say what it is about; no machine overrules it. Stored as a label, routed and timed anew."""
     known = store.policy.tagger.issue_types
     if issue_type not in known:
-        raise Refused(f"There is no issue type {issue_type!r}; the configuration has: {', '.join(known)}.")
+        raise Misasked(f"There is no issue type {issue_type!r}; the configuration has: {', '.join(known)}.")
 
     def change(tx: Tx, c: Conversation, effects: Effects) -> Conversation:
         after = retagged(c, issue_type, contact_of_number(tx, c.contact).attributes, store.policy, now)
@@ -199,11 +200,12 @@ def set_contact(store: Store, number: int, values: Mapping[str, str], *, agent: 
 
     def work(tx: Tx) -> dict[str, str]:
         found = contact_of_number(tx, number)
-        attributes = {**found.attributes, **values}
+        written = dict(kept.attribute(key, value) for key, value in values.items())
+        attributes = {**found.attributes, **written}
         attributes = {key: value for key, value in attributes.items() if value}
         tx.run(_set_attributes, who=found.number, facts=as_json(attributes))
         effects = Effects(Known())
-        body = {"contact": found.number, "keys": sorted(values), "agent": agent}
+        body = {"contact": found.number, "keys": sorted(written), "agent": agent}
         effects.tell(Event(at=now, type="contact.changed", conversation=0, body=body))
         effects.write(tx, now, store.receivers)
         return attributes

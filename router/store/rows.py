@@ -16,6 +16,7 @@ from router.model import Contact, Conversation, Handle, KnownMessage, Placement,
 from router.store import tables
 from router.store.statement import as_json
 from router.store.tables import instant, micros
+from router.text import kept
 from router.text.redact import redact
 
 __all__ = [
@@ -234,9 +235,9 @@ def message_row(p: Placement, raw: tuple[int, int] | None, history: bool) -> dic
 
 
 def _attachments(p: Placement) -> list[dict[str, Any]]:
-    """What is kept of the files; people write secrets into their names too."""
+    """What is kept of the files; people write secrets into their names and links too."""
     return [
-        {"name": redact(a.name).text, "type": a.type, "url": a.url, "size": a.size, "sha256": a.sha256}
+        {"name": redact(a.name).text, "type": a.type, "url": kept.link(a.url), "size": a.size, "sha256": a.sha256}
         for a in p.message.attachments
     ]
 

@@ -21,6 +21,7 @@ from router.model import Value
 from router.text import cues, seed_phrases, told_secrets
 from router.text.card_numbers import is_card, is_resident_id
 from router.text.seed_phrases import Span
+from router.text.tokens import tokens
 
 __all__ = ["Redacted", "redact"]
 
@@ -43,7 +44,6 @@ _HAN_GATE = re.compile("[码碼密令歌位]")
 _LATIN_GATES = (
     "code", "pin", "pass", "otp", "pwd", "cvv", "cvc", "csc", "secret", "token", "key", "2fa", "bearer", "yzm", "mima",
 )  # fmt: skip
-_JWT = re.compile(r"eyJ[0-9A-Za-z_\-]{8,2000}\.[0-9A-Za-z_\-]{8,4000}(?:\.[0-9A-Za-z_\-]{0,2000})?")
 _AFTER_CARD = re.compile(r"[\s,，/|]{1,3}(?:0[1-9]|1[0-2])[/\-]?(?:20)?[0-9]{2}[\s,，/|]{1,3}([0-9]{3,4})(?![0-9])")
 
 
@@ -116,8 +116,7 @@ def _secrets(plain: str) -> list[Span]:
         return found
     if len(plain) >= 51 and ("key" in low or "私" in low or _has_long_token(plain)):
         found.extend(seed_phrases.keys(plain, low))
-    if "eyJ" in plain:
-        found.extend((match.start(), match.end(), "token") for match in _JWT.finditer(plain))
+    found.extend(tokens(plain))
     if len(plain) >= 13 and _LONG_DIGITS.search(plain):
         found.extend(_numbers(plain))
     has_card = any(kind == "card" for _, _, kind in found)

@@ -250,6 +250,9 @@ def test_header_words(value: bytes, text: str) -> None:
         (b"a@b.example.", ["a@b.example"], ""),
         (b"undisclosed-recipients:;", [], None),
         (b"<>", [], None),
+        (b"b" * 70 + b"@mail.example", ["b" * 70 + "@mail.example"], ""),
+        (b"b" * 256 + b"@mail.example", [], None),
+        ("验证码884213@mail.example".encode(), ["验证码[已隐去:验证码]#44df0341df72@mail.example"], ""),
     ],
 )
 def test_addresses(value: bytes, addresses: list[str], name: str | None) -> None:

@@ -80,6 +80,7 @@ def test_the_type_is_a_media_type_or_unknown() -> None:
     """A type that is none is the unknown one; parameters are dropped."""
     assert attachment.media_type("Image/PNG; name=x") == "image/png"
     assert attachment.media_type("<b>") == "application/octet-stream"
+    assert attachment.media_type("image/4111111111111111") == "application/octet-stream"
 
 
 def test_content_has_a_limit() -> None:

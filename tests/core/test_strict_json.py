@@ -53,10 +53,11 @@ def test_brackets_count_only_where_they_nest(body: bytes) -> None:
         (b'{"a": [{"b": {"c": 1, "d": 2, "c": 3}}]}', "a[0].b.c", "given twice"),
         (b'{"a": {"b": [1, NaN]}}', "a.b[1]", "NaN"),
         (b'{"a": -Infinity}', "a", "NaN or infinite"),
+        (b'{"card 4111 1111 1111 1111": NaN}', "card [已隐去:银行卡 ****1111]", "NaN"),
     ],
 )
 def test_what_readers_understand_differently_is_found(body: bytes, path: str, told: str) -> None:
-    """A name given twice and NaN are found wherever they are."""
+    """A name given twice and NaN are found wherever they are; the path repeats no secret that was written as a name."""
     loaded = load(body)
     assert loaded.odd is True
     found = oddity(loaded.value)

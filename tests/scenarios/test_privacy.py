@@ -1,13 +1,14 @@
 """What opens a wallet is nowhere to be read but in the sealed raw: not in the database, not in what the desk tells.
 
-Twenty canaries (seed phrases, keys, cards, codes, tokens in many disguises) go through mail and chat, in texts,
-subjects, quotes, names of people and files, in valid payloads and broken ones; then everything that the desk has
-written or said is searched for them.
+Canaries (seed phrases, keys, cards, codes, tokens in many disguises) go through mail and chat: in texts, subjects,
+quotes, names of people and files, then in every field that a wire message, an event of the desk or a mail has, ids and
+links included, in valid payloads and broken ones; then everything that the desk has written or said is searched.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import logging
 import re
@@ -18,13 +19,16 @@ from datetime import UTC, datetime
 from email.header import Header
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import msgspec
 import pytest
 import structlog
 
 from adapters._signature import sign_standard
+from router import wire
 from router.ports import Raw
-from router.store import aside
+from router.store import aside, queries
 from router.store import desk as acts
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
@@ -35,6 +39,7 @@ OTHER_SEED = "letter advice cage absurd amount doctor acoustic avoid letter advi
 HEX = "e9873d79c6d87dc0fb6a5778633389f4453213303da61f20bd67fc233aa33262"
 WIF = "5KYZdUEo39z3FPrtuX2QbbwGnNP5zTd7yyr2SC1j299sBCnWjss"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+LIVE = "sk_" + "live_51H8xq2MvZtRw9"
 
 
 def _wide(text: str) -> str:
@@ -54,7 +59,7 @@ CANARIES: list[tuple[str, str, str]] = [
     ("seed by tags", "ozone drill grab fiber curtain gr<b>ace</b> pudding thank cruise elder eight picnic", "pudding"),
     ("seed Chinese", f"我的助记词是 {_chinese_seed()}", _chinese_seed().replace(" ", "")[2:8]),
     ("key", f"私钥是{HEX}", HEX[:24]),
-    ("key full-width", "私钥 " + _wide(HEX[::-1]), HEX[::-1][:24]),
+    ("key full-width", "私钥：" + _wide(HEX[::-1]), HEX[::-1][:24]),
     ("key of a wallet", f"帮我看看{WIF}对不对", WIF[5:25].lower()),
     ("card", "卡号4111111111111111扣款失败", "411111111111"),
     ("card spaced", "5555 5555 5555 4444", "555555555555"),
@@ -68,6 +73,7 @@ CANARIES: list[tuple[str, str, str]] = [
     ("password", "密码是Zq7Wm3xK9", "zq7wm3xk9"),
     ("resident identity number", "身份证11010519491231002X", "11010519491231"),
     ("token", JWT, "eyjzdwiioiixmjm0"),
+    ("token of a payment service", f"our server says {LIVE}", "51h8xq2m"),
 ]  # fmt: skip
 
 #: The columns that hold what arrived, sealed, and its key, wrapped.
@@ -145,6 +151,96 @@ def mails() -> Iterator[bytes]:
         damaged = f"Message-ID: <{text}\r\nDate: {text}\r\nContent-Type: {text}; charset={text}\r\n\r\n{text}"
         yield (head + damaged).encode()
         yield (head + "Content-Type: message/rfc822\r\n\r\n" * 2000 + text).encode()
+
+
+def fields_of_wire(number: int, text: str) -> Iterator[bytes]:
+    """Each field of a message and of an event with the canary in it, as it may be and as it must not be."""
+    at, told = "2026-03-02T10:00:00+08:00", quote(text)
+    message = {"sent_at": at, "sender": {"handle": f"w-{number}"}, "text": "转账一直没到账"}
+    event = {"event": "reply", "at": at, "conversation_of": f"c-{number}", "text": "已为您核实", "agent": "li"}
+    file = {"name": "a.png", "type": "image/png", "url": "https://files.example/a.png"}
+    turns = itertools.count()
+
+    def whole(inner: dict[str, Any]) -> bytes:
+        return dumped([{"id": f"{number}-{next(turns)}"} | message | inner])
+
+    for value in (text, [text], {text: text}, {"tier": text}, {text: ["?"]}):
+        yield from (whole({f.name: value}) for f in msgspec.structs.fields(wire._Wire))
+        yield from (dumped([event | {f.name: value}]) for f in msgspec.structs.fields(wire._Event))
+        for field in msgspec.structs.fields(wire._Sender):
+            yield whole({"sender": {"handle": f"w-{number}", field.name: value}})
+        for field in msgspec.structs.fields(wire._Verified):
+            yield whole({"sender": {"handle": f"w-{number}", "verified": {field.name: value}}})
+        for field in msgspec.structs.fields(wire._Attachment):
+            yield whole({"attachments": [file | {field.name: value}]})
+    for status in ({"to": text}, {"to": "solved", "conversation_of": text}, {"to": "solved", "agent": text}):
+        yield dumped([event | {"event": "status"} | status])
+    for address in (f"{text}@mail.example", f"{told}@mail.example"):
+        yield whole({"sender": {"handle": address, "verified": {"email": address}}})
+    for link in (f"files.example/a?k={told}", f"files.example/a?{told}=1&b", f"files.example/{told}.png",
+                 f"{told}.example", f"files.example/a#{told}", f"li:{told}@files.example/a",
+                 f"files.example/a?k={text}"):  # fmt: skip
+        yield whole({"attachments": [file | {"url": f"https://{link}", "type": f"image/{text}"}]})
+        yield whole({"attachments": [{"url": f"https://{link}"}]})
+    name = json.dumps(text, ensure_ascii=False)
+    yield f'{{"id": "t-{number}", {name}: 1, {name}: 2}}'.encode()
+    yield f'{{"id": "t-{number}", "sender": {{{name}: NaN}}}}'.encode()
+
+
+FIELDS_OF_MAIL = (
+    "From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Received",
+    "Return-Path", "Auto-Submitted", "Precedence", "List-Id", "List-Post", "X-Original-From", "Authentication-Results",
+    "Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Content-ID", "MIME-Version", "X-Priority",
+)  # fmt: skip
+#: Written as one word, these are numbers as programs give them to mails and people.
+NUMBERS = ("card spaced", "card check")
+
+
+def fields_of_mail(number: int, name: str, text: str) -> Iterator[bytes]:
+    """Each field of a mail with the canary in it: as words, as an id, as an address and its name, as a parameter."""
+    words, word = Header(text, "utf-8").encode(), text.replace(" ", ".")
+    values = [text, words, f"<{text}@mail.example>", f"{words} <n{number}@mail.example>", f'"{text}" <n@mail.example>',
+              f"n@mail.example ({text})", f'text/plain; charset="{text}"; name="{text}"']  # fmt: skip
+    if name not in NUMBERS:
+        values += [f"<{word}@mail.example>", f"{word}@mail.example", f"image/{word}; name={word}"]
+    for field in FIELDS_OF_MAIL:
+        for turn, value in enumerate(values):
+            fields = {
+                "From": f"f{number}@mail.example", "To": "support@support.example", "Subject": "转账没到账",
+                "Message-ID": f"<{field}-{number}-{turn}@mail.example>", field: value,
+            }  # fmt: skip
+            head = "".join(f"{key}: {line}\r\n" for key, line in fields.items())
+            yield f"{head}\r\n您好，转账一直没到账\r\n".encode()
+
+
+async def test_no_field_keeps_a_secret_in_clear(
+    open_desk: Any, post_office: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Ids, handles, addresses, attributes, names and types of files, links, agents, field names of nonsense: none does,
+    wherever it is stored, exported, listed as set aside, logged or told."""
+    monkeypatch.setenv("CANARY_CHAT", WHSEC)
+    caplog.set_level(logging.INFO)
+    configuration = CONFIGURATION.format(smtp=post_office, receiver="http://127.0.0.1:9")
+    with structlog.testing.capture_logs() as said:
+        async with open_desk(configuration, MONDAY) as desk:
+            for number, (name, text, _) in enumerate(CANARIES):
+                bodies = [("app-chat", body) for body in fields_of_wire(number, text)]
+                bodies += [("support-mail", body) for body in fields_of_mail(number, name, text)]
+                await desk.daemon.log.append([Raw(channel=c, body=b, received_at=desk.clock()) for c, b in bodies])
+            await desk.decided()
+            told = [(await desk.http.get("/metrics")).text, json.dumps(desk.events(), ensure_ascii=False)]
+            told += [str(row) for row in aside.listed(desk.store)]
+            for exported in (queries.messages, queries.contacts, queries.events):
+                told += [json.dumps(row, ensure_ascii=False, default=str) for row in exported(desk.store.database)]
+            database = Path(desk.store.database.path)
+            told += list(rows(database))
+    told += [str(line) for line in said]
+    told += [record.getMessage() for record in caplog.records]
+    told += list(capfd.readouterr())
+    read = [(text[:30], bare(text)) for text in told]
+    found = [(where, name, context(text, core)) for name, _, core in CANARIES for where, text in read if core in text]
+    assert found == []
 
 
 async def test_no_secret_is_left_in_clear(

@@ -1,0 +1,42 @@
+"""Which tokens of programs stand in a text, told by their own form and not by a word beside them?
+
+In: a text in its plain form. Out: spans of signed web tokens (JWT) and of keys that services issue with a prefix of
+their own, such as `sk_live_`. The prefixes are data (`lexicons/secrets.toml`); without one of them in the text it
+costs a few looks.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from router.text.seed_phrases import Span
+
+__all__ = ["tokens"]
+
+_FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
+_JWT = re.compile(r"eyJ[0-9A-Za-z_\-]{8,2000}\.[0-9A-Za-z_\-]{8,4000}(?:\.[0-9A-Za-z_\-]{0,2000})?")
+
+
+def tokens(plain: str) -> Iterator[Span]:
+    """The tokens of a text."""
+    if "eyJ" in plain:
+        yield from ((match.start(), match.end(), "token") for match in _JWT.finditer(plain))
+    if any(prefix in plain for prefix in _prefixes()):
+        for match in _issued().finditer(plain):
+            if any(map(str.isdigit, match[1])) and any(map(str.isalpha, match[1])):
+                yield match.start(), match.end(), "token"
+
+
+@cache
+def _prefixes() -> tuple[str, ...]:
+    return tuple(tomllib.loads(_FILE.read_text(encoding="utf-8"))["issued"])
+
+
+@cache
+def _issued() -> re.Pattern[str]:
+    """A prefix that no letter stands before, and twelve characters or more behind it."""
+    return re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(map(re.escape, _prefixes()))})([0-9A-Za-z_\-]{{12,512}})")
