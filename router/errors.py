@@ -5,6 +5,7 @@
     │   └── ForeignPackage      another distribution owns one of our packages
     ├── NotFound                a conversation, message or contact is unknown     (exit 1)
     ├── Refused                 an act of the desk is not allowed as things stand (exit 1)
+    │   └── Misasked            it could never be allowed: a word is missing or means nothing (exit 2)
     ├── InvalidPayload          a raw cannot be translated: kept as invalid
     ├── Unreachable             a server does not answer                          (exit 3, try again)
     │   └── SchemaMismatch      the database is behind or ahead of this version   (exit 3)
@@ -39,6 +40,7 @@ __all__ = [
     "InvalidTarget",
     "LogFull",
     "LostOwnership",
+    "Misasked",
     "NaiveDatetime",
     "NegativeDuration",
     "NoOpenTime",
@@ -86,6 +88,12 @@ class NotFound(OmnirouterError):
 
 class Refused(OmnirouterError):
     """The act is not allowed as things stand."""
+
+
+class Misasked(Refused):
+    """The act can never be allowed as it was asked: what it needs is missing, or names what there is not."""
+
+    exit_code = 2
 
 
 class InvalidPayload(OmnirouterError):

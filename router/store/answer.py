@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy import and_, bindparam, select
 
 from router.conversation.acts import reply_given
-from router.errors import Refused
+from router.errors import Misasked, Refused
 from router.follow_ups import reply_address
 from router.model import Attachment, Conversation, Direction, Handle
 from router.ref import ref_of
@@ -97,7 +97,7 @@ def reply(
     event `seen`, or when there is no open address of the customer on the channel; `force` overrides the first two.
     """
     if not text.strip() and not attachments:
-        raise Refused("A reply needs words.")
+        raise Misasked("A reply needs words.")
 
     def change(tx: Tx, c: Conversation, effects: Effects) -> int:
         if not force:

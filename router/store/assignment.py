@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, literal_column, select
 from router.conversation.acts import let_go
 from router.conversation.assignment import PRESENCES, Here, chosen, first_for, gone, kind_by, load, on_shift
 from router.conversation.working_order import working_order
-from router.errors import Refused
+from router.errors import Misasked
 from router.known import Known
 from router.model import Conversation, Status
 from router.policy import AgentPolicy, Policy
@@ -95,10 +95,10 @@ def presence(store: Store, name: str, state: str, now: datetime) -> dict[str, An
     """Say that an agent is `present`, `away` (finishes what he holds, gets nothing new) or `absent` (what he holds is
     released). Returns his line of `agents`. Raises `Refused` for another word or an unknown name."""
     if state not in PRESENCES:
-        raise Refused(f"{state!r} is no presence; right would be one of: {', '.join(PRESENCES)}.")
+        raise Misasked(f"{state!r} is no presence; right would be one of: {', '.join(PRESENCES)}.")
     known = store.policy.agents
     if not name or (known and name not in known):
-        raise Refused(f"There is no agent {name!r}; the configuration has: {', '.join(known) or 'none'}.")
+        raise Misasked(f"There is no agent {name!r}; the configuration has: {', '.join(known) or 'none'}.")
 
     def work(tx: Tx) -> None:
         before = {row[0]: row[1] for row in tx.rows(_people)}.get(name, "present")
@@ -138,7 +138,7 @@ def assign_next(store: Store, agent: str, now: datetime) -> Conversation | None:
     configured = store.policy.agents.get(agent)
     if configured is None:
         known = ", ".join(store.policy.agents) or "none"
-        raise Refused(f"There is no agent {agent!r} under [[agents]]; the configuration has: {known}.")
+        raise Misasked(f"There is no agent {agent!r} under [[agents]]; the configuration has: {known}.")
 
     def work(tx: Tx) -> Conversation | None:
         here = _here(tx, store.policy)[agent]

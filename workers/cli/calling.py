@@ -24,7 +24,12 @@ def call(name: str, function: Callable[..., Any], words: Sequence[str]) -> int:
     """Parse the words as this function says and call it; a coroutine function is run to its end."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(name=name, context_settings={"help_option_names": ["-h", "--help"]})(_command(function))
-    done = typer.main.get_command(app).main(list(words), prog_name=f"omnirouter {name}", standalone_mode=False)
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context(f"omnirouter {name}", list(words)) as context:
+            done = command.invoke(context)
+    except typer.Exit as left:  # `--help` has said what it says
+        return left.exit_code
     return done if isinstance(done, int) and not isinstance(done, bool) else 0
 
 

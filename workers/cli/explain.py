@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from router.errors import NotFound
+from router.errors import Misasked, NotFound
 from workers.cli.printing import JsonFlag, json_line, line, table
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def queues(
         found = waiting_by_queue(desk.store, now)
         if queue is not None:
             if queue not in found:
-                raise NotFound(f"There is no queue {queue!r}; the configuration has: {', '.join(found)}.")
+                raise Misasked(f"There is no queue {queue!r}; the configuration has: {', '.join(found)}.")
             found = {queue: found[queue]}
         if as_json:
             json_line([{"queue": name, "waiting": len(rows), "conversations": rows} for name, rows in found.items()])

@@ -45,9 +45,7 @@ def ingest(
 
     began = time.perf_counter()
     with opened() as desk:
-        if channel not in desk.policy.channels:
-            known = ", ".join(desk.policy.channels) or "none"
-            raise ConfigurationError(f"There is no channel {channel!r} in the configuration; it has: {known}.")
+        _configured(desk, channel)
         raws = progress(_raws(paths, channel, desk.channels), "Reading")
         summary = asyncio.run(_ingest(desk, raws, live))
     if summary.invalid + summary.dead:
@@ -55,6 +53,13 @@ def ingest(
     fields = ("read", "stored", "redelivered", "invalid", "dead", "conversations")
     json_line({**{f: getattr(summary, f) for f in fields}, "seconds": round(time.perf_counter() - began, 3)})
     return 1 if summary.invalid + summary.dead else 0
+
+
+def _configured(desk: Desk, channel: str) -> None:
+    """Raise ConfigurationError for a channel that the configuration does not have."""
+    if channel not in desk.policy.channels:
+        known = ", ".join(desk.policy.channels) or "none"
+        raise ConfigurationError(f"There is no channel {channel!r} in the configuration; it has: {known}.")
 
 
 async def _ingest(desk: Desk, raws: Iterable[Raw], live: bool) -> Summary:
@@ -106,10 +111,15 @@ def backfill(
     until: Until = None,
 ) -> int:
     """Fetch from the provider what a first start or an outage left out; safe to repeat."""
+    from router.configuration.file import unset_secrets
     from workers.cli.opened import instant, opened
 
     start, end = instant(since, "--since"), instant(until, "--until") if until else None
     with opened() as desk:
+        _configured(desk, channel)
+        unset = unset_secrets(desk.policy).get(channel)
+        if unset:
+            raise ConfigurationError(f"channels.{channel}: it cannot be asked, for not set is: {', '.join(unset)}.")
         summary = asyncio.run(_backfill(desk, channel, start, end))
     json_line(summary)
     return 0
@@ -147,6 +157,7 @@ def replay(
     start, end = instant(since, "--since"), instant(until, "--until") if until else now
     counts = {"read": 0, "stored": 0, "redelivered": 0, "failed": 0}
     with opened() as desk:
+        _configured(desk, channel)
         for place in progress(raws_between(desk.store, channel, start, end), "Deciding"):
             counts["read"] += 1
             try:
