@@ -25,6 +25,7 @@ from router.store.queries import utc
 from router.store.schema import ASIDE
 from router.store.statement import Statement, insert
 from router.store.tables import instant, micros
+from router.text.redact import redact
 
 __all__ = ["drop", "keep_invalid", "listed", "raw_at", "raws_between", "replay", "replay_raw"]
 
@@ -86,8 +87,8 @@ def keep_invalid(store: Store, raw: Raw, reason: str, now: datetime) -> None:
             wrapped_key=sealed.wrapped_key, body=sealed.body,
         )  # fmt: skip
         tx.run(
-            _put_aside, partition=ASIDE, position=position, item=0, channel=raw.channel, kind="invalid", reason=reason,
-            state="open", attempts=1, at=micros(now),
+            _put_aside, partition=ASIDE, position=position, item=0, channel=raw.channel, kind="invalid",
+            reason=redact(reason).text, state="open", attempts=1, at=micros(now),
         )  # fmt: skip
 
     store.again(work)
@@ -163,7 +164,7 @@ def replay(store: Store, number: int, translate: Translate, now: datetime) -> li
         decisions = replay_raw(store, (int(partition), int(position)), translate, now)
     except (InvalidPayload, Undecidable) as failure:
         reason = failure.reason if isinstance(failure, InvalidPayload) else f"it cannot be decided: {failure}"
-        store.again(lambda tx: tx.run(_set_state, number=number, what="open", why=reason, more=1))
+        store.again(lambda tx: tx.run(_set_state, number=number, what="open", why=redact(reason).text, more=1))
         raise Refused(f"{number} stays set aside: {reason}") from failure
     store.again(lambda tx: tx.run(_set_state, number=number, what="replayed", why=str(entry["reason"]), more=1))
     return decisions
