@@ -8,7 +8,9 @@ checkout.
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ __all__ = [
 #: The partition of raws that were set aside before the log (a refused request): nobody reads it in order.
 ASIDE = -1
 _REVISIONS = "alembic_version"
+#: The name under which PostgreSQL lets one change of the form wait for another.
+_LOCK = int.from_bytes(b"omnirout")
 
 
 def migrations() -> Path:
@@ -99,10 +103,11 @@ def ensure(database: Database, *, partitions: int = 16, create: bool = False) ->
     """
     found = status(database)
     if found == "empty" and (create or database.dialect == "sqlite"):
-        _create(database)
+        _create(database, partitions)
     elif found != "current":
         raise SchemaMismatch(mismatch(database, found))
-    _first_rows(database, partitions)
+    else:
+        _first_rows(database, partitions)
 
 
 def mismatch(database: Database, found: str) -> str:
@@ -116,14 +121,26 @@ def mismatch(database: Database, found: str) -> str:
     return f"The database {where} {kind}; run: omnirouter db upgrade"
 
 
-def _create(database: Database) -> None:
-    with _connection(database) as connection:
+def _create(database: Database, count: int) -> None:
+    with _changing(database) as connection:
         t.metadata.create_all(connection)
         connection.execute(
             text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
         )
         if _revision(connection, _tables(connection)) is None:
             connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": head()})
+        _put_first_rows(connection, count)
+
+
+@contextlib.contextmanager
+def _changing(database: Database) -> Iterator[Connection]:
+    """One transaction that changes the form: whoever else begins one waits, and finds all of it or nothing."""
+    with _connection(database) as connection:
+        if database.dialect == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK})
+        yield connection
         connection.commit()
 
 
@@ -131,16 +148,18 @@ def _first_rows(database: Database, count: int) -> None:
     with _connection(database) as connection:
         if connection.execute(select(t.facts.c.value).where(t.facts.c.name == "partitions")).scalar() is not None:
             return
-        for name, value in (("partitions", str(count)),):
-            connection.execute(insert_into(t.facts).values(name=name, value=value).on_conflict_do_nothing())
-        for name in ("number", "event"):
-            connection.execute(insert_into(t.counters).values(name=name, value=0).on_conflict_do_nothing())
-        for number in (ASIDE, *range(count)):
-            connection.execute(
-                insert_into(t.log_partitions).values(partition=number, position=0).on_conflict_do_nothing()
-            )
-            connection.execute(insert_into(t.positions).values(partition=number, position=0).on_conflict_do_nothing())
-        connection.commit()
+    with _changing(database) as connection:
+        _put_first_rows(connection, count)
+
+
+def _put_first_rows(connection: Connection, count: int) -> None:
+    connection.execute(insert_into(t.facts).values(name="partitions", value=str(count)).on_conflict_do_nothing())
+    for name in ("number", "event"):
+        connection.execute(insert_into(t.counters).values(name=name, value=0).on_conflict_do_nothing())
+    count = int(connection.execute(select(t.facts.c.value).where(t.facts.c.name == "partitions")).scalar_one())
+    for number in (ASIDE, *range(count)):
+        connection.execute(insert_into(t.log_partitions).values(partition=number, position=0).on_conflict_do_nothing())
+        connection.execute(insert_into(t.positions).values(partition=number, position=0).on_conflict_do_nothing())
 
 
 def partitions(database: Database) -> int:

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from urllib.parse import quote
 
@@ -243,3 +245,21 @@ def test_a_server_that_is_not_there_is_one_sentence() -> None:
     assert "geheim" not in str(told.value)
     assert "\n" not in str(told.value)
     database.close()
+
+
+def test_many_may_be_the_first_at_once(empty_url: str) -> None:
+    """Whoever opens a fresh database at the same moment finds it whole: its tables, and the rows of every partition."""
+    together = Barrier(8)
+
+    def open_it(_: int) -> int:
+        database = Database(empty_url)
+        try:
+            together.wait(30)
+            schema.ensure(database, create=True)
+            with database.engine.connect() as connection:
+                return int(connection.execute(text("SELECT count(*) FROM positions")).scalar_one())
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(open_it, range(8))) == {17}
