@@ -109,7 +109,7 @@ def load_key(where: Secret | Path) -> bytes:
     Raises ConfigurationError with one sentence when it is missing, unreadable or of another length.
     """
     if isinstance(where, Secret):
-        name, text = where.reference, where.reveal()
+        name, text = where.reference, _revealed(where)
     else:
         name = str(where)
         try:
@@ -124,6 +124,15 @@ def load_key(where: Secret | Path) -> bytes:
             f"The key {name} is no key: it should hold {KEY_SIZE} bytes as base64 (44 characters) or 64 hex digits."
         )
     return key
+
+
+def _revealed(key: Secret) -> str:
+    if key.path is not None and not key.path.exists():
+        raise ConfigurationError(
+            f"The key {key.reference} is not there, and raws are sealed with it: restore {key.path} from its copy, or "
+            "make one for a new desk with: omnirouter init"
+        )
+    return key.reveal()
 
 
 def create_key(path: Path) -> bytes:

@@ -43,7 +43,6 @@ def simulate(
         database = Database(f"sqlite:///{Path(folder) / 'copy.db'}")
         schema.ensure(database)
         copy = Store(database, other, store.sealer)
-        copy.reply_keys = store.reply_keys
         try:
             skipped = _Course(store, copy).run(passing(raws_in_order(store)))
             return _compared(store, copy, since, skipped)

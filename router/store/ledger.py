@@ -56,6 +56,7 @@ _advance = Statement(
 )
 _put_aside = insert(t.set_aside, unless_there=True)
 _erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest == bindparam("key_digest")))
+_any_sealed = Statement(select(t.raws.c.partition).where(t.raws.c.wrapped_key.is_not(None)).limit(1))
 _any_erased = Statement(select(t.tombstones.c.digest).limit(1))
 
 
@@ -100,14 +101,30 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True):
 class Store:
     """The ledger. `receivers` maps an event type to the addresses that are told of it (from the policy)."""
 
-    def __init__(self, database: Database, policy: Policy, sealer: Sealer) -> None:
+    def __init__(self, database: Database, policy: Policy, sealer: Sealer | None = None) -> None:
         self.database = database
         self.policy = policy
-        self.sealer = sealer
-        self.reply_keys = {1: sealer.derive("reply address")}
+        self._sealer = sealer
+        self._sealer_lock = threading.Lock()
         self.bell = Bell(database)
         self._numbers = (0, 0)
         self._numbers_lock = threading.Lock()
+
+    @property
+    def sealer(self) -> Sealer:
+        """What seals and opens raws. Its key is read when first asked for: who only looks at the ledger needs none.
+
+        Raises `ConfigurationError` when the key is away.
+        """
+        with self._sealer_lock:
+            if self._sealer is None:
+                self._sealer = _sealer(self.policy, self.database)
+            return self._sealer
+
+    @property
+    def reply_keys(self) -> Mapping[int, bytes]:
+        """The keys that sign reply addresses, by their number."""
+        return {1: self.sealer.derive("reply address")}
 
     @classmethod
     def open(cls, policy: Policy, *, url: str | None = None, create: bool = False) -> Store:
@@ -117,7 +134,7 @@ class Store:
         if database.path is not None:
             _folder_of(database.path)
         schema.ensure(database, partitions=policy.partitions, create=create)
-        return cls(database, policy, _sealer(policy, database))
+        return cls(database, policy)
 
     def decide(
         self,
@@ -361,6 +378,10 @@ def _sealer(policy: Policy, database: Database) -> Sealer:
         return Sealer(os.urandom(32))
     path = database.path.absolute().parent / "omnirouter.key"
     if not path.exists():
+        with database.read() as tx:
+            sealed = tx.one(_any_sealed)
+        if sealed is not None:
+            raise ConfigurationError(f"The key {path} is away, and raws are sealed with it: restore it from its copy.")
         with contextlib.suppress(FileExistsError):
             create_key(path)
     return Sealer(load_key(path))

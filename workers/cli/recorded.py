@@ -162,6 +162,8 @@ def replay(
             counts["read"] += 1
             try:
                 decisions = replay_raw(desk.store, place, desk.channels.translate, now)
+            except ConfigurationError:
+                raise  # the key is away: the next raw would say the same
             except Exception as failure:
                 counts["failed"] += 1
                 warn(f"raw {place[0]}:{place[1]}: {_words(failure)}")
