@@ -45,6 +45,12 @@ class Database:
         self._writer: Any = None
         self._writer_pid = 0
 
+    def require_folder(self) -> None:
+        """Raise ConfigurationError when the folder of an SQLite file is not there: it may be a slip of the finger."""
+        if self.path is not None and not self.path.absolute().parent.is_dir():
+            folder = self.path.parent
+            raise ConfigurationError(f"desk.database: there is no folder {folder}; make it, or name another place.")
+
     @property
     def in_memory(self) -> bool:
         """Is this a SQLite database without a file?"""

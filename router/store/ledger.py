@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -131,8 +130,7 @@ class Store:
         """Open (a fresh SQLite file: create) the ledger. Raises `Unreachable`, `SchemaMismatch`,
         `ConfigurationError`."""
         database = Database(url or policy.database_url())
-        if database.path is not None:
-            _folder_of(database.path)
+        database.require_folder()
         schema.ensure(database, partitions=policy.partitions, create=create)
         return cls(database, policy)
 
@@ -386,6 +384,3 @@ def _sealer(policy: Policy, database: Database) -> Sealer:
             create_key(path)
     return Sealer(load_key(path))
 
-
-def _folder_of(path: Path) -> None:
-    path.absolute().parent.mkdir(parents=True, exist_ok=True)

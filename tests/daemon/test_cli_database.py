@@ -40,6 +40,18 @@ def test_a_file_that_is_not_there_is_not_made_by_looking(run: Any) -> None:
     assert not (run.folder / "omnirouter.db").exists()
 
 
+def test_a_folder_that_is_not_there_is_not_made(run: Any) -> None:
+    """A slip in the path makes no second desk: every command says which folder is missing."""
+    desk = '[desk]\ndatabase = "sqlite:///dta/desk.db"\n[[queues]]\nname = "q"\n[defaults]\nqueue = "q"\n'
+    (run.folder / "omnirouter.toml").write_text(desk)
+    for words in (("queues",), ("db", "upgrade"), ("db", "check")):
+        done = run(*words)
+        assert (done.code, done.out) == (2, ""), words
+        assert done.err == "desk.database: there is no folder dta; make it, or name another place.\n"
+    assert "there is no folder dta" in run("check", "--connect").out
+    assert not (run.folder / "dta").exists()
+
+
 def test_a_database_of_another_version_stops_every_command(run: Any) -> None:
     """Ahead or behind: one sentence and what to do, from the daemon's commands with exit code 3."""
     run("db", "upgrade")

@@ -79,3 +79,21 @@ def test_a_bench_gives_one_table(run: Any) -> None:
     assert all(row["what"] for row in rows)
     assert run("bench", "weather").code == 2
     assert not (run.folder / "omnirouter.db").exists()
+
+
+def test_a_bench_never_writes_into_a_desk(run: Any, wire: Any) -> None:
+    """A database that somebody works with is refused before anything is written; an empty one is filled, once."""
+    run.take_in(wire("m-1", "转账没到账"))
+    before = run.exported("contacts")
+    done = run("bench", "messages", "--messages", "20", "--database", "sqlite:///omnirouter.db")
+    assert done.code == 2
+    assert done.err.startswith("The database sqlite:///omnirouter.db is not empty, and a bench writes invented customers")
+    assert run.exported("contacts") == before
+    assert run("bench", "messages", "--messages", "20", "--database", "sqlite:///bench.db").code == 0
+    assert run("bench", "messages", "--messages", "20", "--database", "sqlite:///bench.db").code == 2
+
+
+def test_a_bench_takes_a_server_without_a_key(run: Any, postgresql: Any) -> None:
+    """An empty PostgreSQL database is enough: the bench seals with a key of its own."""
+    assert run("bench", "messages", "--messages", "20", "--database", postgresql.empty()).code == 0
+    assert not (run.folder / "omnirouter.key").exists()

@@ -10,6 +10,7 @@ figures of a shared machine.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import tempfile
 import time
@@ -20,16 +21,19 @@ from email.policy import SMTP
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
+from sqlalchemy import select
 
+from router.errors import ConfigurationError
 from router.known import Known
 from router.model import Message
 from router.pipeline import decide_prepared, prepare
 from router.policy import Policy
 from router.ports import Raw
+from router.seal import KEY_SIZE, Sealer
 from router.store import Store, schema
 from router.store import tables as t
 from router.store.database import Database
-from router.store.statement import insert
+from router.store.statement import Statement, insert
 from workers.channels import Channels
 from workers.logs.database import DatabaseLog
 from workers.process import BATCH
@@ -58,6 +62,12 @@ _AGAIN = ("有进展吗", "还没处理好吗", "any update on this?", "still wa
 _NUMBERS = {"number", "contact", "conversation", "thread", "message", "other", "seq", "raw_position", "position"}
 _WORDS = {"external_id", "key", "address"}
 _FIXED = {"facts", "counters", "log_partitions", "positions", "leases", "channel_cursors", "redeliveries"}
+
+
+#: A row of any of these is somebody's work.
+_TRACES = tuple(
+    Statement(select(column).limit(1)) for column in (t.raws.c.partition, t.messages.c.number, t.contacts.c.number)
+)
 
 
 def corpus(n: int, seed: int = 1) -> Iterator[bytes]:
@@ -134,7 +144,7 @@ def _run(
     policy: Policy, mails: Sequence[bytes], url: str, stored: int, copies: Rows | None = None
 ) -> dict[str, Any]:
     """Take the mails in, and measure it; the rows that came of it."""
-    store = Store.open(replace(policy, desk_database=url), create=True)
+    store = _empty(policy, url)
     if copies and stored:
         _multiply(store.database, copies, stored)
     channels = Channels(policy, store.database)
@@ -158,6 +168,22 @@ def _run(
         "CPU us/mail": round(cpu / len(mails) * 1e6),
     }
     return {"row": row, "rows": found}
+
+
+def _empty(policy: Policy, url: str) -> Store:
+    """A ledger of its own, under a key of its own. Raises ConfigurationError for one that somebody works with."""
+    database = Database(url)
+    database.require_folder()
+    schema.ensure(database, create=True)
+    with database.read() as tx:
+        used = any(tx.one(one) is not None for one in _TRACES)
+    if used:
+        where = database.url.render_as_string(hide_password=True)
+        database.close()
+        raise ConfigurationError(
+            f"The database {where} is not empty, and a bench writes invented customers: name one of its own."
+        )
+    return Store(database, replace(policy, desk_database=url), Sealer(os.urandom(KEY_SIZE)))
 
 
 def _all_rows(database: Database) -> Rows:

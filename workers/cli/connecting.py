@@ -59,6 +59,7 @@ def _database(policy: Policy) -> str:
     from router.store.schema import mismatch, status
 
     database = Database(policy.database_url())
+    database.require_folder()
     if database.path is not None and not database.path.exists():
         return f"{database.path} is not there yet; the daemon makes it."
     try:

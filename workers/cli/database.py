@@ -26,10 +26,9 @@ def _database(*, create: bool = False) -> Iterator[Database]:
     from workers.cli import configured
 
     database = Database(configured().database_url())
+    database.require_folder()
     if database.path is not None and not database.path.exists() and not create:
         raise NotFound(f"There is no file {database.path} yet; make it with: omnirouter db upgrade")
-    if database.path is not None:
-        database.path.absolute().parent.mkdir(parents=True, exist_ok=True)
     try:
         yield database
     finally:
