@@ -3,18 +3,18 @@
 `.eml` files, mbox files, Maildirs and folders of all of them, searched deep, in order of name. A mail of an mbox keeps
 its bytes exactly, but for the `>` that the archive put before a line that begins with `From ` in its body. Whatever the
 size of an archive, only one mail of it is in memory, and of a mail beyond the limit only so much as shows that it is.
+Nothing but regular files is opened.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters import _instant
-from adapters._mbox import SEPARATOR, split
+from adapters._mbox import FIELD, begin, split
 from adapters._structure import MAX_BYTES
 from router.errors import ConfigurationError
 from router.ports import Raw
@@ -23,11 +23,6 @@ __all__ = ["is_mail_source", "recorded"]
 
 #: One byte more than a mail may have: enough for its translation to refuse it.
 _MOST = MAX_BYTES + 1
-_BEGINS = re.compile(
-    rb"(?:Return-Path|Received|From|To|Subject|Date|Message-ID|MIME-Version|Content-Type|Delivered-To|DKIM-Signature"
-    rb"|ARC-[A-Za-z-]+|Authentication-Results|Envelope-To|X-[A-Za-z0-9-]+)[ \t]*:",
-    re.IGNORECASE,
-)
 _ENDINGS = frozenset({".eml", ".mbox", ".mbx", ".emlx"})
 
 
@@ -39,6 +34,8 @@ def recorded(paths: Iterable[str | Path], channel: str, now: datetime) -> Iterat
     for path in map(Path, paths):
         if not path.exists():
             raise ConfigurationError(f"There is no file or folder {path}: name a mail, an mbox, a Maildir or a folder.")
+        if not path.is_file() and not path.is_dir():
+            raise ConfigurationError(f"{path} is no regular file: name a mail, an mbox, a Maildir or a folder.")
         try:
             for file in _files(path):
                 yield from _mails(file, channel, now)
@@ -63,7 +60,7 @@ def _files(path: Path) -> Iterator[Path]:
         if entry.is_dir(follow_symlinks=False):
             if not (maildir and entry.name == "tmp"):
                 yield from _files(Path(entry.path))
-        elif _is_mail(Path(entry.path), within=path.name) and entry.is_file():
+        elif entry.is_file() and _is_mail(Path(entry.path), within=path.name):
             yield Path(entry.path)
 
 
@@ -73,27 +70,32 @@ def _is_mail(entry: Path, *, within: str) -> bool:
         return False
     if within in ("cur", "new") or entry.suffix.lower() in _ENDINGS:
         return True
-    line = _first_line(entry)
-    return bool(_BEGINS.match(line) or SEPARATOR.match(line))
+    return _is_mbox(entry) or _begins_as_mail(entry)
 
 
 def _is_mbox(path: Path) -> bool:
-    return bool(SEPARATOR.match(_first_line(path)))
-
-
-def _first_line(path: Path) -> bytes:
     try:
         with path.open("rb") as source:
-            return source.readline(500)
+            return begin(source) is not None
     except OSError:
-        return b""
+        return False
+
+
+def _begins_as_mail(path: Path) -> bool:
+    try:
+        with path.open("rb") as source:
+            return bool(FIELD.match(source.readline(500)))
+    except OSError:
+        return False
 
 
 def _mails(path: Path, channel: str, now: datetime) -> Iterator[Raw]:
     """The mails of one file."""
     with path.open("rb") as source:
         written = datetime.fromtimestamp(os.fstat(source.fileno()).st_mtime, UTC)
-        if path.suffix.lower() != ".eml" and _is_mbox(path):
+        first = None if path.suffix.lower() in (".eml", ".emlx") else begin(source)
+        source.seek(first or 0)
+        if first is not None:
             for number, body in enumerate(split(source, _MOST), 1):
                 yield _raw(body, channel, written, now, f"{path.name}#{number}")
         else:

@@ -1,8 +1,9 @@
 """Where do the mails of an mbox begin and end? A stream of bytes in, each mail's bytes out.
 
 A separator is a line that begins with `From `, names a time and a year, and stands at the start or behind an empty
-line; other lines that begin so are words. The one `>` that was put before such words is taken away again, and nothing
-else is changed. The stream is read in pieces; of a mail beyond the limit only so much is held as shows that it is.
+line; other lines that begin so are words. Lines that belong to no mail may stand before the first. The one `>` that
+was put before such words is taken away again, and nothing else is changed. The stream is read in pieces; of a mail
+beyond the limit only so much is held as shows that it is.
 """
 
 from __future__ import annotations
@@ -11,13 +12,41 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-__all__ = ["SEPARATOR", "split"]
+__all__ = ["FIELD", "SEPARATOR", "begin", "split"]
 
 PIECE = MAX_LINE = 1 << 20
 
+#: Lines that are looked through for the first separator, and the bytes of each.
+STRAY, LONG = 20, 4096
+
+#: How a mail by itself begins.
+FIELD = re.compile(
+    rb"(?:Return-Path|Received|From|To|Subject|Date|Message-ID|MIME-Version|Content-Type|Delivered-To|DKIM-Signature"
+    rb"|ARC-[A-Za-z-]+|Authentication-Results|Envelope-To|X-[A-Za-z0-9-]+)[ \t]*:",
+    re.IGNORECASE,
+)
 SEPARATOR = re.compile(rb"From [^\n]*\d{1,2}:\d{2}[^\n]*\b\d{4}\b")
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
+_MARK = b"\xef\xbb\xbf"
 _EMPTY = (b"\n\n", b"\n\r\n")
+
+
+def begin(source: BinaryIO) -> int | None:
+    """Where the first separator of an mbox stands; None where a mail's own field stands before it, or there is none.
+
+    Empty and stray lines before it make no mail of what is an mbox.
+    """
+    at = 0
+    for _ in range(STRAY):
+        line = source.readline(LONG)
+        if not at and line.startswith(_MARK):
+            at, line = len(_MARK), line.removeprefix(_MARK)
+        if not line or FIELD.match(line):
+            return None
+        if SEPARATOR.match(line):
+            return at
+        at += len(line)
+    return None
 
 
 def split(source: BinaryIO, limit: int) -> Iterator[bytes]:

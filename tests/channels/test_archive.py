@@ -80,6 +80,33 @@ def test_mbox_of_the_standard_library(texts: list[str], piece: int) -> None:
         assert bodies(path) == wrote
 
 
+@pytest.mark.parametrize("before", [b"\n\n", b"\r\n", b"a stray line\n", b"# exported by hand\n\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("name", ["box.mbox", "inbox"])
+def test_what_stands_before_the_first_mail_is_none(tmp_path: Path, before: bytes, name: str) -> None:
+    """An mbox that begins with empty lines or a stray line still gives each of its mails."""
+    path = tmp_path / "old" / name
+    path.parent.mkdir()
+    path.write_bytes(before + FROM + mail(1) + b"\n" + FROM + mail(2))
+    assert bodies(path) == bodies(path.parent) == [mail(1), mail(2)]
+
+
+def test_a_mail_that_quotes_a_separator_is_one_mail(tmp_path: Path) -> None:
+    """A mail by itself stays one, though a line of its text looks like the beginning of another."""
+    path = tmp_path / "saved"
+    path.write_bytes(mail(1, b"From me Sat Jan  1 00:00:00 2026\nFrom: c@d.example\n"))
+    assert len(bodies(path)) == 1
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    """A pipe in a folder is passed over instead of waited for; one that is named is refused."""
+    (tmp_path / "1.eml").write_bytes(mail(1))
+    for name in ("pipe", "pipe.eml"):
+        os.mkfifo(tmp_path / name)
+    assert bodies(tmp_path) == [mail(1)]
+    with pytest.raises(ConfigurationError, match="no regular file"):
+        bodies(tmp_path / "pipe")
+
+
 def test_maildir(tmp_path: Path) -> None:
     """A Maildir and its folders are read, what is still being written into it is not."""
     box = mailbox.Maildir(str(tmp_path / "Maildir"))

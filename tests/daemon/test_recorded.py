@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import bz2
+import gzip
 import io
 import json
+import lzma
 import mailbox
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -145,6 +149,34 @@ def test_what_is_not_there_is_one_sentence(run: Any, words: tuple[str, str], sen
     assert done.code == 2
     assert done.err.startswith(sentence)
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "pack", "tool"),
+    [("old.mbox.gz", gzip.compress, "gunzip"), ("m.eml.bz2", bz2.compress, "bunzip2"), ("m", lzma.compress, "unxz")],
+)
+def test_a_compressed_file_is_one_sentence(run: Any, name: str, pack: Callable[[bytes], bytes], tool: str) -> None:
+    """What is compressed is nobody's message: the sentence says what unpacks it."""
+    (run.folder / name).write_bytes(pack(mail(9, TRANSFER).as_bytes()))
+    done = run("ingest", "--channel", "support-mail", name)
+    assert (done.code, done.err) == (2, f"{name} is compressed; unpack it first: {tool} {name}\n")
+    assert run.exported("messages") == []
+
+
+@pytest.mark.parametrize("channel", ["support-mail", "app-chat"])
+def test_pipes_are_passed_over_and_said(run: Any, wire: Any, channel: str) -> None:
+    """A pipe in a folder is not waited for: it is named, and the others come in."""
+    place = folder_of_mails(run.folder)
+    (place / "lines.jsonl").write_text(json.dumps(wire("m-1", TRANSFER)))
+    for name in ("pipe", "pipe.jsonl"):
+        os.mkfifo(place / name)
+    done = run("ingest", "--channel", channel, "mails")
+    assert (done.code, summary_of(done)["stored"]) == (0, 3 if channel == "support-mail" else 1)
+    assert done.err.splitlines() == [
+        f"Passed over, since it is no regular file: mails/{name}" for name in ("pipe", "pipe.jsonl")
+    ]
+    done = run("ingest", "--channel", channel, "mails/pipe")
+    assert (done.code, done.err.startswith("mails/pipe is no regular file; ")) == (2, True)
 
 
 def test_what_the_desk_did_is_in_the_file(run: Any, wire: Any) -> None:

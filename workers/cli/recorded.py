@@ -7,11 +7,9 @@ messages, and a summary. Nothing goes out because of recorded messages, unless `
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +19,6 @@ from workers.cli.printing import JsonFlag, json_line, line, progress, show, warn
 
 if TYPE_CHECKING:
     from router.ports import Raw
-    from workers.channels import Channels
     from workers.cli.opened import Desk
     from workers.recorded import Summary
 
@@ -42,11 +39,13 @@ def ingest(
 ) -> int:
     """Take in recorded messages through the same log and pipeline; repeating it adds nothing."""
     from workers.cli.opened import opened
+    from workers.recordings import raws_at
 
     began = time.perf_counter()
     with opened() as desk:
         _configured(desk, channel)
-        raws = progress(_raws(paths, channel, desk.channels), "Reading")
+        found = raws_at(paths, channel, desk.channels, datetime.now(UTC), warn)
+        raws = progress(found, "Reading")
         summary = asyncio.run(_ingest(desk, raws, live))
     if summary.invalid + summary.dead:
         warn(f"{summary.invalid} invalid and {summary.dead} dead were set aside; see: omnirouter dead list")
@@ -70,39 +69,6 @@ async def _ingest(desk: Desk, raws: Iterable[Raw], live: bool) -> Summary:
         return await take_in(desk.store, desk.channels, log, raws, live=live)
     finally:
         await log.close()
-
-
-def _raws(paths: Sequence[str], channel: str, channels: Channels) -> Iterator[Raw]:
-    from workers.recorded import lines, lines_of
-
-    now = datetime.now(UTC)
-    for path in paths:
-        if path == "-":
-            yield from lines(sys.stdin.buffer, channel, now)
-        elif Path(path).is_file() and path.endswith((".jsonl", ".ndjson", ".json")):
-            yield from lines_of(Path(path), channel, now)
-        else:
-            yield from _recorded(path, channel, channels, now)
-
-
-def _recorded(path: str, channel: str, channels: Channels, now: datetime) -> Iterator[Raw]:
-    """What the channel's adapter reads at a path; where it reads none, the `.jsonl` files of a folder."""
-    from workers.recorded import lines_of
-
-    where = Path(path)
-    if not where.exists():
-        raise ConfigurationError(
-            f"There is no file or folder {path}; name a mail, an mbox, a Maildir, a folder or a .jsonl."
-        )
-    reader: Any = getattr(channels.get(channel), "recorded", None)
-    if reader is not None:
-        yield from reader([where])
-        return
-    wires = sorted(where.rglob("*.jsonl")) if where.is_dir() else []
-    if not wires:
-        raise ConfigurationError(f"Channel {channel} has no recorded form of its own: name a .jsonl of wire messages.")
-    for wire in wires:
-        yield from lines_of(wire, channel, now)
 
 
 def backfill(
