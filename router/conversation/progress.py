@@ -28,7 +28,7 @@ from router.model import Contact, Conversation, MessageClass, Routing, Status, V
 from router.policy import Policy
 from router.routing.route import Rule, route
 
-__all__ = ["Moved", "after_customer", "language_of", "message_facts", "reply_window"]
+__all__ = ["FOLLOWING", "Moved", "after_customer", "language_of", "message_facts", "reply_window"]
 
 #: A later message names another type by at least this much more confidence.
 _CLEARLY = 0.2
@@ -38,7 +38,8 @@ _WINDOWS = {"messenger": timedelta(hours=24), "wechat": timedelta(hours=48)}
 _PASSING = frozenset(("automatic", "no_auto_answer", "id_reused", "spam"))
 #: Bounds of what is remembered of the rules, so that it never grows with the messages.
 _MOST_ROUTES, _MOST_POLICIES = 4096, 32
-_FOLLOWING = (MessageClass.RESEND, MessageClass.CROSS_CHANNEL, MessageClass.ADDITION)
+#: Further words about what is open: chases where it waits.
+FOLLOWING = (MessageClass.RESEND, MessageClass.CROSS_CHANNEL, MessageClass.ADDITION)
 
 
 class Moved(Value, frozen=True, kw_only=True):
@@ -139,7 +140,7 @@ def _asked(
     waiting = base.waiting_since
     follows = before is not None and (
         verdict.class_ is MessageClass.CHASER
-        or (verdict.class_ in _FOLLOWING and waiting is not None and not base.matter.get("poor"))
+        or (verdict.class_ in FOLLOWING and waiting is not None and not base.matter.get("poor"))
     )
     return replace(
         conversation,

@@ -1,47 +1,83 @@
 """What do two conversations become when a person merges them, and what each of them when they part again?
 
-In: the states before, what stays where, when, the policy. Out: the states after, with their clocks. Parting gives back
-what was merged as it was, with what happened meanwhile folded in: a reply or an end while they were one counts for
-both, a message that came meanwhile stays with the conversation that went on (rules: deadlines, 15). Pure.
+In: the states before, what happened to each while they were one, when, the policy. Out: the states after, with their
+clocks. Each part stands as if they had never been one: what happened meanwhile is folded into what it was before, an
+end that a person set into both, a reply only into the part whose customer got it (rules: follow-ups, 12). Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from router.conversation.acts import ENDED, attributes, reply_given, status_set, ticked
+from router.conversation.acts import attributes, reply_given, status_set, ticked
+from router.conversation.progress import FOLLOWING
 from router.deadlines import deadline
 from router.deadlines.calendar import instant
-from router.deadlines.clocks import ClockEvent, Unanswered
+from router.deadlines.clocks import ClockEvent, Clocks, Unanswered
+from router.deadlines.draft import short_id
+from router.deadlines.promise import REPLY_METRICS
 from router.follow_ups import memory
-from router.model import Conversation, Handle, Status, Value
+from router.model import Conversation, Handle, MessageClass, Status, Value
 from router.policy import Policy
 
-__all__ = ["Act", "Stays", "merged", "parted", "shrunk", "told", "unanswered"]
+__all__ = ["Act", "Asked", "Happened", "Joined", "Part", "Stays", "merged", "parted", "shrunk", "told", "unanswered"]
 
 #: What a merged conversation is: as busy as the busier of the two.
 _BUSY = (Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED, Status.CLOSED)
 
 
 class Stays(Value, frozen=True, kw_only=True):
-    """What the messages that stay with a conversation say of it."""
+    """What the messages of a conversation say of it. `asked`: those that want an answer, oldest first."""
 
     channels: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
     participants: tuple[Handle, ...] = ()
+    messages: int = 0
+    asked: tuple[Unanswered, ...] = ()
+    first_message_at: datetime | None = None
     last_message_at: datetime | None = None
     last_in_at: datetime | None = None
 
 
 class Act(Value, frozen=True, kw_only=True):
-    """What a person of the desk did at `at`: set the status `to`, or (None) answered the customer."""
+    """What the desk did at `at`: set the status `to`, or (None) answered the customer with `text`."""
 
     at: datetime
     to: Status | None = None
+    text: str = ""
+    automatic: bool = False
+
+
+class Asked(Value, frozen=True, kw_only=True):
+    """A message of the customer, seen at `at`, that wants an answer."""
+
+    at: datetime
+    message: Unanswered
+    class_: MessageClass
+
+
+class Joined(Value, frozen=True, kw_only=True):
+    """Another conversation was merged in at `at`, and still is."""
+
+    at: datetime
+    gone: Conversation
+
+
+Happened: TypeAlias = Act | Asked | Joined
+
+
+class Part(Value, frozen=True, kw_only=True):
+    """One of two that were one: what it was before, what happened to it since in order, what its messages say, the
+    facts of its contact."""
+
+    before: Conversation
+    happened: tuple[Happened, ...] = ()
+    stays: Stays
+    contact: Mapping[str, Any] = {}
 
 
 def told(type_: str, c: Conversation, contact: Mapping[str, Any], at: datetime, **more: Any) -> ClockEvent:
@@ -97,48 +133,116 @@ def _united(into: Conversation, gone: Conversation) -> Conversation:
 
 
 def parted(
-    c: Conversation, into: Conversation, gone: Conversation, acts: Sequence[Act], stays: Stays,
-    contact: Mapping[str, Any], now: datetime, policy: Policy, *, untouched: bool,
-) -> tuple[Conversation, Conversation]:  # fmt: skip
-    """Both after they part: `c` is the merged one now, `into` and `gone` the two as they were before, `acts` what the
-    desk did while they were one; `untouched` says that nothing at all happened. Versions and contacts of what stands
-    in the ledger are the caller's."""
-    back = gone
-    for act in acts:
-        if act.to is None:
-            back = reply_given(back, act.at, "", policy)
-        else:
-            back = status_set(back, act.to, act.at, policy)
-    return into if untouched else _rest(c, into, gone, acts, stays, contact, now, policy), back
+    c: Conversation, mine: Part, theirs: Part, now: datetime, policy: Policy, *, untouched: bool
+) -> tuple[Conversation, Conversation]:
+    """Both after they part: `c` is the merged one now, `mine` the part that goes on under its number; `untouched` says
+    that nothing at all happened to it. Versions and contacts of what stands in the ledger are the caller's."""
+    back = _alone(theirs, c, now, policy)
+    return mine.before if untouched else _rest(c, mine, back, now, policy), back
 
 
-def _rest(
-    c: Conversation, into: Conversation, gone: Conversation, acts: Sequence[Act], stays: Stays,
-    contact: Mapping[str, Any], now: datetime, policy: Policy,
-) -> Conversation:  # fmt: skip
+def _alone(part: Part, c: Conversation, now: datetime, policy: Policy) -> Conversation:
+    """The part that was absorbed: what it was, what happened to it since, and what only its later messages have."""
+    lived, stays = _own(_lived(part, policy), part, now, policy), part.stays
+    return replace(
+        lived,
+        messages=stays.messages,
+        last_message_at=stays.last_message_at or part.before.last_message_at,
+        last_in_at=stays.last_in_at,
+        channels=_union(lived.channels, _shared(c.channels, stays.channels)),
+        threads=_union(lived.threads, _shared(c.threads, stays.threads)),
+        participants=_union(lived.participants, _shared(c.participants, stays.participants)),
+    )
+
+
+def _rest(c: Conversation, mine: Part, back: Conversation, now: datetime, policy: Policy) -> Conversation:
+    """The part that goes on: who waits and by when as if it had been alone, all else as it is without the other."""
+    into, lived = mine.before, _lived(mine, policy)
     left = replace(
         c,
-        opened_at=into.opened_at,
-        chases=max(0, c.chases - gone.chases),
-        messages=max(0, c.messages - gone.messages),
-        last_out_at=_latest(into.last_out_at, max((act.at for act in acts if act.to is None), default=None)),
-        priority=into.priority if c.priority == max(into.priority, gone.priority) else c.priority,
-        tags=_less(c.tags, gone.tags, into.tags),
-        flags=_less(c.flags, gone.flags, into.flags),
+        opened_at=max(into.opened_at, mine.stays.first_message_at or into.opened_at),
+        status=lived.status,
+        waiting_since=lived.waiting_since,
+        last_out_at=lived.last_out_at,
+        solved_at=lived.solved_at,
+        closed_at=lived.closed_at,
+        chases=max(0, c.chases - back.chases),
+        messages=mine.stays.messages,
+        matter=lived.matter if all(isinstance(what, Act) for what in mine.happened) else c.matter,
+        priority=into.priority if c.priority == max(into.priority, back.priority) else c.priority,
+        tags=_less(c.tags, back.tags, into.tags),
+        flags=_less(c.flags, back.flags, into.flags),
+        clocks=deadline.to_json(_as_told(deadline.from_json(lived.clocks), deadline.from_json(c.clocks))),
     )
-    left = shrunk(left, stays, gone, into)
-    ids = tuple(one.id for one in unanswered(gone))
-    left = ticked(left, told("split_out", left, contact, now, ids=ids), policy)
-    waits = [one.at for one in unanswered(left)]
-    answered = any(act.to is None or act.to in ENDED for act in acts)
-    if into.waiting_since is not None and not answered:
-        waits.append(into.waiting_since)
-    left = replace(left, waiting_since=min(waits, default=None) if c.waiting_since is not None else None)
-    moved = any(act.to is not None for act in acts) or left.last_in_at != into.last_in_at
-    if moved or c.status is into.status or c.status is not _status(into, gone):
-        return left
-    back = status_set(left, into.status, now, policy)
-    return replace(back, solved_at=into.solved_at, closed_at=into.closed_at, pinned=left.pinned)
+    left = shrunk(left, mine.stays, back, into)
+    return _own(ticked(left, told("set", left, mine.contact, now), policy), mine, now, policy)
+
+
+def _own(c: Conversation, part: Part, now: datetime, policy: Policy) -> Conversation:
+    """A part that waits for no message but its own."""
+    asked = part.stays.asked
+    ids = _promised(c) - {short_id(one.id) for one in asked}
+    if ids:
+        c = ticked(c, told("split_out", c, part.contact, now, ids=tuple(sorted(ids)), unanswered=asked[:1]), policy)
+    if c.waiting_since is None or any(one.at == c.waiting_since for one in asked):
+        return c
+    return replace(c, waiting_since=min((one.at for one in unanswered(c)), default=None))
+
+
+def _promised(c: Conversation) -> set[str]:
+    """The messages that its clocks hold."""
+    runs = deadline.from_json(c.clocks).runs
+    held = [run for run in runs if run.metric == "resolution" or (not run.state and run.metric in REPLY_METRICS)]
+    return {pledge.id for run in held for pledge in run.pledges}
+
+
+def _lived(part: Part, policy: Policy) -> Conversation:
+    """What a part was, with what happened to it since folded in."""
+    c = part.before
+    for what in part.happened:
+        if isinstance(what, Joined):
+            c, _ = merged(c, what.gone, part.contact, what.at, policy)
+        elif isinstance(what, Asked):
+            c = _asked(c, what, part.contact, policy)
+        elif what.to is None:
+            c = reply_given(c, what.at, what.text, policy, automatic=what.automatic)
+        else:
+            c = status_set(c, what.to, what.at, policy)
+    return c
+
+
+def _asked(c: Conversation, asked: Asked, contact: Mapping[str, Any], policy: Policy) -> Conversation:
+    one, waiting = asked.message, c.waiting_since
+    waits = waiting is not None and not c.matter.get("poor")
+    follows = asked.class_ is MessageClass.CHASER or (asked.class_ in FOLLOWING and waits)
+    after = replace(
+        c, status=Status.OPEN, waiting_since=one.at if waiting is None else min(one.at, waiting),
+        chases=c.chases + follows,
+    )  # fmt: skip
+    event = told(
+        "customer_message", after, contact, min(one.at, asked.at), seen_at=asked.at, id=one.id, facts=one.facts,
+        window=one.window,
+    )  # fmt: skip
+    return ticked(after, event, policy)
+
+
+def _as_told(clocks: Clocks, one: Clocks) -> Clocks:
+    """A part's clocks, which know what was fired and told while they were one: it is not told again."""
+    told_of = {(entry.metric, entry.cycle, entry.due) for entry in one.log if entry.told}
+    fired = {(run.metric, run.cycle, run.lead.due): run.fired for run in one.runs if run.lead is not None}
+    return replace(
+        clocks,
+        log=tuple(
+            replace(entry, told=entry.told or (entry.metric, entry.cycle, entry.due) in told_of)
+            for entry in clocks.log
+        ),
+        runs=tuple(
+            run if run.lead is None
+            else replace(run, fired=run.fired | fired.get((run.metric, run.cycle, run.lead.due), 0))
+            for run in clocks.runs
+        ),
+        moves=_union(clocks.moves, one.moves),
+    )  # fmt: skip
 
 
 def shrunk(c: Conversation, stays: Stays, gone: Conversation, kept: Conversation) -> Conversation:
@@ -146,7 +250,7 @@ def shrunk(c: Conversation, stays: Stays, gone: Conversation, kept: Conversation
     return replace(
         c,
         last_message_at=stays.last_message_at or kept.last_message_at,
-        last_in_at=_latest(stays.last_in_at, None),
+        last_in_at=stays.last_in_at,
         channels=_less(c.channels, gone.channels, (*kept.channels, *stays.channels)),
         threads=_less(c.threads, gone.threads, (*kept.threads, *stays.threads)),
         participants=_less(c.participants, gone.participants, (*kept.participants, *stays.participants)),
@@ -159,6 +263,10 @@ def _status(into: Conversation, gone: Conversation) -> Status:
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((at for at in (one, other) if at is not None), default=None)
+
+
+def _shared(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(what for what in one if what in other)
 
 
 def _union(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -34,7 +34,8 @@ class ClockEvent(Value, frozen=True, kw_only=True):
 
     Types and what they need: `customer_message` (facts, window), `agent_reply` (a human's public one), `auto_reply`,
     `internal_note`, `status` (to), `set` (attrs, deadline), `policies` and `schedule` (the promises given are new),
-    `merge_in` and `split_in` (unanswered), `merged_into`, `split_out` (ids of the messages that leave).
+    `merge_in` and `split_in` (unanswered), `merged_into`, `split_out` (ids of the messages that leave;
+    unanswered: the first that stays).
     `id` makes it idempotent; `seq` breaks ties. `attrs` are facts of the conversation (issue type, priority, flags,
     contact.tier …) that a policy may read, `deadline` the policy its rule asks for first; None leaves both as they
     are. They may come with any event, so that one event a message is enough. `replied_at` (`split_in`): when a human

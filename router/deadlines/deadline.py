@@ -157,8 +157,11 @@ def _merged_into(draft: Draft, event: ClockEvent, at: int) -> None:
 
 
 def _split_out(draft: Draft, event: ClockEvent, at: int) -> None:
-    """Messages leave for another conversation: their promises go with them, a clock that held no others is moved."""
+    """Messages leave for another conversation: their promises go with them, a clock that held no others is moved.
+    Resolution counts from the first message that stays (`unanswered`), where it is told."""
     leaving = {short_id(one) for one in event.ids}
+    for first in (event.unanswered or ())[:1]:
+        _resolve_from(draft, first, leaving)
     draft.ids = [known for known in draft.ids if known not in leaving]
     for place, run in draft.open_runs():
         if run.metric in REPLY_METRICS:
@@ -167,6 +170,16 @@ def _split_out(draft: Draft, event: ClockEvent, at: int) -> None:
                 draft.runs[place] = replace(run, state="moved", end=at)
             elif len(left) < len(run.pledges):
                 draft.aim(place, left)
+
+
+def _resolve_from(draft: Draft, first: Unanswered, leaving: set[str]) -> None:
+    for place, run in enumerate(draft.runs):
+        if run.metric == "resolution" and run.pledges[0].id in leaving:
+            at, facts = draft.within(microseconds(first.at)), draft.pruned(first.facts)
+            pledge = replace(run.pledges[0], id=short_id(first.id), at=at, facts=facts)
+            draft.runs[place] = replace(run, pledges=(pledge,))
+            if not run.state:
+                draft.aim(place, (pledge,))
 
 
 def _give_back(draft: Draft, event: ClockEvent) -> None:

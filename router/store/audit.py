@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
+from router.conversation.progress import FOLLOWING
 from router.deadlines.calendar import instant as clock_instant
 from router.deadlines.clocks import Clocks
 from router.deadlines.deadline import from_json, next_due
@@ -23,52 +24,26 @@ from router.ref import ref_of
 from router.store import queries
 from router.store import tables as t
 from router.store.ledger import Store
+from router.store.parts import Row, messages_of
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant
 
 __all__ = ["Audit", "audit"]
 
-_M, _E, _C = t.messages.c, t.events.c, t.conversations.c
+_E, _C = t.events.c, t.conversations.c
 _decode = msgspec.json.Decoder().decode
 _page = Statement(
-    select(*CONVERSATION_COLUMNS)
-    .where(_C.number > bindparam("after"))
-    .order_by(_C.number)
-    .limit(bindparam("rows"))
+    select(*CONVERSATION_COLUMNS).where(_C.number > bindparam("after")).order_by(_C.number).limit(bindparam("rows"))
 )
-_messages = Statement(
-    select(
-        _M.number, _M.conversation, _M.direction, _M.automatic, _M["class"], _M.kind, _M.channel, _M.sent_at,
-        _M.received_at, _M.edits,
-    ).where(member(_M.conversation, "numbers"), _M.kind != "status")
-)  # fmt: skip
 _events = Statement(
     select(_E.seq, _E.conversation, _E.type, _E.message, _E.at, _E.body)
     .where(member(_E.conversation, "numbers"))
     .order_by(_E.seq)
 )
-_FOLLOWING = ("resend", "cross_channel", "addition")
 _REPLIES = ("reply.queued", "message.sent")
-#: Kinds that nobody needs to answer.
-_SILENT = ("reaction", "sticker", "deleted")
 #: What makes a conversation's history more than a sequence of messages and statuses.
 _RELATED = ("conversation.merged", "conversation.split")
-
-
-class Message(msgspec.Struct, frozen=True):
-    """What of a stored message bears on its conversation."""
-
-    number: int
-    conversation: int
-    direction: str
-    automatic: bool
-    class_: str
-    kind: str
-    channel: str
-    sent_at: int
-    received_at: int
-    edits: str
 
 
 class Audit(msgspec.Struct):
@@ -95,10 +70,11 @@ def audit(store: Store, page: int = 200) -> Audit:
 def _audit_page(tx: Tx, found: Sequence[Conversation], done: Audit) -> None:
     families = {c.number: queries.family(tx, c.number) for c in found}
     root = {number: top for top, family in families.items() for number in family}
-    messages: defaultdict[int, list[Message]] = defaultdict(list)
+    messages: defaultdict[int, list[Row]] = defaultdict(list)
     events: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
-    for row in tx.rows(_messages, numbers=sorted(root)):
-        messages[root[row[1]]].append(Message(*row))
+    for message in messages_of(tx, sorted(root)):
+        if message.kind != "status":
+            messages[root[message.conversation]].append(message)
     for row in tx.rows(_events, numbers=sorted(root)):
         events[root[row[1]]].append(row)
     for c in found:
@@ -117,7 +93,7 @@ def _shown(value: Any) -> Any:
 
 
 def _compared(
-    c: Conversation, messages: Sequence[Message], events: Sequence[Sequence[Any]]
+    c: Conversation, messages: Sequence[Row], events: Sequence[Sequence[Any]]
 ) -> Iterator[tuple[str, Any, Any]]:
     """The fields that differ: name, stored, rebuilt."""
     if c.messages != len(messages):
@@ -126,7 +102,7 @@ def _compared(
         last = instant(max(m.sent_at for m in messages))
         if c.last_message_at != last:
             yield "last_message_at", c.last_message_at, last
-    heard = {m.channel for m in messages if m.direction == "in"}
+    heard = {m.channel for m in messages if m.inbound}
     if not heard <= set(c.channels):
         yield "channels", sorted(c.channels), sorted(heard)
     yield from _chases(c, messages)
@@ -136,16 +112,16 @@ def _compared(
     yield from _by_clocks(c, messages, events)
 
 
-def _chases(c: Conversation, messages: Sequence[Message]) -> Iterator[tuple[str, Any, Any]]:
+def _chases(c: Conversation, messages: Sequence[Row]) -> Iterator[tuple[str, Any, Any]]:
     """Each chaser counts; further words about what is open count where they came while it waited."""
-    chasers = sum(m.class_ == "chaser" and not m.edits for m in messages)
-    following = sum(m.class_ in _FOLLOWING and not m.edits for m in messages)
+    chasers = sum(m.class_ == "chaser" for m in messages)
+    following = sum(m.class_ in FOLLOWING and m.asks for m in messages)
     if not chasers <= c.chases <= chasers + following:
         yield "chases", c.chases, f"{chasers} to {chasers + following}"
 
 
 def _by_events(
-    c: Conversation, messages: Mapping[int, Message], events: Sequence[Sequence[Any]]
+    c: Conversation, messages: Mapping[int, Row], events: Sequence[Sequence[Any]]
 ) -> Iterator[tuple[str, Any, Any]]:
     """Status and waiting since, by going through the events in their order."""
     status, waiting = "open", None
@@ -154,13 +130,15 @@ def _by_events(
         message = messages.get(number)
         if type_ == "conversation.status":
             status = str(said.get("to") or said.get("status"))
-        elif type_ in ("conversation.opened", "conversation.reopened"):
+        elif type_ == "conversation.opened":  # what a machine wrote opens none for the desk
+            status = "closed" if message is not None and message.inbound and message.automatic else "open"
+        elif type_ == "conversation.reopened":
             status = "open"
         elif type_ == "conversation.spam":
             status = "closed"
         if status in ("solved", "closed"):
             waiting = None
-        elif type_ == "message.received" and message is not None and _asks(message):
+        elif type_ == "message.received" and message is not None and message.asks:
             waiting = message.sent_at if waiting is None else min(waiting, message.sent_at)
         elif type_ in _REPLIES and not said.get("automatic"):
             waiting = None
@@ -171,23 +149,18 @@ def _by_events(
         yield "waiting_since", c.waiting_since, rebuilt
 
 
-def _asks(message: Message) -> bool:
-    quiet = message.automatic or message.edits or message.kind in _SILENT
-    return message.class_ not in ("", "ack") and not quiet
-
-
 def _by_clocks(
-    c: Conversation, messages: Sequence[Message], events: Sequence[Sequence[Any]]
+    c: Conversation, messages: Sequence[Row], events: Sequence[Sequence[Any]]
 ) -> Iterator[tuple[str, Any, Any]]:
-    """The cached deadline, what clocks began with, and the records of their breaches."""
+    """The cached deadline, what open clocks began with, and the records of breaches."""
     clocks: Clocks = from_json(c.clocks)
     if c.next_due != next_due(clocks):
         yield "next_due", c.next_due, next_due(clocks)
     if clocks.log and not c.breached:
         yield "breached", c.breached, True
-    heard = {at for m in messages if m.direction == "in" for at in (m.sent_at, m.received_at)}
+    heard = {at for m in messages if m.inbound for at in (m.sent_at, m.received_at)}
     for run in clocks.runs:
-        if run.pledges and run.metric != "update" and run.start not in heard:
+        if run.pledges and not run.state and run.metric != "update" and run.start not in heard:
             yield f"{run.metric} {run.cycle} started_at", clock_instant(run.start), "no message of that time"
     breaches = [_decode(row[5]) for row in events if row[2] == "deadline.breach"]
     told = {(said["metric"], said["cycle"]) for said in breaches}

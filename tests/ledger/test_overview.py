@@ -85,6 +85,23 @@ def test_whatever_the_desk_does_the_audit_agrees(desk: Any, store: Store) -> Non
     assert found.events > 10
 
 
+def test_automatic_mail_is_no_difference(desk: Any, store: Store) -> None:
+    """A bounce is kept closed; the customer who answers it opens it: the audit agrees to both."""
+    desk.take(desk.mailed("Undelivered Mail Returned to Sender", automatic=True))
+    found = audit(store)
+    assert (found.conversations, found.differences) == (1, [])
+
+
+def test_an_edit_of_something_unknown_is_a_message(desk: Any, store: Store) -> None:
+    """It names what nobody has seen, so it is decided as what it says: reopened and chased. The audit agrees."""
+    desk.take(desk.said(TRANSFER))
+    acts.status(store, 1, Status.SOLVED, agent="li", now=desk.noon + timedelta(minutes=1, seconds=30))
+    (chased,) = desk.take(desk.said("还是没到账", edits="nobody-knows"))
+    (corrected,) = desk.take(desk.said("还是没到账，急", edits="m-1"))
+    assert (chased.reopened, chased.conversation.chases, corrected.method) == (True, 1, "edit")
+    assert audit(store).differences == []
+
+
 def test_an_incident_is_found_and_answered(desk: Any, store: Store) -> None:
     """It is named by any of its conversations; solved ones get no text; without any left it is refused."""
     desk.take(*(desk.said(TWICE, sender=f"u-{n}") for n in range(4)))

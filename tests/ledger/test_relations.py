@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ from router.model import Conversation, Message, Placement, Sender, Status
 from router.policy import Policy, Privacy
 from router.secret import Secret
 from router.store import Arrival, Store, desk, queries, relations
+from router.store.audit import audit
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 POLICY = Policy.preset("wallet")
@@ -59,6 +61,13 @@ class Ledger:
     def words(self, number: int) -> list[int]:
         """The numbers of its messages."""
         return [m["id"] for m in queries.messages_of(self.store.database, number)]
+
+    def stored_in(self, message: int) -> int:
+        """The conversation that a message was written to, merged or not."""
+        with self.store.database.read() as tx:
+            found = queries.message_number(tx, str(message))
+        assert found is not None
+        return found[1]
 
     def told(self) -> tuple[list[Any], list[Any]]:
         """All that is exported of conversations and messages, without what tells of the merge itself."""
@@ -122,9 +131,32 @@ def test_the_absorbed_conversation_promises_nothing_of_its_own(ledger: Ledger) -
     assert {row["state"] for row in rows} <= {"moved"}
 
 
-def test_a_reply_to_both_counts_for_both(ledger: Ledger) -> None:
-    """Answered while they were one, neither waits after the split, and nobody is reminded to answer again."""
-    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
+def test_a_reply_while_they_were_one_is_of_the_customer_who_got_it(ledger: Ledger) -> None:
+    """A reply to wang never reached chen: after the split it stands with wang, and chen waits since his first message,
+    with the promise that he had."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1], "telegram")
+    more = ledger.hear("chen", "还没处理吗?")
+    assert more.conversation.number == a.number
+    before = _waiting(ledger.state(a.number))
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    own = desk.reply(ledger.store, a.number, "您好,已处理", agent="li", now=ledger.moved(), channel="telegram")
+    answered = ledger.now
+    back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    rest = ledger.state(a.number)
+    assert (rest.waiting_since, rest.last_out_at, rest.chases) == (a.message.sent_at, None, 1)
+    assert (_waiting(rest), rest.messages, rest.last_message_at) == (before, 2, more.message.sent_at)
+    assert "met" not in {row["state"] for row in queries.clock_rows(rest, POLICY.promises, ledger.now)}
+    assert (back.waiting_since, back.last_out_at, back.messages) == (None, answered, 2)
+    assert {row["ended_at"] for row in queries.clock_rows(back, POLICY.promises, ledger.now)} >= {queries.utc(answered)}
+    assert (ledger.words(a.number), ledger.words(b.number)) == ([a.number, more.number], [b.number, own])
+    assert audit(ledger.store).differences == []
+
+
+def test_a_reply_to_a_customer_of_both_counts_for_both(ledger: Ledger) -> None:
+    """Two matters of one customer, answered while they were one: neither waits after the split, and nobody is reminded
+    to answer again."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("chen", TEXTS[2])
+    assert b.opened
     relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     desk.reply(ledger.store, a.number, "都为您处理好了", agent="li", now=ledger.moved())
     answered = ledger.now
@@ -134,6 +166,35 @@ def test_a_reply_to_both_counts_for_both(ledger: Ledger) -> None:
         assert (state.waiting_since, state.last_out_at) == (None, answered)
         clocks = queries.clock_rows(state, POLICY.promises, ledger.now)
         assert {c["ended_at"] for c in clocks if c["metric"] == "first_reply"} == {queries.utc(answered)}
+    assert audit(ledger.store).differences == []
+
+
+def test_what_the_absorbed_customer_wrote_meanwhile_goes_with_him(ledger: Ledger) -> None:
+    """Wang writes again while his conversation is part of chen's: after the split his words stand with him and wait
+    there, whether the split names them or not."""
+    for named in (False, True):
+        a, b = ledger.hear(f"chen-{named}", TEXTS[0]), ledger.hear(f"wang-{named}", TEXTS[1], "telegram")
+        relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+        desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
+        again = ledger.hear(f"wang-{named}", "还没处理吗?", "telegram", in_reply_to=b.message.external_id)
+        assert again.conversation.number == a.number
+        leaving = [b.number, again.number] if named else [b.number]
+        back = relations.split(ledger.store, a.number, leaving, agent="li", now=ledger.moved())
+        rest = ledger.state(a.number)
+        assert (back.number, back.waiting_since, back.messages) == (b.number, again.message.sent_at, 3)
+        assert (rest.waiting_since, rest.messages, rest.chases) == (a.message.sent_at, 1, 0)
+    assert audit(ledger.store).differences == []
+
+
+def test_a_conversation_is_never_left_empty(ledger: Ledger) -> None:
+    """When its own message has left, what it absorbed cannot leave too: the refusal says that one must stay."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    new = relations.split(ledger.store, a.number, [a.number], agent="li", now=ledger.moved())
+    with pytest.raises(Refused, match="at least one of the customer must stay"):
+        relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    assert (ledger.words(a.number), ledger.words(new.number)) == ([b.number], [a.number])
+    assert audit(ledger.store).differences == []
 
 
 def test_what_came_meanwhile_stays(ledger: Ledger) -> None:
@@ -312,18 +373,23 @@ def test_after_any_history_a_merge_can_be_undone(
 
 
 MEANWHILE = st.lists(
-    st.tuples(st.sampled_from(("hear", "reply", "note", "pending", "solved")), st.sampled_from((1, 20, 300))),
-    min_size=1, max_size=5,
+    st.tuples(
+        st.sampled_from(("hear", "reply", "answer", "note", "pending", "solved")),
+        st.integers(0, 1),
+        st.sampled_from((1, 20, 300)),
+    ),
+    min_size=1, max_size=6,
 )  # fmt: skip
+CHANNELS = ("app-chat", "telegram")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS, meanwhile=MEANWHILE)
 def test_after_a_split_both_stand_as_if_they_had_never_been_one(
-    open_ledger: Callable[..., Ledger], acts: list[tuple[str, int, int, int]], meanwhile: list[tuple[str, int]]
+    open_ledger: Callable[..., Ledger], acts: list[tuple[str, int, int, int]], meanwhile: list[tuple[str, int, int]]
 ) -> None:
-    """The desk's acts while they were one count for both, the customer's words for his own: a desk that never merged
-    and did each act twice has the same conversations."""
+    """A status that the desk set while they were one counts for both, a reply for the customer who got it, a
+    customer's words for his own: a desk that never merged, with the same done to each, has the same conversations."""
     one, two = open_ledger(), open_ledger()
     numbers: list[list[int]] = []
     for ledger in (one, two):
@@ -335,27 +401,39 @@ def test_after_a_split_both_stand_as_if_they_had_never_been_one(
     words = one.words(b)
     relations.merge(one.store, a, b, agent="li", now=one.moved())
     two.moved()
-    for what, minutes in meanwhile:
+    for what, which, minutes in meanwhile:
         if one.state(a).status == what:
             continue  # a status that it has already is no act
         if what == "hear" and any(act[0] == "hear" for act in acts):
             continue  # of several matters of one customer, which one his words go on with may differ
-        for ledger, own in ((one, [a]), (two, numbers[1])):
-            if what == "hear":
-                ledger.moved(minutes)
-                ledger.hear("chen", "还没处理吗?")
-                continue
-            now = ledger.moved(minutes)
-            for number in own:
-                ledger.now = now
-                _act(ledger, [number], what, 0, 0, 0)
+        now = one.moved(minutes)
+        two.now = now
+        if what == "hear":
+            for ledger in (one, two):
+                ledger.hear(("chen", "wang")[which], "还没处理吗?", CHANNELS[which], in_reply_to=f"m{which + 1}")
+        elif what in ("reply", "answer"):  # to whoever wrote last, or by a channel
+            channel = CHANNELS[which] if what == "answer" else ""
+            reply = desk.reply(one.store, a, "已处理", agent="li", now=now, channel=channel)
+            (to,) = (m["sender"] for m in queries.messages_of(one.store.database, a) if m["id"] == reply)
+            desk.reply(two.store, numbers[1][to == "wang"], "已处理", agent="li", now=now)
+        else:
+            _act(one, [a], what, 0, 0, 0)
+            for number in numbers[1]:
+                _act(two, [number], what, 0, 0, 0)
     relations.split(one.store, a, words, agent="li", now=one.moved())
+    assert audit(one.store).differences == []
     for mine, other in zip((a, b), numbers[1], strict=True):
         left, right = one.state(mine), two.state(other)
-        for field in ("status", "waiting_since", "last_out_at", "chases", "flags", "channels"):
+        for field in ("status", "waiting_since", "last_in_at", "last_out_at", "chases", "flags", "channels"):
             assert getattr(left, field) == getattr(right, field), field
+        assert left.messages - _notes(one, mine) == right.messages - _notes(two, other)
         if left.rule == right.rule:  # a rule that only both together met (chased twice) keeps what it gave
             assert (left.tags, left.queue, _waiting(left)) == (right.tags, right.queue, _waiting(right))
+
+
+def _notes(ledger: Ledger, number: int) -> int:
+    """How many notes it has: one on both stays with the conversation that went on."""
+    return sum(m["direction"] == "note" for m in queries.messages_of(ledger.store.database, number))
 
 
 def _waiting(c: Conversation) -> list[tuple[str, datetime | None]]:
@@ -364,3 +442,47 @@ def _waiting(c: Conversation) -> list[tuple[str, datetime | None]]:
     return sorted(
         (k.metric, k.due_at) for k in clocks if k.ended_at is None and k.metric.endswith("reply")
     )  # fmt: skip
+
+
+TANGLES = st.lists(
+    st.tuples(
+        st.sampled_from(("merge", "merge", "split", "split whole", "hear", "reply", "solved")),
+        st.integers(0, 9), st.integers(0, 9),
+    ),
+    min_size=2, max_size=10,
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tangle=TANGLES)
+def test_however_merged_and_split_nothing_is_lost(
+    open_ledger: Callable[..., Ledger], tangle: list[tuple[str, int, int]]
+) -> None:
+    """Merges of merges, splits of single messages and of whole parts, answers between: every message is in exactly one
+    conversation, none is empty, and each stands as its messages say."""
+    ledger = open_ledger()
+    heard = [ledger.hear(who, text).number for who, text in zip(("chen", "wang", "zhao"), TEXTS[:3], strict=True)]
+    for what, one, other in tangle:
+        standing = [c["id"] for c in ledger.told()[0]]
+        number, second = standing[one % len(standing)], standing[other % len(standing)]
+        words = ledger.words(number)
+        with suppress(Refused):
+            if what == "merge":
+                relations.merge(ledger.store, number, second, agent="li", now=ledger.moved())
+            elif what == "split":
+                relations.split(ledger.store, number, [words[other % len(words)]], agent="li", now=ledger.moved())
+            elif what == "split whole":
+                leaving = [n for n in words if ledger.stored_in(n) != number]
+                relations.split(ledger.store, number, leaving, agent="li", now=ledger.moved())
+            elif what == "hear":
+                who = ("chen", "wang", "zhao")[other % 3]
+                heard.append(ledger.hear(who, "还没处理吗?", in_reply_to=f"m{other % 3 + 1}").number)
+            elif what == "reply":
+                desk.reply(ledger.store, number, "已处理", agent="li", now=ledger.moved())
+            else:
+                desk.status(ledger.store, number, what, agent="li", now=ledger.moved())
+        assert audit(ledger.store).differences == []
+        conversations, messages = ledger.told()
+        held = {m["id"]: m["conversation"] for m in messages if m["direction"] == "in"}
+        assert set(held) == set(heard)
+        assert set(held.values()) == {c["id"] for c in conversations}
