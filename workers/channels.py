@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 import adapters
 from router.errors import ConfigurationError, InvalidPayload
-from router.kinds import kind_named
 from router.model import DeskEvent, Message
 from router.policy import Policy
 from router.ports import Adapter, Channel, Raw
@@ -42,10 +41,13 @@ class Channels:
         """The enabled channels, in the order of the file."""
         return (c.name for c in self._policy.channels.values() if c.enabled)
 
-    def kind_of(self, name: str) -> str:
-        """The kind of a channel; a recorded line may name one that is not configured, by its kind or otherwise."""
+    def _kind_of(self, name: str) -> str:
+        """The kind of the channel that a recorded line names. Raises InvalidPayload when none is configured so."""
         configured = self._policy.channels.get(name)
-        return configured.kind if configured else kind_named(name)
+        if configured is None:
+            known = ", ".join(self._policy.channels) or "none"
+            raise InvalidPayload(f"channel: {name!r} is not in the configuration; it has: {known}.", path="channel")
+        return configured.kind
 
     def get(self, name: str) -> Adapter:
         """The adapter of a channel. Raises ConfigurationError for an unknown channel or one that cannot be loaded."""
@@ -81,7 +83,7 @@ class Channels:
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
         """The messages of a raw, by the adapter of its channel. Raises InvalidPayload."""
         if raw.meta.get("wire"):
-            return messages_from_body(raw.body, channel=raw.channel, channel_kind=self.kind_of(raw.channel))
+            return messages_from_body(raw.body, channel=raw.channel, channel_kind=self._kind_of(raw.channel))
         try:
             adapter = self.get(raw.channel)
         except ConfigurationError as failure:

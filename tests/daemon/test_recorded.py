@@ -266,6 +266,18 @@ def test_channels_are_decided_in_the_order_of_time(run: Any, wire: Any) -> None:
     assert [m["class"] == "first" for m in messages] == [True, False, False]
 
 
+def test_a_line_of_an_unknown_channel_is_invalid(run: Any, wire: Any) -> None:
+    """A line that names a channel the configuration does not have is kept as invalid, with the ones that it has."""
+    (run.folder / "in.jsonl").write_text(
+        "\n".join(json.dumps(line) for line in (wire("m-1", TRANSFER), wire("m-2", "充值失败", channel="nope")))
+    )
+    done = run("ingest", "--channel", "app-chat", "in.jsonl")
+    found = summary_of(done)
+    assert (done.code, found["stored"], found["invalid"]) == (1, 1, 1)
+    (row,) = run.json("dead", "list")
+    assert row["reason"].startswith("channel: 'nope' is not in the configuration; it has: support-mail, ")
+
+
 @pytest.mark.parametrize("words", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_an_impossible_instant_is_one_invalid_line(run: Any, wire: Any, words: str) -> None:
     """A time that no calendar has in UTC makes its line invalid; the others come in."""
