@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import bindparam, or_, select
 
 from router.conversation.acts import reply_given, status_set
-from router.errors import NotFound
+from router.errors import NotFound, Refused
 from router.known import Known
 from router.model import (
     Conversation,
@@ -42,6 +42,7 @@ _named = Statement(
     select(t.messages.c.realm, t.messages.c.external_id).where(
         or_(
             (t.messages.c.channel == bindparam("channel_name")) & member(t.messages.c.provider_id, "ids"),
+            (t.messages.c.realm == bindparam("channel_name")) & member(t.messages.c.external_id, "keys"),
             (t.messages.c.realm == "mail") & member(t.messages.c.external_id, "mail_ids"),
         )
     )
@@ -64,12 +65,13 @@ def wants(tx: Tx, events: Sequence[DeskEvent]) -> Wants:
     keys: set[Key] = {event_key(e) for e in events}
     for channel in {e.channel for e in events}:
         ids = [e.conversation_of.strip("<>") for e in events if e.channel == channel]
-        keys.update((row[0], row[1]) for row in tx.rows(_named, channel_name=channel, ids=ids, mail_ids=ids))
+        keys.update((row[0], row[1]) for row in tx.rows(_named, channel_name=channel, ids=ids, keys=ids, mail_ids=ids))
     return Wants(keys=frozenset(keys))
 
 
 def apply(event: DeskEvent, known: Known, policy: Policy, now: datetime) -> Decision:
-    """Place a desk event. Raises `NotFound` when it names a message that nobody has seen."""
+    """Place a desk event. Raises `NotFound` when it names a message that nobody has seen, `Refused` when it could be
+    one of several conversations."""
     key = event_key(event)
     before = known.message(key)
     if before is not None:
@@ -85,14 +87,22 @@ def apply(event: DeskEvent, known: Known, policy: Policy, now: datetime) -> Deci
 
 
 def _parent(event: DeskEvent, known: Known) -> KnownMessage | None:
+    """The message that an event names, by the provider's id or by chat and id (`chat-7:12`)."""
     wanted = event.conversation_of.strip("<>")
-    direct = known.message(("mail", wanted))
-    if direct is not None:
-        return direct
-    for (realm, external_id), message in known.messages.items():
-        if realm == event.channel and (external_id == wanted or external_id.endswith(f":{wanted}")):
-            return message
-    return None
+    exact = known.message(("mail", wanted)) or known.message((event.channel, wanted))
+    if exact is not None:
+        return exact
+    found = {
+        external_id: message
+        for (realm, external_id), message in known.messages.items()
+        if realm == event.channel and external_id.endswith(f":{wanted}")
+    }
+    if len({message.conversation for message in found.values()}) > 1:
+        raise Refused(
+            f"conversation_of: {event.conversation_of!r} is a message in {len(found)} chats of channel "
+            f"{event.channel}; right would be the chat with the id, such as {min(found)!r}."
+        )
+    return next(iter(found.values()), None)
 
 
 def _placed(

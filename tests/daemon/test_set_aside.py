@@ -1,0 +1,44 @@
+"""What was set aside with its reason: events that name no message, or too many, and trying them again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def event(of: str) -> dict[str, str]:
+    """The desk solved the conversation of this message."""
+    return {"event": "status", "at": "2026-03-02T10:05:00+08:00", "conversation_of": of, "to": "solved"}
+
+
+def take_in(run: Any, *lines: Any) -> Any:
+    """Ingest these lines; some of them are set aside."""
+    (run.folder / "in.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    return run("ingest", "--channel", "app-chat", "in.jsonl")
+
+
+def test_an_event_that_may_be_about_either_of_two_solves_neither(run: Any, wire: Any) -> None:
+    """Two chats have a message 1: "1" is solved in neither and the reason names both; chat and id name one."""
+    said = [wire("1", "提现还没到账", handle="u-1"), wire("1", "我的账户被冻结了", handle="u-2")]
+    assert take_in(run, *said, event("1")).code == 1
+    assert [c["status"] for c in run.exported("conversations")] == ["open", "open"]
+    (row,) = run.json("dead", "list")
+    assert "'1' is a message in 2 chats of channel app-chat" in row["reason"]
+    assert "such as 'u-1:1'" in row["reason"]
+    assert take_in(run, event("u-2:1")).code == 0
+    assert [c["status"] for c in run.exported("conversations")] == ["open", "solved"]
+
+
+def test_what_still_cannot_be_decided_keeps_its_reason(run: Any, wire: Any) -> None:
+    """Replayed too early, an event says again why, and the list says so too; replayed once its message is there, it is
+    done."""
+    assert take_in(run, event("m-1")).code == 1
+    (row,) = run.json("dead", "list")
+    done = run("dead", "replay", str(row["id"]))
+    assert done.code == 1
+    assert f"{row['id']} stays set aside: it cannot be decided: conversation_of: 'm-1' is no message" in done.err
+    (again,) = run.json("dead", "list")
+    assert again["reason"] == row["reason"]
+    assert take_in(run, wire("m-1", "提现还没到账")).code == 0
+    assert run("dead", "replay", str(row["id"])).code == 0
+    assert [c["status"] for c in run.exported("conversations")] == ["solved"]
