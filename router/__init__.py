@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from router.errors import (
     ConfigurationError,
     InvalidPayload,
+    Misasked,
     NotFound,
     OmnirouterError,
     Refused,
     ScheduleError,
     SchemaMismatch,
     SendError,
+    Undecidable,
     Unreachable,
 )
 from router.known import Known
@@ -61,6 +63,7 @@ __all__ = [
     "Message",
     "MessageClass",
     "Metric",
+    "Misasked",
     "NotFound",
     "OmnirouterError",
     "Placement",
@@ -76,6 +79,7 @@ __all__ = [
     "Sender",
     "Status",
     "Tagging",
+    "Undecidable",
     "Unreachable",
     "decide",
 ]

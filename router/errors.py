@@ -7,6 +7,7 @@
     ├── Refused                 an act of the desk is not allowed as things stand (exit 1)
     │   └── Misasked            it could never be allowed: a word is missing or means nothing (exit 2)
     ├── InvalidPayload          a raw cannot be translated: kept as invalid
+    ├── Undecidable             one message of a batch cannot be decided: kept as dead
     ├── Unreachable             a server does not answer                          (exit 3, try again)
     │   └── SchemaMismatch      the database is behind or ahead of this version   (exit 3)
     ├── LostOwnership           the lease or cursor moved on: another node works  (try again elsewhere)
@@ -54,6 +55,7 @@ __all__ = [
     "SendRejected",
     "SendUnreachable",
     "Throttled",
+    "Undecidable",
     "UnknownTimezone",
     "Unreachable",
 ]
@@ -104,6 +106,18 @@ class InvalidPayload(OmnirouterError):
         self.reason = reason
         self.index = index
         self.path = path
+
+
+class Undecidable(OmnirouterError):
+    """Deciding the arrival at `index` raised `cause`: it cannot be decided, the others may.
+
+    Only errors of ours speak in its text: what others say may quote the message.
+    """
+
+    def __init__(self, index: int, cause: Exception) -> None:
+        super().__init__(str(cause) if isinstance(cause, OmnirouterError) else type(cause).__name__)
+        self.index = index
+        self.cause = cause
 
 
 class Unreachable(OmnirouterError):

@@ -178,7 +178,8 @@ class Message(Value, frozen=True, kw_only=True):
         from router.kinds import kind_named
         from router.wire import message_from_wire
 
-        name = str(wire.get("channel") or channel or "chat")
+        own = wire.get("channel") if isinstance(wire, Mapping) else None
+        name = str(own or channel or "chat")
         found = message_from_wire(wire, channel=name, channel_kind=channel_kind or kind_named(name))
         if not isinstance(found, cls):
             raise InvalidPayload("event: this is an event of the desk; a message has id, sent_at and sender")

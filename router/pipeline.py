@@ -17,6 +17,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.conversation import desk_side, progress
+from router.deadlines.calendar import microseconds
+from router.errors import InvalidPayload
 from router.follow_ups import dedupe
 from router.follow_ups.evidence import Evidence, weigh_claims
 from router.follow_ups.identity import Identity, identify
@@ -36,10 +38,10 @@ from router.model import (
     Placement,
     Redelivery,
 )
-from router.policy import Policy
+from router.policy import Policy, required
 from router.routing.condition import FLAGS
 
-__all__ = ["Prepared", "decide", "decide_prepared", "prepare"]
+__all__ = ["Prepared", "checked", "decide", "decide_prepared", "prepare"]
 
 Prepared = Reading
 #: What somebody else's report turns into a report of the same.
@@ -52,8 +54,22 @@ def prepare(message: Message, policy: Policy) -> Prepared:
 
 
 def decide(message: Message, known: Known, policy: Policy, now: datetime, *, claim: Claim | None = None) -> Decision:
-    """Decide a message at `now` (aware UTC). `claim`: what its reply token proved (`reply_address.verify`)."""
-    return decide_prepared(read(message, policy), known, policy, now, claim=claim)
+    """Decide a message at `now` (aware UTC). `claim`: what its reply token proved (`reply_address.verify`).
+
+    Raises InvalidPayload, ConfigurationError or NaiveDatetime for a message, policy or instant that is none.
+    """
+    checked(message)
+    microseconds(now)
+    return decide_prepared(read(message, required(policy)), known, policy, now, claim=claim)
+
+
+def checked(message: object, index: int = 0) -> Message:
+    """A message as a program gave it. Raises InvalidPayload for what is none, NaiveDatetime for a time without zone."""
+    if not isinstance(message, Message):
+        what = f"is {type(message).__name__}; a Message would be right, as Message.from_wire(…)"
+        raise InvalidPayload(f"Message {index}: {what}.", index=index)
+    microseconds(message.sent_at)
+    return message
 
 
 def decide_prepared(

@@ -42,6 +42,7 @@ __all__ = [
     "TaggingPolicy",
     "Web",
     "in_language",
+    "required",
     "version_of",
 ]
 
@@ -234,6 +235,13 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
         user, at, place = rest.rpartition("@")
         password = quote(self.desk_database_password.reveal(), safe="")
         return f"{scheme}://{user}:{password}{at}{place}"
+
+
+def required(given: object) -> Policy:
+    """The policy that a program gave. Raises ConfigurationError when it is something else."""
+    if not isinstance(given, Policy):
+        raise ConfigurationError(f"policy: a Policy would be right, as Policy.load(…), not {type(given).__name__}.")
+    return given
 
 
 def in_language(texts: Mapping[str, str], language: str) -> str:

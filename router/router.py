@@ -13,8 +13,10 @@ from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
 from router.conversation.working_order import working_order
+from router.deadlines.calendar import microseconds
 from router.model import Conversation, Decision, Message
-from router.policy import Policy
+from router.pipeline import checked
+from router.policy import Policy, required
 from router.ref import number_of
 from router.store import Arrival, Store, assignment, desk, queries
 
@@ -44,7 +46,7 @@ class Router:
 
         Raises `ConfigurationError`, `Unreachable` or `SchemaMismatch`, each with one sentence.
         """
-        chosen = policy or Policy.load(None)
+        chosen = Policy.load(None) if policy is None else required(policy)
         return cls(Store.open(chosen, url=url), now=now)
 
     @property
@@ -53,9 +55,14 @@ class Router:
         return self._store.policy
 
     async def receive(self, messages: Sequence[Message]) -> list[Decision]:
-        """Decide messages in the order given, in one transaction; safe to repeat. One decision a message."""
+        """Decide messages in the order given, in one transaction; safe to repeat. One decision a message.
+
+        Raises `InvalidPayload` for what is no message, `Undecidable` (with its `index`) for one that cannot be decided;
+        nothing of the call is stored then.
+        """
         now = self._now()
-        arrivals = [Arrival(what=message, received_at=now) for message in messages]
+        microseconds(now)
+        arrivals = [Arrival(what=checked(m, index), received_at=now) for index, m in enumerate(messages)]
         return await self._off(lambda: self._store.decide(arrivals, now))
 
     async def reply(self, conversation: ConversationName, text: str, *, agent: str = "", channel: str = "") -> int:

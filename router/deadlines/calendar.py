@@ -65,12 +65,12 @@ class Schedule:
         spec = {"timezone": timezone, "week": week, "dates": dates or {}, "holidays": holidays, "makeup": makeup}
         return cls(timezone, _zone(timezone), Opening(week, dates or {}, holidays, makeup), spec)
 
-    def due(self, start: datetime, seconds: float) -> datetime:
+    def due(self, start: datetime, seconds: float | timedelta) -> datetime:
         """The earliest UTC instant with `seconds` of open time since `start`; zero seconds is `start` itself.
 
         Raises NaiveDatetime, NegativeDuration, or NoOpenTime when 3,660 days do not hold that much.
         """
-        return _EPOCH + timedelta(microseconds=self.due_at(microseconds(start), round(seconds * SECOND)))
+        return _EPOCH + timedelta(microseconds=self.due_at(microseconds(start), _length(seconds)))
 
     def elapsed(self, start: datetime, end: datetime) -> float:
         """Open seconds in [start, end); zero if `end` is not after `start`. Raises NaiveDatetime."""
@@ -231,6 +231,16 @@ def microseconds(at: datetime) -> int:
         return (at - _EPOCH) // _STEP
     except TypeError:
         raise NaiveDatetime(f"{at} has no time zone; give it an offset, for example +08:00") from None
+
+
+def _length(of: float | timedelta) -> int:
+    """A duration in microseconds. Raises NegativeDuration for what is none."""
+    if isinstance(of, timedelta):
+        return of // _STEP
+    try:
+        return round(of * SECOND)
+    except (TypeError, ValueError, OverflowError):
+        raise NegativeDuration(f"{of!r} is no duration; give seconds, zero or more, or a timedelta") from None
 
 
 def instant(at: int) -> datetime:

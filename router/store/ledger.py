@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.exc import DBAPIError
 
-from router.errors import ConfigurationError, LostOwnership
+from router.errors import ConfigurationError, LostOwnership, Undecidable
 from router.follow_ups import reply_address, thread
 from router.follow_ups.dedupe import renamed
 from router.known import Known
@@ -77,15 +77,6 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     at: datetime
     attempts: int = 1
-
-
-class Undecidable(Exception):
-    """Deciding the arrival at `index` raised `cause`: it cannot be decided, the others may."""
-
-    def __init__(self, index: int, cause: Exception) -> None:
-        super().__init__(f"{type(cause).__name__} at {index}")
-        self.index = index
-        self.cause = cause
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
@@ -383,4 +374,3 @@ def _sealer(policy: Policy, database: Database) -> Sealer:
         with contextlib.suppress(FileExistsError):
             create_key(path)
     return Sealer(load_key(path))
-
