@@ -68,7 +68,7 @@ def _is_plain(text: str) -> bool:
         return not any(tokens(text))
     low = text.lower()
     long = len(text) >= _SHORT_KEY and seed_phrases.keys(text, low)
-    return not (any(tokens(text)) or seed_phrases.seeds(low) or long)
+    return not (any(tokens(text)) or seed_phrases.seeds(low, seed_phrases.latin_words(low)) or long)
 
 
 def _segment(written: str) -> str:

@@ -21,7 +21,7 @@ from router.model import Value
 from router.text import cues, seed_phrases, told_secrets
 from router.text.card_numbers import is_card, is_resident_id
 from router.text.seed_phrases import Span
-from router.text.tokens import tokens
+from router.text.tokens import SHORTEST, tokens
 
 __all__ = ["Redacted", "redact"]
 
@@ -41,9 +41,6 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
 _LATIN = re.compile(r"[0-9A-Za-z]")
 _LONG_TOKEN = re.compile(r"[0-9A-Za-z]{51}")
 _HAN_GATE = re.compile("[码碼密令歌位]")
-_LATIN_GATES = (
-    "code", "pin", "pass", "otp", "pwd", "cvv", "cvc", "csc", "secret", "token", "key", "2fa", "bearer", "yzm", "mima",
-)  # fmt: skip
 _AFTER_CARD = re.compile(r"[\s,，/|]{1,3}(?:0[1-9]|1[0-2])[/\-]?(?:20)?[0-9]{2}[\s,，/|]{1,3}([0-9]{3,4})(?![0-9])")
 
 
@@ -110,26 +107,24 @@ def _secrets(plain: str) -> list[Span]:
     low = plain.lower()
     if len(low) != len(plain):
         low = plain.translate(_LOWER)
+    written = seed_phrases.latin_words(low)
     if len(plain) >= seed_phrases.SHORTEST:
-        found.extend(seed_phrases.seeds(low))
+        found.extend(seed_phrases.seeds(low, written))
     if not _LATIN.search(plain) and "码" not in low and "碼" not in low:
         return found
-    if len(plain) >= 51 and ("key" in low or "私" in low or _has_long_token(plain)):
+    longest = max(map(len, plain.split()), default=0)
+    if len(plain) >= 51 and ("key" in low or "私" in low or (longest >= 51 and _LONG_TOKEN.search(plain))):
         found.extend(seed_phrases.keys(plain, low))
-    found.extend(tokens(plain))
+    if longest >= SHORTEST:
+        found.extend(tokens(plain))
     if len(plain) >= 13 and _LONG_DIGITS.search(plain):
         found.extend(_numbers(plain))
     has_card = any(kind == "card" for _, _, kind in found)
     if not plain.isascii() and _HAN_GATE.search(low):
         found.extend(told_secrets.told(plain, low, told_secrets.words(latin=False), has_card))
-    if any(gate in low for gate in _LATIN_GATES):
-        found.extend(told_secrets.told(plain, low, told_secrets.words(latin=True), has_card))
+    if announcing := told_secrets.announcing(written):
+        found.extend(told_secrets.told(plain, low, announcing, has_card))
     return found
-
-
-def _has_long_token(plain: str) -> bool:
-    """Do 51 letters and digits stand in a row? Words are counted first, which is cheaper where all are short."""
-    return max(map(len, plain.split()), default=0) >= 51 and _LONG_TOKEN.search(plain) is not None
 
 
 def _numbers(plain: str) -> Iterator[Span]:
@@ -212,7 +207,7 @@ def _shown(kind: str, value: str) -> str:
 def _apart(spans: list[Span]) -> Iterator[Span]:
     """Spans in order; where two overlap, the first takes the second's end as well."""
     present: Span | None = None
-    for span in sorted(set(spans), key=lambda span: (span[0], -span[1])):
+    for span in sorted(set(spans), key=lambda span: (span[0], -span[1], span[2])):
         if present is None or span[0] >= present[1]:
             if present is not None:
                 yield present

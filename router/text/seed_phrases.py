@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["SHORTEST", "Span", "has_valid_checksum", "keys", "seeds"]
+__all__ = ["SHORTEST", "Span", "has_valid_checksum", "keys", "latin_words", "seeds"]
 
 #: No seed phrase is shorter, in characters.
 SHORTEST = 21
@@ -48,10 +48,16 @@ _LONG_BASE58 = re.compile(rf"(?<![0-9A-Za-z])[{_BASE58_ALPHABET}]{{51,112}}(?![0
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,8000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?")
 
 
-def seeds(low: str) -> list[Span]:
-    """The seed phrases of a text: English word runs, and Chinese characters where a word introduces them."""
+def latin_words(low: str) -> list[bytes]:
+    """The runs of small letters in a text, in order: what several looks begin with."""
+    return low.encode("ascii", "replace").translate(_LETTERS).split()
+
+
+def seeds(low: str, written: Sequence[bytes]) -> list[Span]:
+    """The seed phrases of a text: English word runs, and Chinese characters where a word introduces them. `written`
+    are its `latin_words`."""
     found: list[Span] = []
-    if _has_run(low):
+    if _has_run(written):
         words = [word for word in _WORD.finditer(low) if len(word[0]) > 2 or not _ORDINAL.match(low, word.start())]
         found.extend(_runs(words, low, _LIKELY, 0))
         found.extend(span for span in _runs(words, low, _INTRODUCED, 1) if _is_introduced(span, low))
@@ -115,9 +121,8 @@ def _runs(words: Sequence[re.Match[str]], low: str, least: int, misses: int) -> 
         run = [(word, True)] if word is not None and listed else []
 
 
-def _has_run(low: str) -> bool:
+def _has_run(words: Sequence[bytes]) -> bool:
     """Do five listed words follow each other, whatever stands between them? (A look before the scan.)"""
-    words = low.encode("ascii", "replace").translate(_LETTERS).split()
     if not _ORDINALS.isdisjoint(words):
         words = [word for word in words if word not in _ORDINALS]
     return _RUN in bytes(map(_listed().__contains__, words))

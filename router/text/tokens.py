@@ -15,7 +15,10 @@ from pathlib import Path
 
 from router.text.seed_phrases import Span
 
-__all__ = ["tokens"]
+__all__ = ["SHORTEST", "tokens"]
+
+#: No token is shorter, in characters.
+SHORTEST = 14
 
 _FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
 _JWT = re.compile(r"eyJ[0-9A-Za-z_\-]{8,2000}\.[0-9A-Za-z_\-]{8,4000}(?:\.[0-9A-Za-z_\-]{0,2000})?")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from router.text import cues
 from router.text.seed_phrases import Span
 
-__all__ = ["told", "words"]
+__all__ = ["announcing", "told", "words"]
 
 _FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
 _AHEAD = 60
@@ -35,6 +35,7 @@ _CODE_BEFORE = re.compile(
     r"(?<![0-9])([0-9](?:[ \-]?[0-9]){3,7})\s?(?:就?是|is|was|as)\s?(?:我的|你们发的|收到的|这次的|my|your|the)?\s?\Z"
 )
 _CODE_IN_BRACKETS = re.compile(r"[【\[(（「]([0-9]{4,8})[】\])）」][^0-9]{0,6}\Z")
+_RUN = re.compile(r"[a-z]+")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[ \-](?:0?[1-9]|1[0-2])[ \-][0-9]{1,2}")
 
 
@@ -146,6 +147,23 @@ def words(*, latin: bool) -> dict[str, str]:
     """The words that announce such a secret, with its kind; Latin ones or the others."""
     kinds = ("code", "password", "cvv", "token")
     return {word: kind for kind in kinds for word in _known()[kind] if latin == word.isascii()}
+
+
+def announcing(written: Sequence[bytes]) -> dict[str, str]:
+    """The Latin words that may announce a secret in a text of these runs of letters: most texts have none."""
+    by_last = _by_last()
+    if by_last.keys().isdisjoint(written):
+        return {}
+    return {word: kind for last in by_last.keys() & set(written) for word, kind in by_last[last].items()}
+
+
+@cache
+def _by_last() -> dict[bytes, dict[str, str]]:
+    """The Latin words by the last run of letters in each: "code" has "otp code", "sms code" and more."""
+    table: dict[bytes, dict[str, str]] = {}
+    for word, kind in words(latin=True).items():
+        table.setdefault(_RUN.findall(word)[-1].encode(), {})[word] = kind
+    return table
 
 
 @cache
