@@ -1,8 +1,8 @@
 """Is there, and right, what a configuration names outside of itself: model, lexicons, key, log?
 
 In: the tables as TOML gives them (one that is itself wrong is looked at as far as it goes), the folder of the file.
-Out: one sentence a mistake. `omnirouter check` asks this; whoever only reads a configuration does not, so that a model that
-is away stops nothing but tagging.
+Out: one sentence a mistake. `omnirouter check` asks this; whoever only reads a configuration does not, so that a model
+that is away stops nothing but tagging.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ __all__ = ["backfill", "dead_drop", "dead_list", "dead_replay", "dead_show", "in
 Since = Annotated[
     str, typer.Option(metavar="T", help="From this instant on: 2026-03-01T08:00:00+08:00.")
 ]
+Summed = Annotated[bool, typer.Option("--json", help="The summary is one JSON object in any case.")]
 Until = Annotated[str | None, typer.Option(metavar="T", help="Up to this instant (default: now).", show_default=False)]
 
 
@@ -36,6 +37,7 @@ def ingest(
     ],
     channel: Annotated[str, typer.Option(metavar="NAME", help="The channel they came by.")],
     live: Annotated[bool, typer.Option("--live", help="Let replies, events and notices go out.")] = False,
+    as_json: Summed = False,
 ) -> int:
     """Take in recorded messages through the same log and pipeline; repeating it adds nothing."""
     from workers.cli.opened import opened
@@ -75,6 +77,7 @@ def backfill(
     channel: Annotated[str, typer.Option(metavar="NAME", help="The channel to ask.")],
     since: Since,
     until: Until = None,
+    as_json: Summed = False,
 ) -> int:
     """Fetch from the provider what a first start or an outage left out; safe to repeat."""
     from router.configuration.file import unset_secrets
@@ -113,6 +116,7 @@ def replay(
     channel: Annotated[str, typer.Option(metavar="NAME", help="The channel whose raws are decided again.")],
     since: Since,
     until: Until = None,
+    as_json: Summed = False,
 ) -> int:
     """Decide again from the stored bytes: what is known already is a redelivery."""
     from router.model import Placement
@@ -180,23 +184,29 @@ def dead_show(
     return 0
 
 
-def dead_replay(number: Annotated[int, typer.Argument(metavar="ID")]) -> int:
+def dead_replay(number: Annotated[int, typer.Argument(metavar="ID")], as_json: JsonFlag = False) -> int:
     """Decide one again, from the stored bytes."""
     from router.store.aside import replay as decide_again
     from workers.cli.opened import opened
 
     with opened() as desk:
         decisions = decide_again(desk.store, number, desk.channels.translate, datetime.now(UTC))
-    line(f"{number} was decided: {len(decisions)} message{'s' if len(decisions) != 1 else ''}.")
+    if as_json:
+        json_line({"id": number, "state": "replayed", "messages": len(decisions)})
+    else:
+        line(f"{number} was decided: {len(decisions)} message{'s' if len(decisions) != 1 else ''}.")
     return 0
 
 
-def dead_drop(number: Annotated[int, typer.Argument(metavar="ID")]) -> int:
+def dead_drop(number: Annotated[int, typer.Argument(metavar="ID")], as_json: JsonFlag = False) -> int:
     """Give one up: it needs no decision."""
     from router.store.aside import drop
     from workers.cli.opened import opened
 
     with opened() as desk:
         drop(desk.store, number)
-    line(f"{number} was dropped; its raw is kept until it expires.")
+    if as_json:
+        json_line({"id": number, "state": "dropped"})
+    else:
+        line(f"{number} was dropped; its raw is kept until it expires.")
     return 0
