@@ -171,7 +171,7 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
 def _recurs(weighed: Weighed, reading: Reading) -> bool:
     """Does it tell that what was over happens once more, rather than that it never ended?"""
     said = reading.said
-    apart = weighed.same_id or reading.chases or reading.tries or said.refers
+    apart = weighed.same_id or reading.chases or said.has(Word.ATTEMPT) or said.refers
     return said.recurs and said.weight >= 1.0 and not apart
 
 
@@ -185,6 +185,8 @@ def _compare_numbers(weighed: Weighed, ids: frozenset[str], corrects: bool) -> N
         weighed.add(2.0, f"the same {_kind(min(decisive))}")
     elif shared:
         weighed.add(0.25, "the same account")
+    elif corrects:
+        weighed.add(0.4, "it corrects a number")
     for kind in ("order:", "hash:"):
         mine = {i for i in ids if i.startswith(kind)}
         if mine and not mine & held and any(i.startswith(kind) for i in held) and not corrects:

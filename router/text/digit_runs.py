@@ -206,7 +206,7 @@ class Runs:
             self.found.cards[compact[-4:]] = None
         elif kind == "account" and len(compact) >= 5:
             self.found.accounts[compact] = None
-        elif len(compact) >= 10 or (kind == "order_number" and len(compact) >= 6):
+        elif len(compact) >= 10 or (kind in ("order", "order_number") and len(compact) >= 6):
             self.found.orders[compact] = None
         else:
             for piece in re.finditer(r"[0-9]+", token):

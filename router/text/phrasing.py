@@ -74,7 +74,7 @@ DEFINES: Final = Form(
 )
 #: The form of a question how far something is.
 PROGRESS: Final = Form(
-    r"进度|进展|进行到|何时|几时|什么时候|啥时候|多久|结果|下文|好没|好了没|怎么?样了|怎样了|如何了|有没有人|点样|搞掂未|处理得",
+    r"进度|进展|进行到|何时|几时|什么时候|啥时候|多久|结果|下文|好没|好了没|怎么?样了|怎样了|如何了|有没有人|点样|搞掂未|处理得|咋样|[的笔单件]呢",
     within=r"\b(?:when (?:will|can|is|are|do|does|would)|progress|status|update|news|eta|anyone"
     r"|how (?:far|long|much longer)"
     r"|(?:sorted|solved|fixed|done|reviewed|looked at|resolved|finished)(?: out)?(?: yet| or not|\?))",

@@ -26,6 +26,7 @@ BARS = [
     ("followups_ninth_words", 0.96, 0.85),
     ("followups_tenth_words", 0.96, 0.85),
     ("followups_eleventh_words", 0.96, 0.85),
+    ("followups_twelfth_words", 0.96, 0.85),
 ]
 
 
