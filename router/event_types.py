@@ -15,7 +15,7 @@ EVENT_TYPES: Final = (
     "conversation.moved", "conversation.opened", "conversation.released", "conversation.reminded",
     "conversation.reopened", "conversation.retagged", "conversation.routed", "conversation.spam", "conversation.split",
     "conversation.status", "conversation.tagged", "conversation.taken", "conversation.unlinked", "deadline.breach",
-    "deadline.retargeted", "deadline.step", "deadline.warning", "incident.joined", "incident.opened",
-    "message.arrived_again", "message.noted", "message.received", "message.sent", "note.taken", "reply.automatic",
-    "reply.failed", "reply.queued", "reply.sent", "reply.unknown",
+    "deadline.retargeted", "deadline.step", "deadline.warning", "incident.answered", "incident.joined",
+    "incident.opened", "message.arrived_again", "message.noted", "message.received", "message.sent", "note.taken",
+    "reply.automatic", "reply.failed", "reply.queued", "reply.sent", "reply.unknown",
 )  # fmt: skip

@@ -29,7 +29,7 @@ from router.store.ledger import Store
 from router.store.statement import Statement, Tx, among, as_json, member, upsert
 from router.store.storable import words
 
-__all__ = ["KEY_ID", "queue_reply", "reply"]
+__all__ = ["KEY_ID", "queue_reply", "refuse_twice", "reply"]
 
 _TOKEN_LIFE = timedelta(days=180)
 _MAX_REFERENCES = 20
@@ -101,13 +101,14 @@ def reply(
 
     def change(tx: Tx, c: Conversation, effects: Effects) -> int:
         if not force:
-            _refuse_twice(tx, c, agent, seen)
+            refuse_twice(tx, c, agent, seen)
         return queue_reply(tx, store, c, effects, text, agent=agent, now=now, channel=channel, attachments=attachments)
 
     return act(store, number, now, change)
 
 
-def _refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None) -> None:
+def refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None = None) -> None:
+    """Raise `Refused` when another agent holds the conversation, or somebody answered since the event `seen`."""
     if c.holder and c.holder != agent:
         raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
     if seen is not None:

@@ -116,10 +116,12 @@ def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = 
     return act(store, number, now, change)
 
 
-def release(store: Store, number: int, *, agent: str, now: datetime) -> Conversation:
-    """Let a conversation go."""
+def release(store: Store, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
+    """Let a conversation go. Raises `Refused` when it is another agent who holds it."""
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+        if c.holder and c.holder != agent and not force:
+            raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
         after = let_go(c, store.policy)
         if c.holder:
             effects.change(after)

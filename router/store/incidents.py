@@ -1,7 +1,8 @@
 """What do several customers report at the same time, and how are they all answered? Incidents and their conversations.
 
-An incident is named by the first of its conversations (number or ref), by any other of them, or by its key. Blocking
-functions over the store.
+An incident is named by its id, the number of the first of its conversations, or by its key. Each conversation is
+answered once, however often that is asked for; a second text goes out only when it is another one and is asked for as
+such. Blocking functions over the store.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router.errors import NotFound, Refused
-from router.model import Status
-from router.ref import number_of, ref_of
-from router.store import desk, queries
+from router.errors import Misasked, NotFound, Refused
+from router.model import Conversation, Status
+from router.ref import ref_of
+from router.store import queries
 from router.store import tables as t
+from router.store.act import act
+from router.store.answer import queue_reply, refuse_twice
+from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.queries import utc
-from router.store.statement import Statement
+from router.store.statement import Statement, Tx, member
+from router.store.storable import words
 from router.store.tables import instant
+from router.text.redact import redact
 
 __all__ = ["incidents", "reply_to_all"]
 
@@ -29,8 +35,11 @@ _decode = msgspec.json.Decoder().decode
 _I, _L = t.incidents.c, t.incident_conversations.c
 _incidents = Statement(select(_I.key, _I.issue_type, _I.opened_at, _I.last_at).order_by(_I.opened_at, _I.key))
 _members = Statement(select(_L.key, _L.conversation).order_by(_L.conversation))
-_events = Statement(
-    select(t.events.c.body).where(t.events.c.type == bindparam("kind")).order_by(t.events.c.seq)
+_events = Statement(select(t.events.c.body).where(t.events.c.type == bindparam("kind")).order_by(t.events.c.seq))
+_answers = Statement(
+    select(t.events.c.message, t.messages.c.text, t.events.c.body)
+    .join(t.messages, t.messages.c.number == t.events.c.message)
+    .where(t.events.c.type == "incident.answered", member(t.events.c.conversation, "numbers"))
 )
 _WORKING = (Status.OPEN, Status.PENDING, Status.ON_HOLD)
 
@@ -70,12 +79,17 @@ def _shown(tx: Any, row: tuple[Any, ...], numbers: list[int]) -> dict[str, Any]:
     }
 
 
-def reply_to_all(store: Store, named: str, text: str, *, agent: str, now: datetime) -> list[dict[str, Any]]:
+def reply_to_all(
+    store: Store, named: str, text: str, *, agent: str, now: datetime, again: bool = False
+) -> list[dict[str, Any]]:
     """Answer every conversation of an incident that is in work, each in its own transaction, on its own channel.
 
-    A conversation that another agent holds, or whose customer cannot be reached, is left out with the reason in
-    `refused`. Raises `NotFound` for an unknown incident, `Refused` when none of its conversations is in work.
+    A conversation that was answered so before (`again`: with this text), that another agent holds, or whose customer
+    cannot be reached, is left out with the reason in `refused`. Raises `NotFound` for an unknown incident, `Refused`
+    when none of its conversations is in work.
     """
+    if not text.strip():
+        raise Misasked("A reply needs words.")
     incident = _named(store, named)
     working = [c for c in incident["conversations"] if c["status"] in _WORKING]
     if not working:
@@ -84,24 +98,38 @@ def reply_to_all(store: Store, named: str, text: str, *, agent: str, now: dateti
     for c in working:
         message, refused = 0, ""
         try:
-            message = desk.reply(store, c["id"], text, agent=agent, now=now)
+            message = _answer(store, c["id"], incident["key"], text, agent=agent, now=now, again=again)
         except Refused as failure:
             refused = str(failure)
         told.append({"conversation": c["id"], "ref": c["ref"], "message": message or None, "refused": refused})
     return told
 
 
+def _answer(store: Store, number: int, key: str, text: str, *, agent: str, now: datetime, again: bool) -> int:
+    """Answer one conversation. Returns the number of the reply; raises `Refused` when it was answered so before."""
+
+    def change(tx: Tx, c: Conversation, effects: Effects) -> int:
+        told = tx.rows(_answers, numbers=queries.family(tx, c.number))
+        before = {row[0]: row[1] for row in told if _decode(row[2])["key"] == key}
+        if redact(words(text)).text in before.values():
+            raise Refused(f"{ref_of(c.number)} was answered with this text already (message {max(before)}).")
+        if before and not again:
+            raise Refused(
+                f"{ref_of(c.number)} was answered already (message {max(before)}); --again sends it this too."
+            )
+        refuse_twice(tx, c, agent)
+        own = queue_reply(tx, store, c, effects, text, agent=agent, now=now)
+        body = {"key": key, "agent": agent}
+        effects.tell(Event(at=now, type="incident.answered", conversation=c.number, message=own, body=body))
+        return own
+
+    return act(store, number, now, change)
+
+
 def _named(store: Store, named: str) -> dict[str, Any]:
     found = incidents(store)
     for incident in found:
-        if named == incident["key"]:
-            return incident
-    try:
-        number = number_of(named)
-    except NotFound:
-        number = 0
-    for incident in found:
-        if any(c["id"] == number for c in incident["conversations"]):
+        if named in (incident["key"], str(incident["id"])):
             return incident
     known = ", ".join(str(incident["id"]) for incident in found) or "none"
     raise NotFound(f"There is no incident {named!r}; there is: {known}.")

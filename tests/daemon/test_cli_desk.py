@@ -121,8 +121,13 @@ def test_a_held_conversation_is_its_holders(desk: Any) -> None:
     refused(desk("take", 1, "--agent", "wang"), held)
     refused(desk("reply", 1, "--text", "x", "--agent", "wang"), held)
     assert desk.json("take", 1, "--agent", "wang", "--force")["holder"] == "wang"
-    assert desk("release", 1).out == "C-1 is back in queue payments; nobody holds it.\n"
+    for other in ([], ["--agent", "li"]):
+        refused(desk("release", 1, *other), "wang holds C-1; ask them to release it, or use --force.")
+    free = "C-1 is back in queue payments; nobody holds it.\n"
+    assert desk("release", 1, "--agent", "wang").out == free
     assert desk("reply", 1, "--text", "x", "--agent", "li").code == 0
+    desk("take", 1, "--agent", "wang")
+    assert desk("release", 1, "--agent", "li", "--force").out == free
 
 
 def test_a_note_is_for_the_desk(desk: Any) -> None:
@@ -246,7 +251,8 @@ def test_attributes_of_a_contact(desk: Any) -> None:
 def test_every_act_is_an_event(desk: Any) -> None:
     """Nothing that a person does is without its line in the event log."""
     for words in (
-        ("take", 1, "--agent", "li"), ("release", 1), ("note", 1, "--text", "x"), ("reply", 1, "--text", "x"),
+        ("take", 1, "--agent", "li"), ("release", 1, "--agent", "li"), ("note", 1, "--text", "x"),
+        ("reply", 1, "--text", "x"),
         ("move", 1, "risk"), ("retag", 1, "refund"), ("link", 1, 3), ("unlink", 1, 3), ("merge", 1, 3),
         ("split", 1, 3), ("status", 1, "solved"), ("block", "u-81"), ("contact", "set", 1, "a=b"), ("spam", 3),
     ):  # fmt: skip

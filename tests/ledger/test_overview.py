@@ -103,21 +103,44 @@ def test_an_edit_of_something_unknown_is_a_message(desk: Any, store: Store) -> N
 
 
 def test_an_incident_is_found_and_answered(desk: Any, store: Store) -> None:
-    """It is named by any of its conversations; solved ones get no text; without any left it is refused."""
+    """It is named by its id or key; solved ones get no text; without any left it is refused."""
     desk.take(*(desk.said(TWICE, sender=f"u-{n}") for n in range(4)))
     (incident,) = incidents(store)
     numbers = [c["id"] for c in incident["conversations"]]
     assert (incident["id"], numbers, incident["open"]) == (1, [1, 2, 3, 4], 4)
     acts.status(store, 1, Status.SOLVED, agent="li", now=desk.noon)
-    told = reply_to_all(store, "C-3", "正在退款", agent="li", now=desk.noon)
+    told = reply_to_all(store, "1", "正在退款", agent="li", now=desk.noon)
     assert [(row["conversation"], row["refused"]) for row in told] == [(2, ""), (3, ""), (4, "")]
     assert {o["state"] for o in outbox.outcomes(store, [row["message"] for row in told]).values()} == {"pending"}
+    for other in ("C-3", "2", "99"):
+        with pytest.raises(NotFound, match="there is: 1"):
+            reply_to_all(store, other, "正在退款", agent="li", now=desk.noon)
     for number in numbers:
         acts.status(store, number, Status.SOLVED, agent="li", now=desk.noon)
     with pytest.raises(Refused):
         reply_to_all(store, incident["key"], "x", agent="li", now=desk.noon)
-    with pytest.raises(NotFound):
-        reply_to_all(store, "99", "x", agent="li", now=desk.noon)
+
+
+def test_nobody_is_answered_twice_for_an_incident(desk: Any, store: Store) -> None:
+    """Repeated, by id or key, the answer goes to nobody who has one; another text goes out only when it is asked for,
+    and that once too."""
+    desk.take(*(desk.said(TWICE, sender=f"u-{n}") for n in range(3)))
+    (incident,) = incidents(store)
+
+    def sent(named: object, text: str, **more: Any) -> list[bool]:
+        told = reply_to_all(store, str(named), text, agent="li", now=desk.noon, **more)
+        return [row["message"] is not None for row in told]
+
+    assert sent(incident["id"], "正在退款") == [True] * 3
+    assert sent(incident["key"], "正在退款") == sent(incident["id"], "已退款") == [False] * 3
+    refused = reply_to_all(store, "1", "已退款", agent="li", now=desk.noon)[0]["refused"]
+    assert refused.startswith("C-1 was answered already (message ")
+    assert sent(1, "正在退款", again=True) == [False] * 3
+    assert (sent(1, "已退款", again=True), sent(1, "已退款", again=True)) == ([True] * 3, [False] * 3)
+    desk.take(desk.said(TWICE, sender="u-9"))
+    assert sent(1, "正在退款") == [False, False, False, True]
+    with pytest.raises(Refused, match="needs words"):
+        sent(1, " ")
 
 
 def test_history_is_shown_as_of_its_newest_message(desk: Any, store: Store) -> None:

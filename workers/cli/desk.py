@@ -146,13 +146,13 @@ def take(conversation: Which, agent: Agent = "", force: Force = False, as_json: 
     return _say(as_json, f"{c.holder} holds {ref_of(c.number)} now.", **_state(c))
 
 
-def release(conversation: Which, agent: Agent = "", as_json: JsonFlag = False) -> int:
+def release(conversation: Which, agent: Agent = "", force: Force = False, as_json: JsonFlag = False) -> int:
     """Give a conversation back to its queue."""
     from router.ref import number_of, ref_of
     from router.store import desk
 
     number = number_of(conversation)
-    c = _done(lambda store, now: desk.release(store, number, agent=agent, now=now))
+    c = _done(lambda store, now: desk.release(store, number, agent=agent, now=now, force=force))
     return _say(as_json, f"{ref_of(c.number)} is back in queue {c.queue}; nobody holds it.", **_state(c))
 
 

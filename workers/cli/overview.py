@@ -83,16 +83,17 @@ def incidents_reply(
     incident: Annotated[str, typer.Argument(metavar="ID", help="As `omnirouter incidents` prints it.")],
     text: Annotated[str, typer.Option("--text", metavar="TEXT", help="The words; - reads them from stdin.")],
     agent: Annotated[str, typer.Option("--agent", metavar="NAME", show_default=False)] = "",
+    again: Annotated[bool, typer.Option("--again", help="Another text, also to who was answered already.")] = False,
     as_json: JsonFlag = False,
 ) -> int:
-    """One text to all conversations of an incident that are in work."""
+    """One text to all conversations of an incident that are in work; nobody gets it twice."""
     from router.store.incidents import reply_to_all
     from workers.cli.desk import words_of
     from workers.cli.opened import opened
 
     words = words_of(text)
     with opened() as desk:
-        told = reply_to_all(desk.store, incident, words, agent=agent, now=datetime.now(UTC))
+        told = reply_to_all(desk.store, incident, words, agent=agent, now=datetime.now(UTC), again=again)
     refused = [row for row in told if row["refused"]]
     if as_json:
         json_line(told)
