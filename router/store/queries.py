@@ -237,13 +237,18 @@ def shown_conversation(
 
 
 def links_of(tx: Tx, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """The links of each conversation, seen from both sides."""
-    found: dict[int, list[dict[str, Any]]] = {}
-    for one, other, reason, score, by in tx.rows(_links, numbers=list(numbers), others=list(numbers)):
-        for here, there in ((one, other), (other, one)):
+    """The links of each conversation and of what was merged into it, seen from both sides. Between two that are one by
+    now there is none."""
+    into = dict(tx.rows(_merged))
+    wanted = set(numbers)
+    parts = [*wanted, *(number for number in into if _root(number, into) in wanted)]
+    found: dict[int, dict[tuple[int, str], dict[str, Any]]] = {}
+    for one, other, reason, score, by in tx.rows(_links, numbers=parts, others=parts):
+        ends = _root(one, into), _root(other, into)
+        for here, there in (ends, ends[::-1]) if ends[0] != ends[1] else ():
             shown = {"conversation": there, "ref": ref_of(there), "reason": reason, "score": round(score, 3), "by": by}
-            found.setdefault(here, []).append(shown)
-    return found
+            found.setdefault(here, {}).setdefault((there, reason), shown)
+    return {here: list(links.values()) for here, links in found.items()}
 
 
 def deadlines(database: Database, promises: Promises, now: datetime) -> Iterator[dict[str, Any]]:

@@ -8,31 +8,29 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import and_, bindparam, or_, update
 
 from router.conversation.relating import merged
 from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Link
 from router.ref import ref_of
+from router.store import queries
 from router.store import tables as t
 from router.store.act import contact_of_number, locked
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.parting import split
-from router.store.statement import Statement, Tx, as_json, upsert
+from router.store.statement import Statement, Tx, as_json, member, upsert
 from router.store.tables import micros
 
 __all__ = ["link", "merge", "split", "unlink"]
 
 _put_merge = upsert(t.merges)
+_one, _two = ((member(t.links.c.conversation, name), member(t.links.c.other, name)) for name in ("ones", "twos"))
 _unlink = Statement(
     update(t.links)
-    .where(
-        t.links.c.conversation.in_([bindparam("one"), bindparam("two")]),
-        t.links.c.other.in_([bindparam("one"), bindparam("two")]),
-        t.links.c.undone.is_(False),
-    )
+    .where(or_(and_(_one[0], _two[1]), and_(_two[0], _one[1])), t.links.c.undone.is_(False))
     .values(undone=True)
 )
 _link_again = Statement(
@@ -92,11 +90,15 @@ def link(store: Store, a: int, b: int, *, agent: str, now: datetime) -> None:
 
 
 def unlink(store: Store, a: int, b: int, *, agent: str, now: datetime) -> int:
-    """Undo all links between two conversations, whoever made them. How many there were. Raises `Refused` for none."""
+    """Undo all links between two conversations and what was merged into them, whoever made them. How many there were.
+
+    Raises `Refused` for none.
+    """
 
     def work(tx: Tx) -> int:
         one, other = _both(tx, a, b)
-        undone = tx.run(_unlink, one=one.number, two=other.number)
+        families = queries.family(tx, one.number), queries.family(tx, other.number)
+        undone = tx.run(_unlink, ones=families[0], twos=families[1])
         if not undone:
             raise Refused(f"{ref_of(one.number)} and {ref_of(other.number)} are not linked.")
         effects = Effects(Known())

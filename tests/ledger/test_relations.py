@@ -320,6 +320,33 @@ def test_links_are_made_and_undone(ledger: Ledger) -> None:
         relations.link(ledger.store, a.number, a.number, agent="li", now=ledger.moved())
 
 
+def test_links_follow_a_merge(ledger: Ledger) -> None:
+    """What was linked and is one now is not linked with itself; what the absorbed one was linked with is linked with
+    the one that goes on, can be unlinked there, and is its own again after a split."""
+    a, b, c = (ledger.hear(who, text) for who, text in zip(("a", "b", "c"), TEXTS[:3], strict=True))
+    relations.link(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    relations.link(ledger.store, b.number, c.number, agent="li", now=ledger.moved())
+
+    def linked(number: int) -> list[int]:
+        with ledger.store.database.read() as tx:
+            return [link["conversation"] for link in queries.links_of(tx, [number]).get(number, [])]
+
+    def exported() -> dict[int, list[int]]:
+        return {row["id"]: [link["conversation"] for link in row["links"]] for row in ledger.told()[0]}
+
+    before = exported()
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    assert (linked(a.number), linked(c.number)) == ([c.number], [a.number])
+    assert exported() == {a.number: [c.number], c.number: [a.number]}
+    relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    assert exported() == before
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    assert relations.unlink(ledger.store, a.number, c.number, agent="li", now=ledger.moved()) == 1
+    assert exported() == {a.number: [], c.number: []}
+    relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    assert (linked(a.number), linked(b.number)) == ([b.number], [a.number])
+
+
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(("hear", "hear", "hear", "reply", "note", "pending", "solved", "on_hold", "move", "retag")),
