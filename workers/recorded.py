@@ -74,7 +74,7 @@ class _Line(msgspec.Struct):
     at: datetime | None = None
 
 
-_line = msgspec.json.Decoder(_Line)
+_line = msgspec.json.Decoder(_Line | list[_Line])
 
 
 def lines(source: Iterable[bytes], channel: str, now: datetime) -> Iterator[Raw]:
@@ -83,12 +83,18 @@ def lines(source: Iterable[bytes], channel: str, now: datetime) -> Iterator[Raw]
         body = text.strip()
         if not body:
             continue
-        try:
-            head = _line.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            head = _Line()
+        head = _head(body)
         at = _instant(head.sent_at or head.at, now)
         yield Raw(channel=head.channel or channel, body=body, received_at=at, meta={"wire": "1"}, history=True)
+
+
+def _head(body: bytes) -> _Line:
+    """What a line says of itself; of an array, what its first message says. Nothing where it cannot be read."""
+    try:
+        found = _line.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Line()
+    return found if isinstance(found, _Line) else next(iter(found), _Line())
 
 
 def _instant(at: datetime | None, now: datetime) -> datetime:
@@ -226,7 +232,7 @@ class _Ingest:
             if kind in ("stored", "redelivered"):
                 self._newest = max(self._newest or raw.received_at, raw.received_at)
         self._conversations.update(placed.values())
-        came_in = [raws[position].transport_id for position in placed if raws[position].transport_id in before]
+        came_in = [name for place in placed.keys() - kinds.keys() if (name := raws[place].transport_id) in before]
         if came_in:
             self._store.again(lambda tx: content.close(tx, came_in))
 

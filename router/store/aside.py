@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from router.errors import InvalidPayload, NotFound, Refused
 from router.model import Decision, DeskEvent, Message
@@ -23,7 +23,7 @@ from router.store import tables as t
 from router.store.ledger import Arrival, Store, Undecidable
 from router.store.queries import utc
 from router.store.schema import ASIDE
-from router.store.statement import Statement, insert
+from router.store.statement import Statement, among, insert
 from router.store.tables import instant, micros
 from router.text.redact import redact
 
@@ -64,8 +64,17 @@ _raws_between = Statement(
         _R.received_at >= bindparam("since", type_=t.Instant.impl()),
         _R.received_at < bindparam("until", type_=t.Instant.impl()),
         _R.wrapped_key.is_not(None),
+        ~exists().where(
+            _A.partition == _R.partition, _A.position == _R.position, among(_A.kind, "invalid"),
+            among(_A.state, "dropped"),
+        ),
     )
     .order_by(_R.received_at, _R.partition, _R.position)
+)
+_dropped = Statement(
+    select(_A.item).where(
+        _A.partition == bindparam("part"), _A.position == bindparam("place"), among(_A.state, "dropped")
+    )
 )
 _set_state = Statement(
     update(t.set_aside)
@@ -143,16 +152,25 @@ def raw_at(store: Store, partition: int, position: int) -> Raw:
 
 
 def raws_between(store: Store, channel: str, since: datetime, until: datetime) -> list[tuple[int, int]]:
-    """The raws of a channel received from `since` to before `until`, in order."""
+    """The raws of a channel received from `since` to before `until`, in order, without those that were dropped."""
     with store.database.read() as tx:
         rows = tx.rows(_raws_between, name=channel, since=micros(since), until=micros(until))
     return [(row[0], row[1]) for row in rows]
 
 
-def replay_raw(store: Store, place: tuple[int, int], translate: Translate, now: datetime) -> list[Decision]:
-    """Decide a stored raw again: what is known already is a redelivery. Raises InvalidPayload or Undecidable."""
+def replay_raw(
+    store: Store, place: tuple[int, int], translate: Translate, now: datetime, *, wanted: int | None = None
+) -> list[Decision]:
+    """Decide a stored raw again: what is known already is a redelivery, what was dropped stays dropped unless it is
+    `wanted`. Raises InvalidPayload or Undecidable."""
     raw = raw_at(store, *place)
-    arrivals = [Arrival(what=what, received_at=raw.received_at, raw=place) for what in translate(raw)]
+    with store.database.read() as tx:
+        dropped = {row[0] for row in tx.rows(_dropped, part=place[0], place=place[1])} - {wanted}
+    arrivals = [
+        Arrival(what=what, received_at=raw.received_at, raw=place)
+        for item, what in enumerate(translate(raw))
+        if item not in dropped
+    ]
     return store.decide(arrivals, now, history=raw.history)
 
 
@@ -161,7 +179,7 @@ def replay(store: Store, number: int, translate: Translate, now: datetime) -> li
     entry = one(store, number)
     partition, _, position = str(entry["raw"]).rpartition(":")
     try:
-        decisions = replay_raw(store, (int(partition), int(position)), translate, now)
+        decisions = replay_raw(store, (int(partition), int(position)), translate, now, wanted=entry["item"])
     except (InvalidPayload, Undecidable) as failure:
         reason = failure.reason if isinstance(failure, InvalidPayload) else f"it cannot be decided: {failure}"
         store.again(lambda tx: tx.run(_set_state, number=number, what="open", why=redact(reason).text, more=1))

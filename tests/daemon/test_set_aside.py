@@ -42,3 +42,33 @@ def test_what_still_cannot_be_decided_keeps_its_reason(run: Any, wire: Any) -> N
     assert take_in(run, wire("m-1", "提现还没到账")).code == 0
     assert run("dead", "replay", str(row["id"])).code == 0
     assert [c["status"] for c in run.exported("conversations")] == ["solved"]
+
+
+def replayed(run: Any, *words: str) -> dict[str, int]:
+    """The summary of deciding a channel's raws again."""
+    counts: dict[str, int] = run.json(*words, "replay", "--channel", "app-chat", "--since", "2026-03-01")
+    return counts
+
+
+def test_what_was_dropped_stays_dropped(run: Any, wire: Any) -> None:
+    """A dropped event is decided by no replay of its channel, even when its message has come; only when asked for."""
+    assert take_in(run, [wire("m-2", "充值失败"), event("m-1")]).code == 1
+    (row,) = run.json("dead", "list")
+    assert run("dead", "drop", row["id"]).code == 0
+    assert take_in(run, wire("m-1", "提现还没到账", handle="u-1")).code == 0
+    counts = replayed(run)
+    assert (counts["read"], counts["stored"], counts["redelivered"], counts["failed"]) == (2, 0, 2, 0)
+    assert [c["status"] for c in run.exported("conversations")] == ["open", "open"]
+    assert run("dead", "replay", row["id"]).code == 0
+    assert [c["status"] for c in run.exported("conversations")] == ["open", "solved"]
+
+
+def test_a_dropped_line_is_not_looked_at_again(run: Any, wire: Any) -> None:
+    """A dropped invalid line is no part of a replay, and taken in again it is neither listed nor a reason to fail."""
+    assert take_in(run, {"id": "m-1"}).code == 1
+    (row,) = run.json("dead", "list")
+    assert run("dead", "drop", row["id"]).code == 0
+    done = run("replay", "--channel", "app-chat", "--since", "2026-03-01")
+    assert (done.code, json.loads(done.out)["read"]) == (0, 0)
+    assert take_in(run, {"id": "m-1"}).code == 0
+    assert run.json("dead", "list") == []
