@@ -60,7 +60,8 @@ def test_what_must_never_go_wrong(figures: dict[str, dict[str, Any]], family: st
 
 def test_one_id_in_two_chats_is_two_messages(wallet: Policy) -> None:
     """A provider's id is unique only within one chat: nobody's message is taken for another's."""
-    rows = [json.loads(line) for name, _, _ in BARS for line in (FOLDER / f"{name}.jsonl").open(encoding="utf-8")]
+    files = [(FOLDER / f"{name}.jsonl").read_text(encoding="utf-8") for name, _, _ in BARS]
+    rows = [json.loads(line) for text in files for line in text.splitlines()]
     collisions = [row for row in rows if row["family"] == "provider_id_collision"]
     assert len(collisions) > 20
     for row in collisions:
@@ -72,6 +73,7 @@ def test_one_id_in_two_chats_is_two_messages(wallet: Policy) -> None:
                 chats.setdefault(item["id"], {}).setdefault(who, index)
         for people in chats.values():
             assert all(found[index].class_ != "redelivery" for index in people.values()), row["id"]
+            assert len({found[index].conversation for index in people.values()}) == len({c for _, c in people})
 
 
 def test_two_matters_of_one_customer_are_two_conversations(wallet: Policy) -> None:
