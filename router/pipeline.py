@@ -196,6 +196,7 @@ def _markers(reading: Reading, identity: Identity, verdict: Verdict, conversatio
         return ()
     quiet = verdict.class_ in (MessageClass.CHASER, MessageClass.ACK)
     keys = list(reading.strong if quiet else reading.traces)
+    keys.extend(reading.album)
     if verdict.shared:
         keys.append(shared_key(identity.handle))
     if reading.chat_key:

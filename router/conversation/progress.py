@@ -2,8 +2,9 @@
 
 In: the verdict on the message, its reading, the conversation before. Out: `Moved`: the conversation after it with
 status, waiting since, chases, participants, issue type, queue and clocks; and what of it is worth telling. Thanks,
-automatic mail, reactions, edits, spam and blocked senders are kept and change nothing of it. Waiting since never moves
-forward; the type is set anew only by a clear margin and never over a human's (rules: deadlines, 6a to 9, routing 4).
+automatic mail, reactions, edits, further pictures of an album, spam and blocked senders are kept and change nothing of
+it. Waiting since never moves forward; the type is set anew only by a clear margin and never over a human's (rules:
+deadlines, 6a to 9, routing 4).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from router.conversation.working_order import open_deadline
 from router.deadlines.clocks import ClockEvent
 from router.follow_ups.identity import Identity
 from router.follow_ups.incident import Relation
-from router.follow_ups.matter import Verdict
+from router.follow_ups.matter import PIECES, Verdict
 from router.follow_ups.memory import remember
 from router.follow_ups.reading import NO_TOPIC, Reading
 from router.follow_ups.thread import Chain
@@ -70,7 +71,7 @@ def after_customer(
         flags = tuple(flag for flag in flags if flag != "spam")
     spam = identity.contact.blocked or (before is None and "spam" in flags)
     counts = not (silent or spam or reading.message.automatic or verdict.class_ is MessageClass.ACK
-                  or (verdict.method == "edit"))  # fmt: skip
+                  or verdict.method in PIECES)  # fmt: skip
     base = before or _opened(reading, identity, known.number)
     lasting = flags if before is None else tuple(flag for flag in flags if flag not in _PASSING)
     conversation = _recorded(base, reading, linked, identity, lasting, known, first=before is None)

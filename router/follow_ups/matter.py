@@ -18,7 +18,10 @@ from router.known import Known
 from router.model import Candidate, Conversation, Link, MessageClass, Status, Value
 from router.policy import FollowUps
 
-__all__ = ["Verdict", "place"]
+__all__ = ["PIECES", "Verdict", "place"]
+
+#: Methods of what is a piece of a message that came before: it asks for nothing of its own.
+PIECES = ("edit", "album")
 
 #: A conversation weighed this far below the margin is worth suggesting.
 _WORTH_A_LOOK = 0.2
@@ -51,6 +54,12 @@ def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known
             conversation=evidence.joins, class_=MessageClass.ADDITION, method="edit", score=1.0,
             reasons=("it corrects a message of that conversation",),
         )  # fmt: skip
+    album = None if reading.failed else _album(reading, identity, known)
+    if album is not None:
+        return Verdict(
+            conversation=album, class_=MessageClass.ADDITION, method="album", score=1.0,
+            reasons=("it is a picture of the same album as one before",),
+        )  # fmt: skip
     weighed = weigh(reading, _own(reading, identity, evidence, known, policy), evidence.joins)
     if evidence.rejected is not None or reading.failed:
         return _apart(reading, evidence, weighed, known, policy)
@@ -64,6 +73,14 @@ def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known
     shared.add(0.0, "nothing is proved of either sender")
     compare(shared, reading, features_of(reading), frozenset(reading.strong))
     return _joins(reading, shared, "identifier", [shared, *weighed], shared=True)
+
+
+def _album(reading: Reading, identity: Identity, known: Known) -> Conversation | None:
+    """The conversation that has another picture of this sender's album."""
+    for marker in (marker for key in reading.album for marker in known.marked(key)):
+        if known.owner(marker.contact) == identity.contact.number:
+            return known.conversation(marker.conversation)
+    return None
 
 
 def _own(reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps) -> list[Weighed]:

@@ -47,6 +47,8 @@ _MANY_MORE = 6.0
 _MOST_TRACES, _MOST_PHRASES = 6, 3
 #: Kinds of messages that say nothing that needs an answer.
 _SILENT = frozenset(("reaction", "sticker", "deleted"))
+#: How an adapter names, among the references, the album that a picture is of.
+_ALBUM = "album:"
 #: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
 HEAD, TAIL = 480, 160
 #: More words tell more than how a try ended.
@@ -212,7 +214,14 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Every marker key that the decision will look up."""
         if self.message.direction is not Direction.IN:
             return (self.chat_key,) if self.chat_key else ()
-        return (*self.traces, shared_key(self.handles[0]))
+        return (*self.traces, *self.album, shared_key(self.handles[0]))
+
+    @property
+    def album(self) -> tuple[str, ...]:
+        """The marker by which the pictures of one album find each other; none where there is no album."""
+        message = self.message
+        named = () if message.realm else (r for r in message.references if r.startswith(_ALBUM))
+        return tuple(f"{_ALBUM}{message.channel}:{message.scope}:{r[len(_ALBUM) :]}" for r in named)[:1]
 
     @property
     def chat_key(self) -> str:

@@ -16,16 +16,17 @@ from sqlalchemy import and_, bindparam, func, select, update
 from router.conversation.progress import message_facts, reply_window
 from router.conversation.relating import Stays
 from router.deadlines.clocks import Unanswered
+from router.follow_ups.matter import PIECES
 from router.model import Handle
 from router.policy import Policy
 from router.store import tables as t
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant
 
-__all__ = ["SILENT", "Row", "Rows", "belongs", "messages_named", "messages_of", "move", "stays", "unanswered_of"]
+__all__ = ["Row", "Rows", "belongs", "messages_named", "messages_of", "move", "stays", "unanswered_of"]
 
 #: Kinds that nobody needs to answer.
-SILENT = ("reaction", "sticker", "deleted")
+_SILENT = ("reaction", "sticker", "deleted")
 _M = t.messages.c
 _written = (
     select(
@@ -74,7 +75,7 @@ class Row(msgspec.Struct, frozen=True):
     @property
     def asks(self) -> bool:
         """Does it want an answer?"""
-        return self.heard and self.class_ not in ("", "ack") and self.kind not in SILENT and self.method != "edit"
+        return self.heard and self.class_ not in ("", "ack") and self.kind not in _SILENT and self.method not in PIECES
 
     @property
     def address(self) -> Handle:

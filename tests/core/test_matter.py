@@ -303,3 +303,24 @@ def test_the_seller_s_side_is_told_by_who_he_says_he_is(world: Any, say: Any) ->
     one = world.place(unproven(say, "我畀錢買二手相機,過咗 $2,450 俾賣家,參考編號 FP0098812,賣家話收唔到", 0, "a"))
     two = world.place(unproven(say, "我係賣相機嗰個,買家話過咗 $2,450 俾我,編號 FP0098812,我未收到錢", 40, "b"))
     assert (two.conversation.number != one.conversation.number, two.class_) == (True, Class.CROSS_CUSTOMER)
+
+
+@pytest.mark.parametrize("words", [("三张截图,提现1200没到账", "", ""), ("", "", "三张截图,提现1200没到账")])
+def test_the_pictures_of_an_album_chase_nobody(world: Any, say: Any, words: tuple[str, ...]) -> None:
+    """Pictures that come one by one and name one album are one asking: no chase, whichever has the words, and after the
+    desk's answer nothing waits. Another album, or another person's, is another asking."""
+    placed = [
+        world.place(say(text, n, id=f"p-{n}", kind="photo", references=("album:77",))) for n, text in enumerate(words)
+    ]
+    (number,) = {p.conversation.number for p in placed}
+    assert [p.method for p in placed[1:]] == ["album", "album"]
+    last = placed[-1].conversation
+    assert (last.chases, last.waiting_since, last.messages) == (0, placed[0].message.sent_at, 3)
+    assert last.issue_type == "withdrawal_failed"
+    world.reply(number, "您好,正在处理", 3)
+    late = world.place(say("", 4, id="p-9", kind="photo", references=("album:77",)))
+    assert (late.conversation.number, late.conversation.waiting_since) == (number, None)
+    other = world.place(say("", 5, id="p-10", kind="photo", references=("album:78",)))
+    assert (other.class_, other.conversation.waiting_since) == (Class.CHASER, other.message.sent_at)
+    stranger = world.place(say("", 6, who="W2", id="p-11", kind="photo", references=("album:77",)))
+    assert stranger.conversation.number != number

@@ -102,6 +102,16 @@ def test_an_edit_of_something_unknown_is_a_message(desk: Any, store: Store) -> N
     assert audit(store).differences == []
 
 
+def test_an_album_by_webhook_is_one_asking(desk: Any, store: Store) -> None:
+    """Its pictures come as messages of their own, in one batch or one by one; they chase nobody. The audit agrees."""
+    pictures = [desk.said(text, kind="photo", references=("album:7",)) for text in (TRANSFER, "", "")]
+    desk.take(*pictures[:2])
+    (last,) = desk.take(pictures[2])
+    assert (last.method, last.conversation.chases, last.conversation.messages) == ("album", 0, 3)
+    assert last.conversation.waiting_since == pictures[0].sent_at
+    assert audit(store).differences == []
+
+
 def test_an_incident_is_found_and_answered(desk: Any, store: Store) -> None:
     """It is named by its id or key; solved ones get no text; without any left it is refused."""
     desk.take(*(desk.said(TWICE, sender=f"u-{n}") for n in range(4)))
