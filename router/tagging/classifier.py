@@ -136,7 +136,7 @@ class Model:
                 places += known
         if not places:
             return self._bias.copy()
-        rows = np.array(places)
+        rows = np.fromiter(places, np.int64, len(places))
         values = self._idf.take(rows)
         for first, end, length in spans:
             part = values[first:end]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
-from operator import add
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +24,9 @@ _DROPPED: Final = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\uf
 _ONE_FORM: Final = dict(zip("’‘`´“”。、—–", "''''\"\".,--", strict=True))
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff"
 _GAPS: Final = re.compile(rf"(?<=[{_HAN}])[ \t\u3000]+(?=[{_HAN}])")
-_BLANKS: Final = re.compile(r"[ \t\f\v\r\u00a0]+")
+_BLANKS: Final = re.compile(r"[ \t\f\v\r\u00a0]{2,}|[\t\f\v\r\u00a0]")  # a single space is left as it is
 _LATIN_WORD: Final = re.compile(r"[a-zà-öø-ÿ]+(?:'[a-z]+)?")
-_HAN_RUN: Final = re.compile(rf"[{_HAN}]")
+_HAN_RUN: Final = re.compile(rf"[{_HAN}]+")
 #: Scripts whose presence in force says that the text is neither Chinese nor English.
 _FOREIGN: Final = re.compile(
     r"[\u0370-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0eff\u1ea0-\u1eff\u3040-\u30ff\uac00-\ud7af]"
@@ -57,8 +56,8 @@ def _spellings() -> tuple[tuple[str, str], ...]:
 
 @cache
 def _misspelt() -> frozenset[str]:
-    """How each wrong spelling begins, by one character or two: a text without any of these has none."""
-    return frozenset(old[:2] for old, _ in _spellings())
+    """The characters with which wrong spellings begin: a text without any of these has none."""
+    return frozenset(old[0] for old, _ in _spellings())
 
 
 @cache
@@ -98,10 +97,20 @@ def fold(text: str) -> str:
     folded = _BLANKS.sub(" ", folded)
     if _HAN_RUN.search(folded):
         folded = _GAPS.sub("", folded)
-        if not (_misspelt().isdisjoint(folded) and _misspelt().isdisjoint(map(add, folded, folded[1:]))):
-            for old, new in _spellings():
-                folded = folded.replace(old, new)
+        folded = _spelt(folded)
     return folded.strip()
+
+
+def _spelt(folded: str) -> str:
+    """The text with each wrong spelling put right; only those are sought of which the text has the first character."""
+    there = set(folded)
+    if _misspelt().isdisjoint(there):
+        return folded
+    for old, new in _spellings():
+        if old[0] in there and old in folded:
+            folded = folded.replace(old, new)
+            there.update(new)
+    return folded
 
 
 def language(text: str) -> str:
@@ -109,7 +118,7 @@ def language(text: str) -> str:
     if text.isascii():
         return _latin(_LATIN_WORD.findall(text[:2000].lower()), 0)
     sample = unicodedata.normalize("NFKC", text[:2000]).lower()
-    foreign, han = len(_FOREIGN.findall(sample)), _HAN_RUN.findall(sample)
+    foreign, han = len(_FOREIGN.findall(sample)), "".join(_HAN_RUN.findall(sample))
     latin = _LATIN_WORD.findall(sample.replace("’", "'"))
     if foreign > max(len(han), 2 * len(latin)) or (foreign and foreign * 4 > len(han) > 0):
         return "other"
@@ -118,7 +127,7 @@ def language(text: str) -> str:
     return _latin(latin, foreign)
 
 
-def _chinese(han: list[str]) -> str:
+def _chinese(han: str) -> str:
     traditional, simplified = _scripts()
     old, new = sum(map(traditional.__contains__, han)), sum(map(simplified.__contains__, han))
     return "zh-Hant" if old > new else "zh-Hans"
