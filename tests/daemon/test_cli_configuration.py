@@ -108,6 +108,8 @@ def test_init_writes_where_it_is_told(here: Path, capsys: pytest.CaptureFixture[
     assert cli.main(["-c", "named.toml", "init", "--preset", "plain"]) == 0
     assert (here / "named.toml").exists()
     capsys.readouterr()
+    assert cli.main(["init", "our desk.toml"]) == 0
+    assert "omnirouter -c 'our desk.toml' check" in capsys.readouterr().out
     assert cli.main(["init", "none/desk.toml"]) == 2
     assert "none/desk.toml cannot be written" in capsys.readouterr().err
 

@@ -8,9 +8,11 @@ whole list; a command is a plain function with typer annotations, and the int th
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,6 +77,8 @@ A support desk's mail, chats and calls: one conversation a matter, routed, with 
   -c, --config FILE  else $OMNIROUTER_CONFIG, ./omnirouter.toml, the built-in wallet preset
   --version          print the version
   --help             this list, or a command's options"""
+
+_DAEMON: Final = "run"
 
 #: What `-c` named, before or after the command; kept here because a process runs one command.
 _chosen: Path | None = None
@@ -165,15 +169,28 @@ def _before_the_command(word: str, rest: list[str]) -> list[str]:
 
 def _command(words: list[str]) -> int:
     """Call the command that begins the words: `group command` before `command`."""
-    from workers.cli.calling import call
-
     known = listed()
-    pair = " ".join(words[:2])
-    if pair in known:
-        return call(pair, _loaded(pair), words[2:])
-    if words[0] in known:
-        return call(words[0], _loaded(words[0]), words[1:])
-    return _unknown(words, known)
+    name = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
+    if name is None:
+        return _unknown(words, known)
+    with _leaving_when_asked() if name == _DAEMON else contextlib.nullcontext():
+        from workers.cli.calling import call
+
+        return call(name, _loaded(name), words[len(name.split()) :])
+
+
+@contextlib.contextmanager
+def _leaving_when_asked() -> Iterator[None]:
+    """Let SIGTERM end the command with 0 before the daemon listens to it itself: nothing is under way yet."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _unknown(words: list[str], known: list[str]) -> int:

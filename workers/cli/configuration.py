@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,7 +83,7 @@ def check(
 
 
 def _option(file: Path) -> str:
-    return "" if file == Path("omnirouter.toml") else f" -c {file}"
+    return "" if file == Path("omnirouter.toml") else f" -c {shlex.quote(str(file))}"
 
 
 def _mistaken(file: Path | None, error: ConfigurationError, as_json: bool) -> int:
