@@ -71,6 +71,7 @@ class LiveChat:
         self._hosts = Allowance(120, 0.5, now)
         self._streams: Counter[str] = Counter()
         self.routes = [
+            Route("/favicon.ico", self._icon, methods=["GET"]),
             Route("/chat/{name}", self._page, methods=["GET"]),
             Route("/chat/{name}/messages", self._message, methods=["POST"]),
             Route("/chat/{name}/stream", self._stream, methods=["GET"]),
@@ -149,6 +150,11 @@ class LiveChat:
             body = body.replace("/* words */ {}", msgspec.json.encode(given).decode().replace("</", "<\\/"))
         headers = _plain_headers(kind[1]) | {"cache-control": "max-age=300", "vary": "accept-language"}
         return Response(body, media_type=f"{kind[0]}; charset=utf-8", headers=headers)
+
+    async def _icon(self, request: Request) -> Response:
+        """What a browser asks every site for, whatever it shows."""
+        headers = _plain_headers("cross-origin") | {"cache-control": "max-age=86400"}
+        return Response((_PAGES / "icon.svg").read_bytes(), media_type="image/svg+xml", headers=headers)
 
     def _language(self, request: Request) -> str:
         return language_of(request.headers.get(_LANGUAGE, ""), self._store.policy.languages)

@@ -432,6 +432,14 @@ async def test_channels_without_a_page(chat_desk: Callable[..., Any], name: str)
         assert (await desk.http.get("/chat/app-chat/..%2f..%2fdaemon.py")).status_code == 404
 
 
+async def test_the_site_has_an_icon(chat_desk: Callable[..., Any]) -> None:
+    """A browser that shows any page of the desk finds the icon that it asks every site for."""
+    async with chat_desk() as desk:
+        found = await desk.http.get("/favicon.ico")
+        assert (found.status_code, found.headers["content-type"]) == (200, "image/svg+xml")
+        assert found.content.startswith(b"<svg ")
+
+
 # ── what is not taken ──
 
 

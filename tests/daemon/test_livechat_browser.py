@@ -90,8 +90,8 @@ class Visitor:
         page.on("console", self._note)
 
     def _note(self, said: ConsoleMessage) -> None:
-        """Keep what the browser complains about; a site without an icon is no mistake."""
-        if said.type == "error" and not said.location["url"].endswith("/favicon.ico"):
+        """Keep what the browser complains about."""
+        if said.type == "error":
             self.trouble.append(said.text)
 
     @property
