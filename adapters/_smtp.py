@@ -154,6 +154,8 @@ class Outbound:
         if code == 421:
             self._busy(code)
         word = f"answers {code}" if code else f"does not answer ({type(error).__name__})"
+        if code < 0:  # what came back has no status code
+            word = "does not answer as a mail server: check host, port and starttls"
         raise SendUnreachable(f"{self._name} {word}.") from None
 
     def _busy(self, code: int) -> NoReturn:

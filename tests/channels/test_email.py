@@ -463,6 +463,20 @@ async def test_nobody_listens(open_channel: Open) -> None:
         await Email(open_channel(Email, "m", **settings)).send(reply())
 
 
+async def test_what_listens_is_no_mail_server(open_channel: Open) -> None:
+    """Another server on the port (a web server, say) is told as such, without a code that nobody has heard of."""
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        smtp = {"host": "127.0.0.1", "port": port}
+        with pytest.raises(SendUnreachable, match="does not answer as a mail server: check host, port"):
+            await Email(open_channel(Email, "m", address="support@support.example", smtp=smtp)).send(reply())
+
+
 def guarded(open_channel: Open, server: Any, **smtp: Any) -> Email:
     given = {"host": "localhost", "port": server.port, "password": "env:MAIL_PASSWORD", **smtp}
     return Email(open_channel(Email, "m", address="support@support.example", smtp=given))
