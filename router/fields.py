@@ -68,6 +68,12 @@ class Place(msgspec.Struct, frozen=True):
         self._whole(text, path)
         return text.replace("\x00", "") if "\x00" in text else text
 
+    def plain(self, value: object, path: str) -> str:
+        """A text, a number or a truth value, in words."""
+        if not isinstance(value, (str, int, float)):
+            self.mistake(path, f"is {_named(value)}; text, a number or true or false would be right")
+        return self.text(value if isinstance(value, str) else str(value).lower(), path)
+
     def identity(self, text: str, path: str) -> str:
         """An id or handle: not empty, one line, within 998 characters; of mail without angle brackets. A secret in it
         is replaced."""

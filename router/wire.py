@@ -38,7 +38,7 @@ class _Sender(msgspec.Struct):
     handle: str
     name: str | None = None
     verified: _Verified | None = None
-    attributes: dict[str, str | int | float | bool | None] | None = None
+    attributes: dict[str, Any] | None = None
 
 
 class _Attachment(msgspec.Struct):
@@ -164,7 +164,7 @@ def _sender(read: _Sender, place: Place) -> Sender:
     handle = place.identity(read.handle, "sender.handle")
     given = read.attributes or {}
     attributes = {
-        place.identity(name, "sender.attributes"): place.text(_plain(value), f"sender.attributes.{redact(name).text}")
+        place.identity(name, "sender.attributes"): place.plain(value, f"sender.attributes.{redact(name).text}")
         for name, value in given.items()
         if value is not None
     }
@@ -174,10 +174,6 @@ def _sender(read: _Sender, place: Place) -> Sender:
         verified=_verified(read.verified, place) if read.verified else {},
         attributes=attributes,
     )
-
-
-def _plain(value: str | float | bool) -> str:
-    return value if isinstance(value, str) else str(value).lower()
 
 
 def _verified(read: _Verified, place: Place) -> dict[str, str]:
