@@ -153,19 +153,20 @@ class _Ingest:
     async def window(self, window: Sequence[Raw]) -> None:
         """Append a window and have it decided."""
         places: defaultdict[int, dict[int, Raw]] = defaultdict(dict)
+        names = content.content_names(window, self._store.sealer)
         for start in range(0, len(window), GROUP):
-            group = [self._recorded(raw) for raw in window[start : start + GROUP]]
+            group = [
+                msgspec.structs.replace(
+                    raw, partition_key=RECORDED, history=not self._live, transport_id=next(names)
+                )
+                for raw in window[start : start + GROUP]
+            ]
             for raw, (number, position) in zip(group, await self._log.append(group), strict=True):
                 places[number][position] = raw
         for number, raws in sorted(places.items()):
             await self._pass(number, max(raws))
             self._count(number, raws)
         self._came_to.clear()
-
-    def _recorded(self, raw: Raw) -> Raw:
-        """The raw as it is appended, under the name of its content: what is taken in again is known by it."""
-        name = content.content_name(raw, self._store.sealer)
-        return msgspec.structs.replace(raw, partition_key=RECORDED, history=not self._live, transport_id=name)
 
     async def _pass(self, number: int, last: int) -> None:
         """Return when the partition's cursor has passed `last`: decided here, or by whoever holds the partition."""

@@ -8,8 +8,8 @@ functions over a transaction.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
@@ -22,7 +22,7 @@ from router.store.statement import Statement, Tx, member
 if TYPE_CHECKING:
     from router.store.ledger import Aside
 
-__all__ = ["close", "content_name", "listed_as", "unlisted"]
+__all__ = ["close", "content_names", "listed_as", "unlisted"]
 
 _PREFIX = "content:"
 _A, _R = t.set_aside.c, t.raws.c
@@ -42,9 +42,13 @@ _close = Statement(
 )
 
 
-def content_name(raw: Raw, sealer: Sealer) -> str:
-    """The name of a recorded raw's content."""
-    return _PREFIX + sealer.mac(f"{raw.channel}\0{hashlib.sha256(raw.body).hexdigest()}")
+def content_names(raws: Iterable[Raw], sealer: Sealer) -> Iterator[str]:
+    """The name of each recorded raw's content; the second of the same bytes among them has one of its own."""
+    times: Counter[tuple[str, str]] = Counter()
+    for raw in raws:
+        content = raw.channel, hashlib.sha256(raw.body).hexdigest()
+        times[content] += 1
+        yield _PREFIX + sealer.mac("\0".join((*content, str(times[content]))))
 
 
 def unlisted(tx: Tx, aside: Sequence[Aside]) -> list[Aside]:

@@ -311,7 +311,7 @@ def test_what_is_set_aside_is_listed_once(run: Any, wire: Any) -> None:
         assert [found[name] for name in FIELDS[1:5]] == [stored, 1 - stored, 3, 1]
         assert summary_of(run("ingest", "--channel", "support-mail", "mails"))["invalid"] == 1
     listed = run.json("dead", "list")
-    assert sorted(row["kind"] for row in listed) == ["dead", "invalid", "invalid", "invalid"]
+    assert sorted(row["kind"] for row in listed) == ["dead", "invalid", "invalid", "invalid", "invalid"]
     today = datetime.now(UTC).strftime("%Y-%m-%dT")
     assert {row["at"][:11] for row in listed} == {today}
 
