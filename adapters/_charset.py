@@ -25,6 +25,7 @@ _NAMES = {
     "iso2022_jp_2": "iso-2022-jp iso-2022-jp-ms",
     "cp949": "euc-kr ks_c_5601-1987 ks_c_5601 cp949",
     "iso2022_kr": "iso-2022-kr",
+    "utf-7": "utf-7 utf7 unicode-1-1-utf-7",
     "utf-16": "utf-16 utf16",
     "utf-16-le": "utf-16le",
     "utf-16-be": "utf-16be",
@@ -38,7 +39,7 @@ _NAMES = {
 }
 _ALIASES = {name: codec for codec, names in _NAMES.items() for name in names.split()}
 #: Charsets whose text may be all ASCII bytes and yet mean something else.
-_SHIFTED = frozenset({"hz", "iso2022_jp_2", "iso2022_kr", "utf-16", "utf-16-le", "utf-16-be", "utf-32"})
+_SHIFTED = frozenset({"hz", "iso2022_jp_2", "iso2022_kr", "utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32"})
 #: Charsets that any bytes fit, so that a fit proves nothing.
 _SINGLE_BYTE = frozenset(c for c in _NAMES if c.startswith(("cp125", "iso8859", "koi8", "mac", "cp874")))
 _CHINESE = frozenset({"gb18030", "cp950", "big5hkscs"})

@@ -9,6 +9,7 @@ fails on deep nesting and takes several times as long; faster packages decode fi
 from __future__ import annotations
 
 import binascii
+import contextlib
 import re
 from urllib.parse import unquote_to_bytes
 
@@ -28,6 +29,7 @@ _KIND = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,1
 _ENCODING = re.compile(rb"[A-Za-z0-9-]+")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _FOLDS = b" \t"
+_UUENCODED = frozenset({b"x-uuencode", b"uuencode", b"x-uue", b"uue"})
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
@@ -85,6 +87,8 @@ class Part:
             return _base64(body)
         if encoding == b"quoted-printable":
             return binascii.a2b_qp(body)
+        if encoding in _UUENCODED:
+            return _uuencoded(body)
         return body
 
 
@@ -244,3 +248,19 @@ def _base64(body: bytes) -> bytes:
         letters = body.translate(None, _NOT_BASE64)
         letters = letters[:-1] if len(letters) % 4 == 1 else letters
         return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _uuencoded(body: bytes) -> bytes:
+    """Decode the lines between `begin` and `end`, each by the length that it tells; what is broken is left out. A body
+    without `begin` is as it is."""
+    lines = iter(body.splitlines())
+    if not any(line.startswith(b"begin ") for line in lines):
+        return body
+    found: list[bytes] = []
+    for line in lines:
+        if line.strip() == b"end":
+            break
+        told = (((line[0] - 32) & 63) * 4 + 5) // 3 if line.strip() else 0
+        with contextlib.suppress(binascii.Error):
+            found.append(binascii.a2b_uu(line[:told]) if told else b"")
+    return b"".join(found)
