@@ -26,6 +26,8 @@ def _database(url: str) -> str:
         raise ValueError('expected "sqlite:///FILE" or "postgresql://user@host/database"')
     if re.match(r"[a-z0-9+]+://[^/@:]*:[^@/]+@", url):
         raise ValueError('take the password out of the URL and give it by reference, as database_password = "env:NAME"')
+    if re.search(r"%(?![0-9A-Fa-f]{2})", url):
+        raise ValueError("in an address a per cent sign is written %25")
     return url
 
 

@@ -159,6 +159,10 @@ MISTAKES = {
     "a wrong type": ('[desk]\npartitions = "16"\n', "desk.partitions: expected a whole number, not a text."),
     "a number out of bounds": ("[desk]\npartitions = 0\n", "desk.partitions: should be greater than or equal to 1."),
     "a wrong database": ('[desk]\ndatabase = "mysql://x"\n', 'desk.database: expected "sqlite:///FILE" or'),
+    "a bare per cent sign": (
+        '[desk]\ndatabase = "sqlite:///50%.db"\n',
+        "desk.database: in an address a per cent sign is written %25.",
+    ),
     "a password in the URL": (
         '[desk]\ndatabase = "postgresql://desk:hunter2@db/desk"\n',
         "desk.database: take the password out of the URL",
