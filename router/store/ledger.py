@@ -7,10 +7,12 @@ read pages (router.store.queries). All methods are plain functions that block: c
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -366,11 +368,27 @@ def _sealer(policy: Policy, database: Database) -> Sealer:
     if database.path is None:
         return Sealer(os.urandom(32))
     path = database.path.absolute().parent / "omnirouter.key"
-    if not path.exists():
-        with database.read() as tx:
-            sealed = tx.one(_any_sealed)
-        if sealed is not None:
-            raise ConfigurationError(f"The key {path} is away, and raws are sealed with it: restore it from its copy.")
-        with contextlib.suppress(FileExistsError):
-            create_key(path)
+    if not path.exists() or not path.stat().st_size:
+        with _alone_in(path.parent):
+            if not path.exists():
+                _make_key(path, database)
     return Sealer(load_key(path))
+
+
+def _make_key(path: Path, database: Database) -> None:
+    with database.read() as tx:
+        sealed = tx.one(_any_sealed)
+    if sealed is not None:
+        raise ConfigurationError(f"The key {path} is away, and raws are sealed with it: restore it from its copy.")
+    create_key(path)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time: nobody reads a key that another is writing."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

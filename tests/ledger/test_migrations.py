@@ -19,7 +19,8 @@ from sqlalchemy import inspect, text
 
 import router
 from router.errors import SchemaMismatch, Unreachable
-from router.store import Database, schema
+from router.policy import Policy
+from router.store import Database, Store, schema
 from router.store import tables as t
 
 ROOT = Path(router.__file__).parent.parent
@@ -263,3 +264,19 @@ def test_many_may_be_the_first_at_once(empty_url: str) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(open_it, range(8))) == {17}
+
+
+def test_the_first_ones_seal_with_one_key(tmp_path: Path) -> None:
+    """Whoever opens a fresh SQLite desk at the same moment seals with the same key, which is made once."""
+    together = Barrier(8)
+
+    def seal(_: int) -> str:
+        store = Store.open(Policy.load(None), url=f"sqlite:///{tmp_path}/desk.db")
+        try:
+            together.wait(30)
+            return store.sealer.mac("a")
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(seal, range(8)))) == 1
