@@ -50,8 +50,8 @@ class Rule(NamedTuple):
     """Evidence for an issue type or a flag: all of `needs` and none of `bars` weigh `weight`."""
 
     target: str
-    needs: tuple[str, ...]
-    bars: tuple[str, ...]
+    needs: frozenset[str]
+    bars: frozenset[str]
     weight: float
 
 
@@ -171,7 +171,7 @@ class Lexicon:
         return [
             f'evidence for {rule.target}: no lexicon names the concept "{concept}"'
             for rule in (*self.rules, *self.flags)
-            for concept in (*rule.needs, *rule.bars)
+            for concept in sorted(rule.needs | rule.bars)
             if concept not in known
         ]
 
@@ -198,7 +198,7 @@ def _rules(where: str, target: str, weights: dict[str, Any], mistakes: list[str]
             continue
         signed = ("+ " + key).split(" ")
         pairs = list(zip(signed[::2], signed[1::2], strict=True))
-        needs, bars = (tuple(word for sign, word in pairs if sign == wanted) for wanted in "+-")
+        needs, bars = (frozenset(word for sign, word in pairs if sign == wanted) for wanted in "+-")
         rules.append(Rule(target, needs, bars, float(weight)))
     return rules
 

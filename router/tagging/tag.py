@@ -205,12 +205,12 @@ def _by_concept(rules: Sequence[Rule]) -> dict[str, list[Rule]]:
     uses = Counter(concept for rule in rules for concept in rule.needs)
     index: dict[str, list[Rule]] = {}
     for rule in rules:
-        index.setdefault(min(rule.needs, key=lambda concept: uses[concept]), []).append(rule)
+        index.setdefault(min(rule.needs, key=lambda concept: (uses[concept], concept)), []).append(rule)
     return index
 
 
 def _sentences(folded: str, hits: Sequence[Hit]) -> list[frozenset[str]]:
-    """The concepts of each sentence that names any."""
+    """The concepts of each sentence that names any; of sentences that name the same, once."""
     ends = [match.start() for match in _SENTENCE_ENDS.finditer(folded)]
     groups: dict[int, set[str]] = {}
     place = 0
@@ -218,7 +218,7 @@ def _sentences(folded: str, hits: Sequence[Hit]) -> list[frozenset[str]]:
         while place < len(ends) and ends[place] < hit.start:
             place += 1
         groups.setdefault(place, set()).add(hit.concept)
-    return [frozenset(group) for group in groups.values()]
+    return list(dict.fromkeys(map(frozenset, groups.values())))
 
 
 def _weigh(
@@ -229,18 +229,24 @@ def _weigh(
     reasons: dict[str, set[str]] = {}
     for concept in sorted(everything):
         for rule in rules.get(concept, ()):
-            if not everything.issuperset(rule.needs):
+            if not rule.needs <= everything:
                 continue
-            if any(s.issuperset(rule.needs) and s.isdisjoint(rule.bars) for s in sentences):
-                weight = rule.weight
-            elif len(rule.needs) > 1 and everything.isdisjoint(rule.bars):
-                weight = rule.weight * _ELSEWHERE
-            else:
+            weight = _weight(rule, sentences, everything)
+            if weight is None:
                 continue
             scores[rule.target] = scores.get(rule.target, 0.0) + weight
             if weight > 0:
                 reasons.setdefault(rule.target, set()).update(rule.needs)
     return scores, reasons
+
+
+def _weight(rule: Rule, sentences: Sequence[frozenset[str]], everything: frozenset[str]) -> float | None:
+    """What a rule weighs whose concepts are all in the text; None where something bars it."""
+    needs, bars = rule.needs, rule.bars
+    for named in sentences:
+        if needs <= named and bars.isdisjoint(named):
+            return rule.weight
+    return rule.weight * _ELSEWHERE if len(needs) > 1 and bars.isdisjoint(everything) else None
 
 
 def _ranked(scores: dict[str, float]) -> tuple[str, str, float]:

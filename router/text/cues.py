@@ -68,8 +68,11 @@ def before(text: str, start: int) -> str:
 
 def after(text: str, end: int) -> str:
     """What the words from `end` on say of the number before them."""
+    known, first = cues().after_by_first, text[end : end + 1]
+    if first != " " and first.lower()[:1] not in known:
+        return ""
     words = text[end : end + WINDOW].lower().lstrip(" ")
-    for word, kind in cues().after_by_first.get(words[:1], ()):
+    for word, kind in known.get(words[:1], ()):
         if words.startswith(word) and not (_is_letter(word[-1]) and _is_letter(words[len(word) : len(word) + 1])):
             return kind
     return ""
