@@ -15,13 +15,12 @@ import itertools
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router.errors import ConfigurationError, LostOwnership
+from router.errors import LostOwnership
 from router.model import Placement
 from router.ports import Raw
 from router.store import Store, content
@@ -34,7 +33,7 @@ from workers.leases import Lease, Leases
 from workers.logs.database import RECORDED, DatabaseLog
 from workers.process import Decided, Partition
 
-__all__ = ["Summary", "ingest", "lines"]
+__all__ = ["Summary", "ingest"]
 
 WINDOW = 20_000
 GROUP = 1_000
@@ -64,54 +63,6 @@ class Summary(msgspec.Struct, kw_only=True):
     invalid: int = 0
     dead: int = 0
     conversations: int = 0
-
-
-class _Line(msgspec.Struct):
-    """What is read of a line before it is stored: where it belongs and when."""
-
-    channel: str | None = None
-    sent_at: datetime | None = None
-    at: datetime | None = None
-
-
-_line = msgspec.json.Decoder(_Line | list[_Line])
-
-
-def lines(source: Iterable[bytes], channel: str, now: datetime) -> Iterator[Raw]:
-    """The raws of a `.jsonl`: one a line, of the line's own channel if it names one. Empty lines are left out."""
-    for text in source:
-        body = text.strip()
-        if not body:
-            continue
-        head = _head(body)
-        at = _instant(head.sent_at or head.at, now)
-        yield Raw(channel=head.channel or channel, body=body, received_at=at, meta={"wire": "1"}, history=True)
-
-
-def _head(body: bytes) -> _Line:
-    """What a line says of itself; of an array, what its first message says. Nothing where it cannot be read."""
-    try:
-        found = _line.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Line()
-    return found if isinstance(found, _Line) else next(iter(found), _Line())
-
-
-def _instant(at: datetime | None, now: datetime) -> datetime:
-    """A line's own time, never in the future; `now` where it names none that a calendar has in UTC."""
-    try:
-        return now if at is None or at.tzinfo is None else min(at.astimezone(UTC), now)
-    except OverflowError:
-        return now
-
-
-def lines_of(path: Path, channel: str, now: datetime) -> Iterator[Raw]:
-    """The raws of a `.jsonl` file. Raises ConfigurationError when it cannot be read."""
-    try:
-        with path.open("rb") as source:
-            yield from lines(source, channel, now)
-    except OSError as failure:
-        raise ConfigurationError(f"{path} cannot be read ({failure.strerror}).") from failure
 
 
 async def ingest(store: Store, channels: Channels, log: DatabaseLog, raws: Iterable[Raw], *, live: bool) -> Summary:

@@ -8,17 +8,18 @@ told.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from router.errors import ConfigurationError
 from router.ports import Raw
 from workers.channels import Channels
-from workers.recorded import lines, lines_of
 
-__all__ = ["raws_at"]
+__all__ = ["lines", "raws_at"]
 
 _WIRE = (".jsonl", ".ndjson", ".json")
 #: How compressed files begin, and what unpacks them.
@@ -26,6 +27,17 @@ _PACKED = {
     b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ\0": "unxz", b"PK\3\4": "unzip", b"\x28\xb5\x2f\xfd": "unzstd",
     b"7z\xbc\xaf": "7z x",
 }  # fmt: skip
+
+
+class _Line(msgspec.Struct):
+    """What is read of a line before it is stored: where it belongs and when."""
+
+    channel: str | None = None
+    sent_at: datetime | None = None
+    at: datetime | None = None
+
+
+_line = msgspec.json.Decoder(_Line | list[_Line])
 
 
 def raws_at(
@@ -36,15 +48,17 @@ def raws_at(
     Raises ConfigurationError for a path that is not there, cannot be read, or is of a kind that is not read.
     """
     for path in paths:
+        if path != "-":
+            _refuse(Path(path))
+    for path in paths:
         if path == "-":
             yield from lines(sys.stdin.buffer, channel, now)
             continue
         where = Path(path)
-        _refuse(where)
         for other in _no_files(where):
             tell(f"Passed over, since it is no regular file: {other}")
         if where.is_file() and path.endswith(_WIRE):
-            yield from lines_of(where, channel, now)
+            yield from _lines_of(where, channel, now)
         else:
             yield from _recorded(where, channel, channels, now)
 
@@ -85,4 +99,41 @@ def _recorded(where: Path, channel: str, channels: Channels, now: datetime) -> I
     if not wires:
         raise ConfigurationError(f"Channel {channel} has no recorded form of its own: name a .jsonl of wire messages.")
     for wire in wires:
-        yield from lines_of(wire, channel, now)
+        yield from _lines_of(wire, channel, now)
+
+
+def lines(source: Iterable[bytes], channel: str, now: datetime) -> Iterator[Raw]:
+    """The raws of a `.jsonl`: one a line, of the line's own channel if it names one. Empty lines are left out."""
+    for text in source:
+        body = text.strip()
+        if not body:
+            continue
+        head = _head(body)
+        at = _instant(head.sent_at or head.at, now)
+        yield Raw(channel=head.channel or channel, body=body, received_at=at, meta={"wire": "1"}, history=True)
+
+
+def _head(body: bytes) -> _Line:
+    """What a line says of itself; of an array, what its first message says. Nothing where it cannot be read."""
+    try:
+        found = _line.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Line()
+    return found if isinstance(found, _Line) else next(iter(found), _Line())
+
+
+def _instant(at: datetime | None, now: datetime) -> datetime:
+    """A line's own time, never in the future; `now` where it names none that a calendar has in UTC."""
+    try:
+        return now if at is None or at.tzinfo is None else min(at.astimezone(UTC), now)
+    except OverflowError:
+        return now
+
+
+def _lines_of(path: Path, channel: str, now: datetime) -> Iterator[Raw]:
+    """The raws of a `.jsonl` file. Raises ConfigurationError when it cannot be read."""
+    try:
+        with path.open("rb") as source:
+            yield from lines(source, channel, now)
+    except OSError as failure:
+        raise ConfigurationError(f"{path} cannot be read ({failure.strerror}).") from failure

@@ -31,7 +31,8 @@ from workers.cli.opened import opened
 from workers.leases import Leases
 from workers.logs import open_log
 from workers.logs.database import RECORDED
-from workers.recorded import ingest, lines
+from workers.recorded import ingest
+from workers.recordings import lines
 
 TRANSFER = "转账2000一直没到账，单号TP202603010077"
 FIELDS = ["read", "stored", "redelivered", "invalid", "dead", "conversations", "seconds"]
