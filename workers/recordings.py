@@ -17,6 +17,7 @@ import msgspec
 
 from router.errors import ConfigurationError
 from router.ports import Raw
+from router.text import kept
 from workers.channels import Channels
 
 __all__ = ["lines", "raws_at"]
@@ -110,7 +111,8 @@ def lines(source: Iterable[bytes], channel: str, now: datetime) -> Iterator[Raw]
             continue
         head = _head(body)
         at = _instant(head.sent_at or head.at, now)
-        yield Raw(channel=head.channel or channel, body=body, received_at=at, meta={"wire": "1"}, history=True)
+        own = kept.identity(head.channel or channel)  # a line may name anything as its channel
+        yield Raw(channel=own, body=body, received_at=at, meta={"wire": "1"}, history=True)
 
 
 def _head(body: bytes) -> _Line:

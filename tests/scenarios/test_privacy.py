@@ -30,6 +30,7 @@ from router import wire
 from router.ports import Raw
 from router.store import aside, queries
 from router.store import desk as acts
+from workers.recordings import lines
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 WHSEC = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
@@ -225,9 +226,10 @@ async def test_no_field_keeps_a_secret_in_clear(
     with structlog.testing.capture_logs() as said:
         async with open_desk(configuration, MONDAY) as desk:
             for number, (name, text, _) in enumerate(CANARIES):
-                bodies = [("app-chat", body) for body in fields_of_wire(number, text)]
-                bodies += [("support-mail", body) for body in fields_of_mail(number, name, text)]
-                await desk.daemon.log.append([Raw(channel=c, body=b, received_at=desk.clock()) for c, b in bodies])
+                bodies = [("support-mail", body) for body in fields_of_mail(number, name, text)]
+                raws = [Raw(channel=c, body=b, received_at=desk.clock()) for c, b in bodies]
+                raws += lines(fields_of_wire(number, text), "app-chat", desk.clock())
+                await desk.daemon.log.append(raws)
             await desk.decided()
             told = [(await desk.http.get("/metrics")).text, json.dumps(desk.events(), ensure_ascii=False)]
             told += [str(row) for row in aside.listed(desk.store)]
