@@ -16,6 +16,7 @@ from pathlib import Path
 from adapters import _instant
 from adapters._mbox import FIELD, begin, split
 from adapters._structure import MAX_BYTES
+from router.attachment import file_name
 from router.errors import ConfigurationError
 from router.ports import Raw
 
@@ -111,7 +112,7 @@ def _raw(body: bytes, channel: str, written: datetime, now: datetime, name: str)
         body=body,
         received_at=_instant.of_raw(body, latest=now) or min(written, now),
         partition_key=channel,
-        meta={"file": name[:200]},
+        meta={"file": file_name(name)},
         history=True,
     )
 

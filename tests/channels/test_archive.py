@@ -48,6 +48,13 @@ def test_single_mail(tmp_path: Path) -> None:
     assert raw.received_at == datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
 
+def test_a_secret_in_the_name_of_a_file(tmp_path: Path) -> None:
+    """What the raw says of its file repeats no card number that somebody saved a mail under."""
+    path = tmp_path / "卡号4111111111111111.eml"
+    path.write_bytes(mail(1))
+    assert [raw.meta["file"] for raw in read(path)] == ["卡号[已隐去_银行卡 ____1111].eml"]
+
+
 def test_mbox(tmp_path: Path) -> None:
     """An mbox gives each of its mails, and a line of a mail that begins with From is its own again."""
     path = tmp_path / "inbox"
