@@ -61,14 +61,18 @@ class Known:
 
     def conversation(self, number: int) -> Conversation | None:
         """The conversation of this number, or the one it was merged into."""
-        while number in self.merged:
-            number = self.merged[number]
-        return self.conversations.get(number)
+        return self.conversations.get(self._whole(number))
 
     def conversations_of(self, contact: int) -> list[Conversation]:
-        """The known conversations of a contact, whatever their status, oldest first."""
-        numbers = {n for n in self.by_contact.get(self.owner(contact), ()) if n not in self.merged}
+        """The known conversations of a contact, whatever their status, oldest first; of one that was merged into
+        another, that other, whoever's it is."""
+        numbers = {self._whole(n) for n in self.by_contact.get(self.owner(contact), ())}
         return [self.conversations[n] for n in sorted(numbers) if n in self.conversations]
+
+    def _whole(self, number: int) -> int:
+        while number in self.merged:
+            number = self.merged[number]
+        return number
 
     def marked(self, key: str, since: datetime | None = None) -> list[Marker]:
         """Who left this marker, oldest first, at or after `since`."""

@@ -221,6 +221,8 @@ def _events(
         told["automatic"] = True
     else:
         told["class"] = verdict.class_.value
+    if moved.quiet:
+        told["quiet"] = True
     found.append(("message.received", told))
     found.extend(moved.events)
     found.extend(

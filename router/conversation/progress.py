@@ -44,10 +44,12 @@ FOLLOWING = (MessageClass.RESEND, MessageClass.CROSS_CHANNEL, MessageClass.ADDIT
 
 
 class Moved(Value, frozen=True, kw_only=True):
-    """The conversation after, with its routing if it was routed anew, events and lines of the trace."""
+    """The conversation after, with its routing if it was routed anew, events and lines of the trace. `quiet`: the
+    message asks for nothing, so no clock starts or stops."""
 
     conversation: Conversation
     reopened: bool = False
+    quiet: bool = False
     routing: Routing | None = None
     events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     trace: tuple[str, ...] = ()
@@ -88,7 +90,8 @@ def after_customer(
     conversation, routing, trace = _routed(conversation, before, reading, verdict, identity, policy)
     conversation = _timed(conversation, base, reading, routing, identity, policy, now, counts=counts)
     return Moved(
-        conversation=conversation, reopened=reopened, routing=routing, trace=(*trace, *_due_line(conversation, counts)),
+        conversation=conversation, reopened=reopened, quiet=not counts, routing=routing,
+        trace=(*trace, *_due_line(conversation, counts)),
         events=_changes(conversation, before, routing),
     )  # fmt: skip
 

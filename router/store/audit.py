@@ -8,7 +8,7 @@ the cached deadline, and the starts and breaches of clocks. Conversations are re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -105,17 +105,22 @@ def _compared(
     heard = {m.channel for m in messages if m.inbound}
     if not heard <= set(c.channels):
         yield "channels", sorted(c.channels), sorted(heard)
-    yield from _chases(c, messages)
+    yield from _chases(c, messages, {row[3] for row in events if row[2] == "message.received" and _is_quiet(row[5])})
     related = any(row[2] in _RELATED for row in events)
     if not related and "spam" not in c.flags and events:
         yield from _by_events(c, {m.number: m for m in messages}, events)
     yield from _by_clocks(c, messages, events)
 
 
-def _chases(c: Conversation, messages: Sequence[Row]) -> Iterator[tuple[str, Any, Any]]:
+def _is_quiet(body: str) -> bool:
+    """Was it decided that the message asks for nothing, as whatever a blocked person writes?"""
+    return bool(_decode(body).get("quiet"))
+
+
+def _chases(c: Conversation, messages: Sequence[Row], quiet: Collection[int]) -> Iterator[tuple[str, Any, Any]]:
     """Each chaser counts; further words about what is open count where they came while it waited."""
-    chasers = sum(m.class_ == "chaser" for m in messages)
-    following = sum(m.class_ in FOLLOWING and m.asks for m in messages)
+    chasers = sum(m.class_ == "chaser" and m.number not in quiet for m in messages)
+    following = sum(m.class_ in FOLLOWING and m.asks and m.number not in quiet for m in messages)
     if not chasers <= c.chases <= chasers + following:
         yield "chases", c.chases, f"{chasers} to {chasers + following}"
 
@@ -138,7 +143,7 @@ def _by_events(
             status = "closed"
         if status in ("solved", "closed"):
             waiting = None
-        elif type_ == "message.received" and message is not None and message.asks:
+        elif type_ == "message.received" and message is not None and message.asks and not said.get("quiet"):
             waiting = message.sent_at if waiting is None else min(waiting, message.sent_at)
         elif type_ in _REPLIES and not said.get("automatic"):
             waiting = None

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.sql import text as sql_text
 
 from router.known import Known
-from router.model import Handle, Key, Link, Marker, Value
+from router.model import Conversation, Handle, Key, Link, Marker, Value
 from router.store import tables as t
 from router.store.rows import (
     CONTACT_COLUMNS,
@@ -109,7 +109,6 @@ _recent = (
     )
     .where(
         member(t.conversations.c.contact, "contacts"),
-        t.conversations.c.merged_into == 0,
         or_(t.conversations.c.status != "closed", t.conversations.c.last_message_at >= bindparam("since")),
     )
     .subquery()
@@ -237,21 +236,23 @@ def _load_conversations(tx: Tx, wants: Wants, known: Known, numbers: Collection[
     if mine:
         floor = max(0, micros(since) - int(_REACH.total_seconds() * 1e6))
         for row in tx.rows(_conversations_of_contacts, contacts=sorted(mine), since=floor):
-            known.put(conversation_of(row))
-    todo = set(numbers) - set(known.conversations)
+            _put(known, conversation_of(row))
+    todo = (set(numbers) | set(known.merged.values())) - set(known.conversations)
     while todo:
-        further: set[int] = set()
-        for row in tx.rows(_conversations, numbers=sorted(todo)):
-            found = conversation_of(row)
-            known.put(found)
-            if found.merged_into:
-                known.merged[found.number] = found.merged_into
-                further.add(found.merged_into)
-        todo = further - set(known.conversations)
+        found = [conversation_of(row) for row in tx.rows(_conversations, numbers=sorted(todo))]
+        for conversation in found:
+            _put(known, conversation)
+        todo = {c.merged_into for c in found if c.merged_into} - set(known.conversations)
     _load_contacts(tx, {c.contact for c in known.conversations.values()}, known, locked=False)
     if known.conversations:
-        for conversation, other, reason, score in tx.rows(_links, numbers=sorted(known.conversations)):
-            known.links.setdefault(conversation, []).append(Link(conversation=other, reason=reason, score=score))
+        for number, other, reason, score in tx.rows(_links, numbers=sorted(known.conversations)):
+            known.links.setdefault(number, []).append(Link(conversation=other, reason=reason, score=score))
+
+
+def _put(known: Known, found: Conversation) -> None:
+    known.put(found)
+    if found.merged_into:
+        known.merged[found.number] = found.merged_into
 
 
 def handles_of_contacts(tx: Tx, contacts: Collection[int]) -> list[tuple[str, str, int]]:

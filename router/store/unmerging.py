@@ -141,7 +141,7 @@ def _happened(tx: Tx, family: Family, policy: Policy, *, mine: bool) -> Iterator
     for type_, at, number, facts in family.since:
         row = rows.get(number)
         if type_ == "message.received":
-            if row is not None and row.asks and number in own:
+            if row is not None and row.asks and number in own and not facts.get("quiet"):
                 message = unanswered_of(row, policy)
                 yield Asked(at=instant(row.received_at), message=message, class_=MessageClass(row.class_))
         elif type_ in ("conversation.merged", "conversation.spam"):

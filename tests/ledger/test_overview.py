@@ -102,6 +102,16 @@ def test_an_edit_of_something_unknown_is_a_message(desk: Any, store: Store) -> N
     assert audit(store).differences == []
 
 
+def test_what_a_blocked_person_writes_is_no_difference(desk: Any, store: Store) -> None:
+    """It is kept in his conversation and asks for nothing there. The audit agrees."""
+    desk.take(desk.said(TRANSFER))
+    acts.reply(store, 1, "您好", agent="li", now=desk.noon + timedelta(minutes=1, seconds=30))
+    acts.block(store, "u-1", agent="li", now=desk.noon)
+    (placed,) = desk.take(desk.said("还没到账吗？"))
+    assert (placed.conversation.number, placed.conversation.waiting_since, placed.conversation.chases) == (1, None, 0)
+    assert audit(store).differences == []
+
+
 def test_an_album_by_webhook_is_one_asking(desk: Any, store: Store) -> None:
     """Its pictures come as messages of their own, in one batch or one by one; they chase nobody. The audit agrees."""
     pictures = [desk.said(text, kind="photo", references=("album:7",)) for text in (TRANSFER, "", "")]

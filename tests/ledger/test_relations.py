@@ -186,6 +186,21 @@ def test_what_the_absorbed_customer_wrote_meanwhile_goes_with_him(ledger: Ledger
     assert audit(ledger.store).differences == []
 
 
+def test_an_absorbed_customer_chases_the_conversation_that_he_is_part_of(ledger: Ledger) -> None:
+    """Wang asks again after his conversation was merged into chen's: it is a chaser there, and a reply goes to him; it
+    opens nothing, for the desk said that the two are one."""
+    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1], "telegram")
+    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    again = ledger.hear("wang", "还没处理吗?", "telegram")
+    assert (again.conversation.number, again.class_, again.conversation.chases) == (a.number, "chaser", 1)
+    own = desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
+    assert [m["sender"] for m in queries.messages_of(ledger.store.database, a.number) if m["id"] == own] == ["wang"]
+    back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    assert (ledger.words(b.number), back.waiting_since) == ([b.number, again.number, own], None)
+    assert ledger.state(a.number).waiting_since == a.message.sent_at
+    assert ledger.hear("wang", "在吗", "telegram").conversation.number == b.number
+
+
 def test_a_conversation_is_never_left_empty(ledger: Ledger) -> None:
     """When its own message has left, what it absorbed cannot leave too: the refusal says that one must stay."""
     a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
