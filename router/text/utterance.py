@@ -326,7 +326,7 @@ def _numbers(text: str) -> list[str]:
         piece[0].replace(",", "")
         for piece in _PIECE.finditer(text)
         if piece[0][0].isdigit()
-        if not _UNIT.match(text, piece.end()) and not _ORDINAL.search(text, 0, piece.start())
+        if not _UNIT.match(text, piece.end()) and not _ORDINAL.search(text, max(0, piece.start() - 8), piece.start())
     ]
 
 
