@@ -26,8 +26,6 @@ PIECES = ("edit", "album")
 #: A conversation weighed this far below the margin is worth suggesting.
 _WORTH_A_LOOK = 0.2
 _SHOWN = 5
-#: The issue type of matters that have two sides.
-_MONEY_MOVES = "transfer_failed"
 #: Numbers of fewer signs are too easily those of two people.
 _UNMISTAKABLE = 8
 
@@ -134,8 +132,7 @@ def _method(best: Weighed, evidence: Evidence) -> str:
 def _unproven(reading: Reading, identity: Identity, known: Known, policy: FollowUps) -> Conversation | None:
     """Somebody else's conversation about the same number, where nothing is proved of him nor of this sender.
 
-    Not where the words are those of the other side of the payment, nor, where money goes from one person to another,
-    where they do not say the same side.
+    Not where the words are those of the other side of the payment, or may be.
     """
     if identity.contact.verified:
         return None
@@ -148,12 +145,8 @@ def _unproven(reading: Reading, identity: Identity, known: Known, policy: Follow
             owner = known.contacts.get(known.owner(conversation.contact))
             if owner is None or owner.verified or owner.number == identity.contact.number:
                 continue
-            theirs = Memory(conversation.matter)
-            if _MONEY_MOVES in (*theirs.types, reading.tagging.issue_type):
-                same = bool(side) and side == theirs.side
-            else:
-                same = side == theirs.side or (side != "payee" and not theirs.side)
-            if same:
+            theirs = Memory(conversation.matter).side
+            if "either" not in (side, theirs) and (side == theirs or (side != "payee" and not theirs)):
                 return conversation
     return None
 

@@ -75,9 +75,11 @@ def telling_of(reading: Reading) -> dict[int, float]:
 
 
 def side_of(reading: Reading) -> str:
-    """Which side of a payment the words speak for: `payee`, `payer`, or empty when they do not say."""
+    """Which side of a payment the words speak for: `payee`, `payer`, `either` when they tell of both, or empty."""
     payee, payer = reading.said.has(Word.PAYEE), reading.said.has(Word.PAYER)
-    return "" if payee == payer else "payee" if payee else "payer"
+    if payee and payer:
+        return "either"
+    return "payee" if payee else "payer" if payer else ""
 
 
 def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> dict[str, Any]:
