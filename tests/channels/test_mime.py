@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -125,6 +126,8 @@ def test_cost_of_hostile_mail(kind: str) -> None:
     """The work a mail makes grows with its size and not faster, whatever it is made of."""
     _, raw, _ = TORTURE.make("cost", KINDS.index(kind), KINDS, False, 0.0)
     lines = 0
+    with suppress(InvalidPayload):
+        read(raw)  # what is read once, word lists and patterns, is no work of this mail
 
     def count(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal lines

@@ -7,16 +7,30 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
 __all__ = ["configure", "place"]
 
 
+class _StandardError:
+    """Standard error as it is at the moment. A log that nobody takes any more (a closed pipe) stops no work."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+
+
 def configure() -> None:
     """Set up logging for this process: to standard error."""
-    terminal = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
+    plain = structlog.processors.JSONRenderer(ensure_ascii=False)
+    renderer = structlog.dev.ConsoleRenderer() if _on_a_terminal() else plain
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -24,12 +38,18 @@ def configure() -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=cast(TextIO, _StandardError()), format="%(name)s %(message)s")
     for chatty in ("httpx", "httpcore", "telegram", "tweepy", "aioimaplib", "aiosmtplib"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # they would log addresses and tokens
+
+
+def _on_a_terminal() -> bool:
+    with suppress(ValueError, AttributeError):
+        return sys.stderr.isatty()
+    return False
 
 
 def place(failure: BaseException) -> str:
