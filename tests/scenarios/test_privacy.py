@@ -77,6 +77,10 @@ CANARIES: list[tuple[str, str, str]] = [
     ("token of a payment service", f"our server says {LIVE}", "51h8xq2m"),
 ]  # fmt: skip
 
+#: Ids and digests of our own: 12 hexadecimal digits and more, or a UUID.
+_RANDOM = re.compile(
+    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|(?<![0-9a-z])[0-9a-f]{12,64}(?![0-9a-z])"
+)
 #: The columns that hold what arrived, sealed, and its key, wrapped.
 SEALED = (("raws", "body"), ("raws", "wrapped_key"))
 
@@ -277,12 +281,23 @@ async def test_no_secret_is_left_in_clear(
     told += [str(line) for line in said]
     told += [record.getMessage() for record in caplog.records]
     told += list(capfd.readouterr())
-    read = [(text[:30], bare(text)) for text in told]
-    found = [(where, name, context(text, core)) for name, _, core in CANARIES for where, text in read if core in text]
+    read = [(text[:30], bare(text), bare(_RANDOM.sub(" ", text))) for text in told]
+    found = [
+        (where, name, context(text, core))
+        for name, _, core in CANARIES
+        for where, all_, said_ in read
+        if core in (text := said_ if short(core) else all_)
+    ]
     assert found == []
     assert [name for name, text, _ in CANARIES if text.encode() in bytes_] == []
-    assert [name for name, _, core in CANARIES if core.encode() in bytes_] == []
+    fewer = _RANDOM.sub(" ", bytes_.decode("latin-1")).encode("latin-1")
+    assert [name for name, _, core in CANARIES if core.encode() in (fewer if short(core) else bytes_)] == []
     assert b"SQLite format 3" in bytes_
+
+
+def short(core: str) -> bool:
+    """Is it a few digits, as stand in a random id by chance too?"""
+    return core.isdigit() and len(core) < 9
 
 
 def bare(text: str) -> str:
