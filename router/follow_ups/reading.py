@@ -50,7 +50,7 @@ _SILENT = frozenset(("reaction", "sticker", "deleted"))
 #: How an adapter names, among the references, the album that a picture is of.
 _ALBUM = "album:"
 #: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
-HEAD, TAIL = 480, 160
+HEAD, TAIL = 360, 120
 #: More words tell more than how a try ended.
 _MANY_WORDS = 7.0
 #: From so many characters on, a text may begin with its matter and go on with other words.
