@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 run: $(READY) ## install everything and start the daemon with the demo desk on SQLite
 	@$(BIN)/omnirouter run --demo
 
-test: $(READY) ## the whole suite, on real PostgreSQL, NATS, IMAP and SMTP servers
+test: $(READY) ## the whole suite, on real PostgreSQL, IMAP and SMTP servers
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not soak'
 
 soak: $(READY) ## long runs with many kills

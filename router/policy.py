@@ -153,8 +153,9 @@ class Web(Value, frozen=True, kw_only=True):
 
 
 class Policy(Value, frozen=True, kw_only=True, dict=True):
-    """One whole configuration. `source` is the file it came from, None for a preset; `desk_log` is `database` or a
-    NATS URL; `desk_database` an SQLAlchemy URL without its password, which `database_url` puts in."""
+    """One whole configuration. `source` is the file it came from, None for a preset; `desk_log` is
+    `database`, the only log of this version; `desk_database` an SQLAlchemy URL without its password, which
+    `database_url` puts in."""
 
     version: str
     name: str

@@ -51,7 +51,7 @@ _CHANNEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 
 def load(path: Path, *, adapter_of: AdapterOf | None = None, outside: bool = False) -> Policy:
     """Read a configuration file. Raises ConfigurationError with all its mistakes at once; with `outside` also those of
-    the model, lexicons, key and log that it names."""
+    the model, lexicons and key that it names."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Is there, and right, what a configuration names outside of itself: model, lexicons, key, log?
+"""Is there, and right, what a configuration names outside of itself: model, lexicons, key?
 
 In: the tables as TOML gives them (one that is itself wrong is looked at as far as it goes), the folder of the file.
 Out: one sentence a mistake. `omnirouter check` asks this; whoever only reads a configuration does not, so that a model
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from router.configuration.mistakes import mistake
 from router.errors import ConfigurationError
@@ -19,24 +19,13 @@ from router.tagging.embedding import Embedder
 from router.tagging.lexicon import Lexicon
 from router.tagging.tag import ISSUE_TYPES, Tagger
 
-__all__ = ["LOG", "check_outside"]
-
-#: What is wrong with every log but the database's.
-LOG: Final = (
-    'this version keeps the log in the ledger\'s own database; write log = "database" (several nodes share one over '
-    "PostgreSQL)"
-)
+__all__ = ["check_outside"]
 
 
 def check_outside(data: Mapping[str, Any], folder: Path, mistakes: list[str]) -> None:
     """Add what is wrong with what the tables name, each by itself."""
-    for look in (_log, _key, _lexicons, _tagging):
+    for look in (_key, _lexicons, _tagging):
         look(data, folder, mistakes)
-
-
-def _log(data: Mapping[str, Any], folder: Path, mistakes: list[str]) -> None:
-    if str(_table(data, "desk").get("log", "")).startswith(("nats://", "tls://")):
-        mistakes.append(mistake(("desk", "log"), LOG))
 
 
 def _key(data: Mapping[str, Any], folder: Path, mistakes: list[str]) -> None:

@@ -76,11 +76,10 @@ def _restates(reading: Reading, joined: Weighed) -> bool:
         return False
     if joined.overlap >= _MOST_SHARED:
         return True
-    shared = not set(reading.amounts).isdisjoint(memory.amounts)
     if joined.same_type:
         brief = reading.said.weight < _MORE_WORDS or not _same_kind(reading, joined)
-        return brief or shared or joined.overlap >= _NONE_SHARED or other_tongue(joined, reading)
-    return shared or (not joined.same_id and not set(reading.said.numbers).isdisjoint(memory.numbers))
+        return brief or joined.same_amount or joined.overlap >= _NONE_SHARED or other_tongue(joined, reading)
+    return joined.same_amount or (not joined.same_id and not set(reading.said.numbers).isdisjoint(memory.numbers))
 
 
 def _same_kind(reading: Reading, joined: Weighed) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from router.follow_ups.reading import NO_TOPIC, Reading
+from router.text.normalise import fold
 from router.text.phrasing import REQUESTS
 from router.text.utterance import MOST, Word
 
@@ -122,7 +123,7 @@ def spoken(matter: Mapping[str, Any], text: str) -> dict[str, Any]:
     if not text:
         return dict(matter)
     following = {name: value for name, value in matter.items() if name != "asked"}
-    if REQUESTS.found_in(text[:MOST].lower()):
+    if REQUESTS.found_in(fold(text[:MOST])):
         following["asked"] = True
     return following
 

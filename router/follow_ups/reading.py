@@ -206,8 +206,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     @property
     def _phrases(self) -> list[str]:
         """A few of the Chinese phrases that no list explains: those whose hashes are the smallest, so that two texts
-        that share most of them likely choose the same."""
-        return sorted(self.said.phrases, key=_short)[:_MOST_PHRASES]
+        that share most of them likely choose the same. Who reports what many report is brief."""
+        return [] if self.long else sorted(self.said.phrases, key=_short)[:_MOST_PHRASES]
 
     @property
     def markers(self) -> tuple[str, ...]:

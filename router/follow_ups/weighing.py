@@ -47,8 +47,8 @@ class Weighed:
     `answered`: the message answers it by right, and its words surely state no other matter."""
 
     __slots__ = (
-        "akin", "answered", "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_id", "same_text",
-        "same_type", "score", "shared",
+        "akin", "answered", "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_amount",
+        "same_id", "same_text", "same_type", "score", "shared",
     )  # fmt: skip
 
     def __init__(self, conversation: Conversation, live: bool) -> None:
@@ -57,7 +57,7 @@ class Weighed:
         self.live = live
         self.score = 0.0
         self.reasons: list[tuple[str, float]] = []
-        self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
+        self.same_amount = self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
         self.answered = False
         self.overlap = self.shared = 0.0
 
@@ -135,6 +135,7 @@ def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
 def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: frozenset[str]) -> None:
     """What the message shares with a conversation, and what speaks against it."""
     memory, conversation = weighed.memory, weighed.conversation
+    weighed.same_amount = not set(reading.amounts).isdisjoint(memory.amounts)
     if ids and memory.ids:
         _compare_numbers(weighed, ids, reading.said.corrects)
     if memory.texts and not reading.poor and reading.text_hash in memory.texts:
@@ -239,9 +240,9 @@ def _compare_guess(weighed: Weighed, reading: Reading) -> None:
         weighed.add(0.3, "perhaps the same issue type")
     elif tagging.runner_up in theirs and tagging.runner_up != "other":
         weighed.add(0.15, "perhaps the same issue type")
-    elif set(reading.amounts).isdisjoint(weighed.memory.amounts) and (
-        reading.named and _states(weighed, reading) and not reading.tries and not NO_TOPIC.issuperset(theirs)
-    ):
+    elif weighed.same_amount or reading.tries or NO_TOPIC.issuperset(theirs):
+        return
+    elif reading.named and _states(weighed, reading):
         weighed.add(-0.3, "perhaps another issue type")
 
 
@@ -288,7 +289,7 @@ def _details(weighed: Weighed, reading: Reading) -> int:
 
 
 def _compare_amounts(weighed: Weighed, reading: Reading) -> None:
-    if not set(reading.amounts).isdisjoint(weighed.memory.amounts):
+    if weighed.same_amount:
         weighed.add(0.35, "the same amount")
     elif weighed.same_type or weighed.overlap >= 0.5:
         weighed.conflict = True
@@ -303,9 +304,9 @@ def _compare_subject(weighed: Weighed, reading: Reading) -> None:
         return
     if reading.subject_hash in weighed.memory.subjects:
         weighed.add(0.3, "the same subject")
-    elif set(reading.amounts).isdisjoint(weighed.memory.amounts) and (
-        (reading.own_subject or reading.long) and not (reading.poor or reading.chases or reading.tries)
-    ):
+    elif weighed.same_amount or reading.poor or reading.chases or reading.tries:
+        return
+    elif reading.own_subject or reading.long:
         weighed.add(-0.3, "a subject of its own")
 
 

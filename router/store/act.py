@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select
 
-from router.errors import NotFound
+from router.errors import NotFound, Refused
 from router.known import Known
 from router.model import Conversation, Direction
+from router.ref import ref_of
 from router.store import queries
 from router.store import tables as t
 from router.store.effects import Effects
@@ -25,7 +26,7 @@ from router.store.statement import Statement, Tx
 from router.store.tables import micros
 from router.text.redact import redact
 
-__all__ = ["act", "contact_of_number", "desk_row", "locked"]
+__all__ = ["act", "contact_of_number", "desk_row", "locked", "refuse_held"]
 
 _T = TypeVar("_T")
 
@@ -63,6 +64,12 @@ def act(store: Store, number: int, now: datetime, change: Callable[[Tx, Conversa
         return done
 
     return store.again(work)
+
+
+def refuse_held(c: Conversation, agent: str) -> None:
+    """Raise `Refused` when another agent holds the conversation."""
+    if c.holder and c.holder != agent:
+        raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
 
 
 def contact_of_number(tx: Tx, number: int) -> Any:

@@ -23,13 +23,13 @@ from router.model import Attachment, Conversation, Direction, Handle
 from router.ref import ref_of
 from router.store import queries
 from router.store import tables as t
-from router.store.act import act, desk_row
+from router.store.act import act, desk_row, refuse_held
 from router.store.effects import Effects, Event, Outgoing
 from router.store.ledger import Store
 from router.store.statement import Statement, Tx, among, as_json, member, upsert
 from router.store.storable import words
 
-__all__ = ["KEY_ID", "queue_reply", "refuse_twice", "reply"]
+__all__ = ["KEY_ID", "queue_reply", "reply"]
 
 _TOKEN_LIFE = timedelta(days=180)
 _MAX_REFERENCES = 20
@@ -101,16 +101,15 @@ def reply(
 
     def change(tx: Tx, c: Conversation, effects: Effects) -> int:
         if not force:
-            refuse_twice(tx, c, agent, seen)
+            _refuse_twice(tx, c, agent, seen)
         return queue_reply(tx, store, c, effects, text, agent=agent, now=now, channel=channel, attachments=attachments)
 
     return act(store, number, now, change)
 
 
-def refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None = None) -> None:
+def _refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None) -> None:
     """Raise `Refused` when another agent holds the conversation, or somebody answered since the event `seen`."""
-    if c.holder and c.holder != agent:
-        raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
+    refuse_held(c, agent)
     if seen is not None:
         newer = tx.rows(_answered_since, number=c.number, seen=seen)
         if newer:

@@ -17,12 +17,11 @@ from sqlalchemy import bindparam, select, update
 
 from router.conversation.acts import let_go, note_taken, status_set
 from router.conversation.rerouting import retagged
-from router.errors import Misasked, NotFound, Refused
+from router.errors import Misasked, NotFound
 from router.known import Known
 from router.model import Conversation, Direction, Status
-from router.ref import ref_of
 from router.store import tables as t
-from router.store.act import act, contact_of_number, desk_row
+from router.store.act import act, contact_of_number, desk_row, refuse_held
 from router.store.answer import reply
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
@@ -106,8 +105,8 @@ def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = 
         raise Misasked("Who takes it? Name the agent with --agent NAME.")
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
-        if c.holder and c.holder != agent and not force:
-            raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
+        if not force:
+            refuse_held(c, agent)
         after = replace(c, holder=agent)
         effects.change(after)
         effects.tell(Event(at=now, type="conversation.taken", conversation=c.number, body={"agent": agent}))
@@ -120,8 +119,8 @@ def release(store: Store, number: int, *, agent: str, now: datetime, force: bool
     """Let a conversation go. Raises `Refused` when it is another agent who holds it."""
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
-        if c.holder and c.holder != agent and not force:
-            raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
+        if not force:
+            refuse_held(c, agent)
         after = let_go(c, store.policy)
         if c.holder:
             effects.change(after)

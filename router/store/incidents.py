@@ -19,8 +19,8 @@ from router.model import Conversation, Status
 from router.ref import ref_of
 from router.store import queries
 from router.store import tables as t
-from router.store.act import act
-from router.store.answer import queue_reply, refuse_twice
+from router.store.act import act, refuse_held
+from router.store.answer import queue_reply
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.queries import utc
@@ -117,7 +117,7 @@ def _answer(store: Store, number: int, key: str, text: str, *, agent: str, now: 
             raise Refused(
                 f"{ref_of(c.number)} was answered already (message {max(before)}); --again sends it this too."
             )
-        refuse_twice(tx, c, agent)
+        refuse_held(c, agent)
         own = queue_reply(tx, store, c, effects, text, agent=agent, now=now)
         body = {"key": key, "agent": agent}
         effects.tell(Event(at=now, type="incident.answered", conversation=c.number, message=own, body=body))

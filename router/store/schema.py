@@ -88,11 +88,13 @@ def _connection(database: Database) -> Connection:
 
 def status(database: Database) -> str:
     """`empty`, `current`, `incomplete` (a table is gone), `behind` or `ahead`."""
-    revision, newest = current(database), head()
+    with _connection(database) as connection:
+        there = _tables(connection)
+        revision, newest = _revision(connection, there), head()
     if revision is None:
         return "empty"
     if revision == newest:
-        return "incomplete" if missing(database) else "current"
+        return "incomplete" if t.metadata.tables.keys() - there else "current"
     return "behind" if revision < newest else "ahead"
 
 

@@ -90,7 +90,7 @@ REFERS: Final = Form(
 )
 #: The form in which the desk asks a customer for something.
 REQUESTS: Final = Form(
-    r"[?？]|请问|请提供|请补充|请发|请告知|请告诉|麻烦提供|麻烦您|请确认|请上传|請問|請提供|請補充|請告知|請確認|能否提供",
+    r"请问|请提供|请补充|请发|请告知|请告诉|麻烦提供|麻烦您|请确认|请上传|能否提供",
     within=r"\?|\b(?:please (?:send|provide|confirm|tell|let us|share|attach|reply|check)|could you|can you)\b",
     parts=("?", "please", "you"),
 )

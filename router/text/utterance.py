@@ -177,14 +177,14 @@ class _Found:
         features = {effect.feature for effect in each}
         features.discard("")
         features.update(self.pairs)
-        rare = tuple(dict.fromkeys(effect.rare for effect in each if effect.rare))
         return {
             "kinds": kinds, "presses": presses, "serves": serves, "features": frozenset(features),
             "telling": frozenset((*self.pairs, *(effect.feature for effect in each if effect.rare or effect.name))),
             "weight": sum(effect.weight for effect in self.effects) + 0.5 * len(self.pairs),
             "numbers": tuple(dict.fromkeys(self.numbers)),
             "entities": tuple(dict.fromkeys(effect.name for effect in each if effect.name)),
-            "rare": rare, "phrases": tuple(dict.fromkeys(self.phrases)),
+            "rare": tuple(dict.fromkeys(effect.rare for effect in each if effect.rare)),
+            "phrases": tuple(dict.fromkeys(self.phrases)),
         }  # fmt: skip
 
 

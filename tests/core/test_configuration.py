@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from router.configuration.file import PRESETS, from_text, load, preset, preset_text, unset_elsewhere, unset_secrets
-from router.configuration.tables import ARRAYS, NAMED, SINGLE
+from router.configuration.tables import ARRAYS, LOG, NAMED, SINGLE
 from router.errors import ConfigurationError
 from router.policy import Policy
 from router.ports import Adapter
@@ -167,7 +167,7 @@ MISTAKES = {
         '[desk]\ndatabase = "postgresql://desk:hunter2@db/desk"\n',
         "desk.database: take the password out of the URL",
     ),
-    "a wrong log": ('[desk]\nlog = "kafka://x"\n', 'desk.log: expected "database" or "nats://host:4222".'),
+    "a wrong log": ('[desk]\nlog = "kafka://x"\n', f"desk.log: {LOG}."),
     "a wrong language": ('[desk]\nlanguages = ["klingon"]\n', "desk.languages[0]: expected a language tag such as"),
     "an unknown event": (
         '[[events]]\nurl = "https://e.example.com"\nsecret = "env:E"\ntypes = ["conversation.open"]\n',

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,21 +52,6 @@ def free_port() -> int:
         held.bind(("127.0.0.1", 0))
         port: int = held.getsockname()[1]
         return port
-
-
-@pytest.fixture(params=["-js"])
-def nats(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A real NATS server, with JetStream unless a test asks for one without."""
-    port = free_port()
-    program = Path(sys.executable).with_name("nats-server")
-    words = [program, "-a", "127.0.0.1", "-p", str(port), "-sd", tmp_path / "jetstream", *request.param.split()]
-    server = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    assert server.stderr is not None
-    while "Server is ready" not in server.stderr.readline():
-        assert server.poll() is None
-    yield f"nats://127.0.0.1:{port}"
-    server.terminate()
-    server.communicate()
 
 
 @pytest.mark.parametrize("preset", ["wallet", "plain"])
@@ -246,36 +230,24 @@ def connections(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, objec
     return {answer["what"]: answer for answer in json.loads(capsys.readouterr().out)["connections"]}
 
 
-def test_connect_asks_database_log_and_every_channel(here: Path, monkeypatch: pytest.MonkeyPatch, nats: str) -> None:
-    """With a database of this version, a real NATS server and the secrets set, everything answers: exit 0."""
+def test_connect_asks_database_log_and_every_channel(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a database of this version and the secrets set, everything answers: exit 0."""
     monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
     database = Database("sqlite:///omnirouter.db")
     ensure(database)
     database.engine.dispose()
-    (here / "omnirouter.toml").write_text(
-        preset_text("plain").replace('database = "sqlite', f'log = "{nats}"\ndatabase = "sqlite')
-    )
-    answers = asyncio.run(connecting.connections(cli.configured()))
-    assert [answer["what"] for answer in answers] == ["database", "log", "channels.chat"]
-    assert not any(answer["exit_code"] for answer in answers)
-    assert "has this version's tables" in answers[0]["line"]
-    assert "with JetStream" in answers[1]["line"]
-
-
-@pytest.mark.parametrize("nats", [""], indirect=True)
-def test_connect_tells_a_log_server_without_jetstream(here: Path, monkeypatch: pytest.MonkeyPatch, nats: str) -> None:
-    """A NATS server that keeps nothing is no log."""
-    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
-    (here / "omnirouter.toml").write_text(
-        preset_text("plain").replace('database = "sqlite', f'log = "{nats}"\ndatabase = "sqlite')
-    )
-    answers = {answer["what"]: answer for answer in asyncio.run(connecting.connections(cli.configured()))}
-    assert answers["log"]["exit_code"] == 3
-    assert "has no JetStream: start the server with -js" in answers["log"]["line"]
+    (here / "omnirouter.toml").write_text(preset_text("plain"))
+    assert cli.main(["check", "--connect", "--json"]) == 0
+    answers = connections(capsys)
+    assert list(answers) == ["database", "log", "channels.chat"]
+    assert "has this version's tables" in str(answers["database"]["line"])
+    assert answers["log"]["line"] == "in the database."
 
 
 def test_connect_tells_what_does_not_answer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log and a database that nobody serves are told on a line each; the channel is asked all the same: exit 3."""
+    """A database that nobody serves, and the log in it, are told on a line each; the channel is asked all the same."""
     monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
     port = free_port()
     cli.main(["init", "--preset", "plain"])
@@ -283,7 +255,7 @@ def test_connect_tells_what_does_not_answer(here: Path, monkeypatch: pytest.Monk
     file.write_text(
         file.read_text().replace(
             '"sqlite:///omnirouter.db"',
-            f'"postgresql://desk@127.0.0.1:{port}/desk"\nlog = "nats://u:p@127.0.0.1:{port}"',
+            f'"postgresql://desk@127.0.0.1:{port}/desk"',
         )
     )
     found = {answer["what"]: answer for answer in asyncio.run(connecting.connections(cli.configured()))}
@@ -292,8 +264,8 @@ def test_connect_tells_what_does_not_answer(here: Path, monkeypatch: pytest.Monk
         "log": 3,
         "channels.chat": 0,
     }
-    assert "could not be reached" in str(found["log"]["line"])
-    assert "u:p" not in str(found["log"]["line"])
+    assert "Connection refused" in str(found["database"]["line"])
+    assert found["log"]["line"] == "it is in the database, which cannot be used."
 
 
 def test_connect_tells_unset_secrets_and_a_database_that_is_not_there_yet(
@@ -322,17 +294,20 @@ def test_connect_tells_a_database_without_tables(
 def test_connect_waits_for_nobody_for_ever(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that takes the connection and says nothing is given up with one line."""
     monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    monkeypatch.setenv("MAIL_PASSWORD", "geheim")
     monkeypatch.setattr(connecting, "PATIENCE", 0.05)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        address = f"nats://127.0.0.1:{silent.getsockname()[1]}"
+        port = silent.getsockname()[1]
+        server = f'{{ host = "127.0.0.1", port = {port}, username = "desk", password = "env:MAIL_PASSWORD" }}'
         (here / "omnirouter.toml").write_text(
-            preset_text("plain").replace('database = "sqlite', f'log = "{address}"\ndatabase = "sqlite')
+            f'{preset_text("plain")}\n[channels.mail]\nadapter = "email"\naddress = "desk@example.com"\n'
+            f"imap = {server}\nsmtp = {server}\n"
         )
         answers = {answer["what"]: answer for answer in asyncio.run(connecting.connections(cli.configured()))}
-    assert answers["log"]["exit_code"] == 3
-    assert "no answer within" in answers["log"]["line"]
+    assert answers["channels.mail"]["exit_code"] == 3
+    assert "no answer within" in answers["channels.mail"]["line"]
 
 
 def test_another_distribution_that_owns_our_package_is_refused(here: Path) -> None:

@@ -23,20 +23,21 @@ __all__ = ["PATIENCE", "connections"]
 PATIENCE: Final = 30.0
 _Recall: TypeAlias = Callable[[str], Awaitable[str | None]]
 _Remember: TypeAlias = Callable[[str, str], Awaitable[None]]
-#: Older servers acknowledge before they have synced, whatever is configured (security, 4).
-_NATS_SINCE: Final = (2, 12, 3)
 
 
 async def connections(policy: Policy) -> list[dict[str, Any]]:
     """Ask everything; `what`, `line` and `exit_code` (0 it answers, 2 wrong configuration, 3 it does not) each."""
     unset = unset_secrets(policy)
     asked: dict[str, Callable[[], Awaitable[str]]] = {"database": lambda: asyncio.to_thread(_database, policy)}
-    asked["log"] = lambda: _log(policy)
     for channel in policy.channels.values():
         if channel.enabled:
             asked[f"channels.{channel.name}"] = _opening(policy, channel, unset.get(channel.name, ()))
     answers = await asyncio.gather(*(_answer(ask) for ask in asked.values()))
-    return [{"what": what, "line": line, "exit_code": code} for what, (code, line) in zip(asked, answers, strict=True)]
+    found = [{"what": what, "line": line, "exit_code": code} for what, (code, line) in zip(asked, answers, strict=True)]
+    code = answers[0][0]
+    log = "it is in the database, which cannot be used." if code else "in the database."
+    found.insert(1, {"what": "log", "line": log, "exit_code": code})
+    return found
 
 
 async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[int, str]:
@@ -69,44 +70,6 @@ def _database(policy: Policy) -> str:
     finally:
         database.engine.dispose()
     return f"{database.url.render_as_string(hide_password=True)} has this version's tables."
-
-
-async def _log(policy: Policy) -> str:
-    """The log's server, when it is one of its own. Raises Unreachable, or ConfigurationError without the library."""
-    if policy.desk_log == "database":
-        code, _ = await _answer(lambda: asyncio.to_thread(_database, policy))
-        if code:
-            sentence = "it is in the database, which cannot be used."
-            raise ConfigurationError(sentence) if code == ConfigurationError.exit_code else Unreachable(sentence)
-        return "in the database."
-    try:
-        import nats.errors
-        import nats.js.errors
-        from nats.aio.client import Client
-    except ImportError:
-        raise ConfigurationError("needs a library that is not installed: pip install 'omnirouter[nats]'.") from None
-    where, client = policy.desk_log.rpartition("@")[2], Client()
-    try:
-        await client.connect(
-            policy.desk_log, connect_timeout=5, allow_reconnect=False, max_reconnect_attempts=1, error_cb=_quiet
-        )
-        server = client.connected_server_version
-        version = f"{server.major}.{server.minor}.{server.patch}"
-        if (server.major, server.minor, server.patch) < _NATS_SINCE:
-            raise Unreachable(f"the server is {version}; at least 2.12.3 is needed for a log that loses nothing.")
-        await client.jetstream().account_info()
-    except nats.js.errors.Error as error:
-        raise Unreachable(f"{where} has no JetStream: start the server with -js.") from error
-    except (nats.errors.Error, OSError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise Unreachable(f"{where} could not be reached ({reason}): is the server there?") from error
-    finally:
-        await client.close()
-    return f"{where}, server {version} with JetStream."
-
-
-async def _quiet(error: Exception) -> None:
-    """The client's own background reports: the connect call itself raises what matters."""
 
 
 def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember]:

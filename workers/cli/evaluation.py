@@ -137,7 +137,7 @@ def bench(
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="An empty database; default: a throw-away SQLite file.")
     ] = None,
-    log: Annotated[str | None, typer.Option(metavar="URL", help="database or nats://host:4222.")] = None,
+    log: Annotated[str | None, typer.Option(metavar="URL", help="database: the only log of this version.")] = None,
     as_json: JsonFlag = False,
 ) -> int:
     """Speed on this machine, by stage, beside the raw database's own rate, as one table."""

@@ -1,8 +1,8 @@
 """Does a file hold sequences of messages and events that can be decided and scored?
 
-In: a file of JSON lines (README describes the format). Out: its sequences as they are written, once every item of them
-was looked at: messages that the wire knows, labels with a class and a letter, events that name an earlier item. What is
-wrong is told with its line, its item and what would be right.
+In: a file of JSON lines, a sequence each: `id` and `items` in order of time. Out: its sequences as they are written,
+once every item of them was looked at: messages that the wire knows, labels (`expect`) with a class and a letter, events
+that name an earlier item. What is wrong is told with its line, its item and what would be right.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from router.configuration.outside import LOG
+from router.configuration.tables import LOG
 from router.errors import ConfigurationError
 from router.policy import Policy
 from router.store import Store, schema
