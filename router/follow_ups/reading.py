@@ -20,10 +20,10 @@ from router.follow_ups.dedupe import content_digest
 from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
 from router.policy import Policy
 from router.text import identifiers, own_words, redact, utterance
-from router.text.normalise import fold
+from router.text.normalise import fold, language
 from router.text.utterance import Word
 
-__all__ = ["NO_TOPIC", "Reading", "read", "shared_key"]
+__all__ = ["NO_TOPIC", "Reading", "read", "shared_key", "tagged", "telling_part"]
 
 #: Types that say how a customer feels, not what his matter is.
 NO_TOPIC = frozenset(("other", "complaint", "feedback", ""))
@@ -246,7 +246,7 @@ def read(message: Message, policy: Policy) -> Reading:
     hidden_whole = hidden if whole == cut.own else redact.redact(whole)
     hidden_subject = redact.redact(message.subject)
     own_subject = hidden_subject.text if subject else ""
-    telling = _telling(hidden.text)
+    telling = telling_part(hidden.text)
     known = identifiers.read(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text, redacted=True)
     folded = fold(f"{own_subject}\n{telling}" if own_subject else telling)
     strong = _foreign(_whole(known.keys()), message)
@@ -265,30 +265,27 @@ def read(message: Message, policy: Policy) -> Reading:
         strong=strong,
         cards=tuple(w for w in known.weak() if w.startswith("card:")),
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
-        tagging=_tagged(telling, own_subject, folded, policy),
+        tagging=tagged(telling, own_subject, policy, folded=folded),
         failed=failed,
         own_subject=bool(own_subject) and not vocabulary.read(fold(own_subject)).empty,
         handles=_handles(message, failed),
     )
 
 
-def _telling(own: str) -> str:
+def telling_part(own: str) -> str:
     """The part of long own words that tells what they are about: how they begin and how they end."""
     return own if len(own) <= HEAD + TAIL else f"{own[:HEAD]}\n{own[-TAIL:]}"
 
 
-def _tagged(telling: str, subject: str, folded: str, policy: Policy) -> Tagging:
+def tagged(telling: str, subject: str, policy: Policy, *, folded: str | None = None) -> Tagging:
     """What it is about. Long words are about what they begin with, where that alone says it: courtesies at the end of
-    a mail name other things in passing. Flags are those of all of it."""
-    whole = policy.tagger.tag(telling, subject, folded=folded)
+    a mail name other things in passing. Flags and language are those of all of it."""
     opening = _opening(telling) if len(telling) > _OPENING else ""
-    if not opening:
-        return whole
-    begun = policy.tagger.tag(opening, subject)
-    if begun.unsure or begun.issue_type in NO_TOPIC or begun.issue_type == whole.issue_type:
-        return whole
-    second = begun.runner_up if whole.issue_type in NO_TOPIC else whole.issue_type
-    return replace(begun, runner_up=second, flags=tuple(sorted({*begun.flags, *whole.flags})), language=whole.language)
+    begun = policy.tagger.tag(opening, subject) if opening else None
+    if begun is None or begun.unsure or begun.issue_type in NO_TOPIC:
+        return policy.tagger.tag(telling, subject, folded=folded)
+    flags = {*begun.flags, *policy.tagger.flags(fold(telling) if folded is None else folded)}
+    return replace(begun, flags=tuple(sorted(flags)), language=language(telling))
 
 
 def _opening(text: str) -> str:

@@ -138,6 +138,15 @@ class Tagger:
                 self._remembered[text, folded] = known
         return known
 
+    def flags(self, folded: str) -> tuple[str, ...]:
+        """The flags of a folded text, without its issue type: a few words of the lexicons say them."""
+        folded = folded[: _MOST + 300]
+        return self._flagged(_sentences(folded, self._lexicon.find(folded)))
+
+    def _flagged(self, sentences: Sequence[frozenset[str]]) -> tuple[str, ...]:
+        flags, _ = _weigh(sentences, self._flags, {})
+        return tuple(sorted(name for name, weight in flags.items() if weight >= 1.0))
+
     def _tagged(self, text: str, folded: str) -> Tagging:
         hits = self._lexicon.find(folded)
         sentences = _sentences(folded, hits)
@@ -149,7 +158,6 @@ class Tagger:
             best, second, confidence = self._cold(folded, concepts, scores, spoken)
         else:
             best, confidence, second, _ = self._model.guess(folded, concepts, self._vector(text))
-        flags, _ = _weigh(sentences, self._flags, {})
         words = tuple(dict.fromkeys(hit.words for hit in hits if hit.concept in reasons.get(best, ())))[:8]
         if not words and model is not None and confidence >= self.unsure_below:
             words = model.reasons(folded, best)
@@ -158,7 +166,7 @@ class Tagger:
             confidence=round(confidence, 4),
             runner_up=second,
             unsure=confidence < self.unsure_below,
-            flags=tuple(sorted(name for name, weight in flags.items() if weight >= 1.0)),
+            flags=self._flagged(sentences),
             language=spoken,
             words=words,
             version=self.version,

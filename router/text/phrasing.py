@@ -29,8 +29,11 @@ class Form:
         """Is it found in this folded text?"""
         if self._begins is not None and self._begins.match(text):
             return True
-        if any(part in text for part in self._parts) and (self._within is None or self._within.search(text)):
-            return True
+        for part in self._parts:
+            if part in text:
+                if self._within is None or self._within.search(text):
+                    return True
+                break
         return not text.isascii() and self._han.search(text) is not None
 
 

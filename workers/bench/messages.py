@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from router.errors import ConfigurationError
+from router.follow_ups.reading import tagged, telling_part
 from router.known import Known
 from router.model import Message
 from router.pipeline import decide_prepared, prepare
@@ -268,7 +269,7 @@ def _stages(policy: Policy, mails: Sequence[bytes]) -> list[dict[str, Any]]:
 
     stage("seal the raw", lambda: [store.sealer.seal(raw.body) for raw in raws])
     messages: list[Message] = stage("translate", lambda: [m for raw in raws for m in channels.translate(raw)])
-    stage("tag", lambda: [policy.tagger.tag(m.text[:800], m.subject) for m in messages])
+    stage("tag", lambda: [tagged(telling_part(m.text), m.subject, policy) for m in messages])
     prepared = stage("read (own words, identifiers, redact, tag)", lambda: [prepare(m, policy) for m in messages])
     stage("decide", lambda: _decide_all(prepared, policy))
     store.close()
