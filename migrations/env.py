@@ -1,7 +1,8 @@
 """Runs the migrations: under `alembic` in a checkout, under `omnirouter db` from anywhere (then with an open
 connection).
 
-SQLite is altered in batches, with foreign keys off during the migration and checked after it.
+All of it is one transaction, and two at once wait for each other. SQLite is altered in batches, with foreign keys off
+during the migration and checked after it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, text
 
+from router.store import schema
 from router.store.database import Database
 from router.store.tables import Instant, metadata
 
@@ -28,17 +30,19 @@ def _migrate(connection: Connection) -> None:
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
         connection.execute(text("PRAGMA foreign_keys=OFF"))
+    schema.begin_change(connection)
     context.configure(
         connection=connection, target_metadata=metadata, render_as_batch=sqlite, render_item=_render,
-        transaction_per_migration=True,
     )  # fmt: skip
     with context.begin_transaction():
         context.run_migrations()
     if sqlite:
         broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
-        connection.execute(text("PRAGMA foreign_keys=ON"))
         if broken:
             raise RuntimeError(f"{len(broken)} rows point nowhere after the migration, first: {broken[0]}")
+    connection.commit()
+    if sqlite:
+        connection.execute(text("PRAGMA foreign_keys=ON"))
 
 
 def run() -> None:
@@ -57,7 +61,6 @@ def run() -> None:
     database = Database(_url())
     with database.engine.connect() as connection:
         _migrate(connection)
-        connection.commit()
     database.close()
 
 

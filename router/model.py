@@ -302,7 +302,7 @@ class Conversation(Value, frozen=True, kw_only=True):
     `matter` and `clocks` are the memory of the steps `matter` and `deadline`: plain JSON values that only they read.
     `waiting_since` is the oldest customer message without a human answer; chasing never moves it.
     `pinned`: a person moved it, so rules no longer choose its queue. `type_by`: `machine`, or `human` after a retag.
-    `participants` are the handles that may receive replies; `threads` the numbers of its chains; `seq` its last event.
+    `participants` are the handles that may receive replies; `threads` the numbers of its chains.
     """
 
     number: int
@@ -340,7 +340,6 @@ class Conversation(Value, frozen=True, kw_only=True):
     next_wake_at: datetime | None = None
     breached: bool = False
     merged_into: int = 0
-    seq: int = 0
     version: int = 0
 
 

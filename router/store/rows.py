@@ -105,7 +105,6 @@ def conversation_row(c: Conversation) -> dict[str, Any]:
         "next_wake_at": maybe_micros(c.next_wake_at),
         "breached": c.breached,
         "merged_into": c.merged_into,
-        "seq": c.seq,
         "version": c.version + 1,
     }
 
@@ -149,7 +148,6 @@ def conversation_of(row: Sequence[Any]) -> Conversation:
         next_wake_at=maybe_instant(next(r)),
         breached=bool(next(r)),
         merged_into=next(r),
-        seq=next(r),
         version=next(r),
     )
 

@@ -23,8 +23,8 @@ from router.store import tables as t
 from router.store.database import Database
 
 __all__ = [
-    "current", "damage", "differences", "ensure", "head", "mismatch", "missing", "partitions", "sql", "status",
-    "upgrade",
+    "begin_change", "current", "damage", "differences", "ensure", "head", "mismatch", "missing", "partitions", "sql",
+    "status", "upgrade",
 ]  # fmt: skip
 
 #: The partition of raws that were set aside before the log (a refused request): nobody reads it in order.
@@ -136,14 +136,19 @@ def _create(database: Database, count: int) -> None:
 
 @contextlib.contextmanager
 def _changing(database: Database) -> Iterator[Connection]:
-    """One transaction that changes the form: whoever else begins one waits, and finds all of it or nothing."""
+    """One transaction that changes the form."""
     with _connection(database) as connection:
-        if database.dialect == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK})
+        begin_change(connection)
         yield connection
         connection.commit()
+
+
+def begin_change(connection: Connection) -> None:
+    """Begin a transaction that changes the form: whoever else begins one waits, and finds all of it or nothing."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK})
 
 
 def _first_rows(database: Database, count: int) -> None:
@@ -192,7 +197,6 @@ def upgrade(database: Database, *, partitions: int = 16) -> tuple[str | None, st
     with _connection(database) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        connection.commit()
     _first_rows(database, partitions)
     return before, head()
 

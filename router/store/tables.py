@@ -229,7 +229,6 @@ conversations = Table(
     _at("next_wake_at", nullable=True),
     _flag("breached"),
     _number("merged_into", server_default=text("0")),
-    _number("seq", server_default=text("0")),
     _count("version"),
 )
 Index(

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import inspect, text
 
 import router
@@ -46,6 +48,15 @@ def empty(empty_url: str) -> Iterator[Database]:
 def _set_revision(database: Database, revision: str) -> None:
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def _migrate(database: Database, step: Callable[[Config, str], None], revision: str) -> None:
+    """Let alembic itself take a step."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.migrations()))
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        step(config, revision)
 
 
 def _form(database: Database) -> dict[str, Any]:
@@ -104,6 +115,22 @@ def test_an_upgrade_can_be_repeated(empty: Database) -> None:
         assert sorted(connection.execute(t.positions.select()).mappings(), key=lambda row: row["partition"])[-1][
             "partition"
         ] == 3  # fmt: skip
+
+
+def test_a_database_of_the_version_before_keeps_all_that_it_holds(
+    desk: Any, picture: Callable[[], dict[str, list[dict[str, Any]]]]
+) -> None:
+    """It is refused until it is upgraded; then every row of every table stands as before."""
+    database = desk.store.database
+    desk.take(desk.said("转账2000一直没到账"), desk.said("有进展吗"))
+    before = picture()
+    _migrate(database, command.downgrade, "-1")
+    with pytest.raises(SchemaMismatch, match="is behind its migrations; run: omnirouter db upgrade"):
+        schema.ensure(database)
+    assert schema.upgrade(database) == (f"{int(schema.head()) - 1:04}", schema.head())
+    assert (schema.status(database), schema.differences(database)) == ("current", [])
+    assert picture() == before
+    assert len(before["messages"]) == 2
 
 
 def test_a_fresh_file_is_made_and_an_empty_server_is_not(empty: Database) -> None:
@@ -255,7 +282,7 @@ def test_many_may_be_the_first_at_once(empty_url: str) -> None:
     def open_it(_: int) -> int:
         database = Database(empty_url)
         try:
-            together.wait(30)
+            together.wait(120)
             schema.ensure(database, create=True)
             with database.engine.connect() as connection:
                 return int(connection.execute(text("SELECT count(*) FROM positions")).scalar_one())
@@ -266,6 +293,16 @@ def test_many_may_be_the_first_at_once(empty_url: str) -> None:
         assert set(pool.map(open_it, range(8))) == {17}
 
 
+def test_many_may_upgrade_at_once(empty_url: str) -> None:
+    """Nodes that are started together may each upgrade first: they wait for each other, and all find it current."""
+    program = [sys.executable, "-c", _UPGRADE.replace("sqlite:///desk.db", empty_url)]
+    nodes = [subprocess.Popen(program, stderr=subprocess.PIPE) for _ in range(4)]
+    assert [node.communicate(timeout=120)[1] for node in nodes] == [b""] * 4
+    database = Database(empty_url)
+    assert (schema.status(database), schema.differences(database)) == ("current", [])
+    database.close()
+
+
 def test_the_first_ones_seal_with_one_key(tmp_path: Path) -> None:
     """Whoever opens a fresh SQLite desk at the same moment seals with the same key, which is made once."""
     together = Barrier(8)
@@ -273,7 +310,7 @@ def test_the_first_ones_seal_with_one_key(tmp_path: Path) -> None:
     def seal(_: int) -> str:
         store = Store.open(Policy.load(None), url=f"sqlite:///{tmp_path}/desk.db")
         try:
-            together.wait(30)
+            together.wait(120)
             return store.sealer.mac("a")
         finally:
             store.close()
