@@ -43,6 +43,8 @@ __all__ = ["Daemon"]
 _log = structlog.get_logger()
 _POLL = 1.0
 _BALANCE = 3.0
+#: The parts that end by themselves, with what they have begun, when the daemon drains.
+_ENDING = ("decide", "balance")
 
 
 class _Server(uvicorn.Server):
@@ -149,8 +151,8 @@ class Daemon:
         await self.duties.run()
 
     async def _balance(self) -> None:
-        """Own this node's share of the partitions: take free ones, give surplus back."""
-        while True:
+        """Own this node's share of the partitions: take free ones, give surplus back; until the end."""
+        while not self._draining.is_set():
             share = self.duties.share(self.log.partitions)
             for number in range(self.log.partitions):
                 if len(self._partitions) >= share or self._draining.is_set():
@@ -159,7 +161,8 @@ class Daemon:
                     await self._own(number)
             while len(self._partitions) > share:
                 await self._give_back(max(self._partitions))
-            await asyncio.sleep(_BALANCE)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._draining.wait(), _BALANCE)
 
     async def _own(self, number: int) -> None:
         lease = await self.duties.take(f"partition:{number}")
@@ -254,9 +257,8 @@ class Daemon:
         await asyncio.gather(serving, return_exceptions=True)
         self._draining.set()
         self.store.bell.ring()
-        decide = next(part for part in parts if part.get_name() == "decide")
         for part in parts:
-            if part is not decide:
+            if part.get_name() not in _ENDING:
                 part.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
         await self.log.close()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
@@ -19,6 +20,7 @@ from workers.logs.lines import place
 
 __all__ = ["Duties"]
 
+_T = TypeVar("_T")
 _log = structlog.get_logger()
 _RENEW = LEASE_SECONDS / 3
 
@@ -30,6 +32,7 @@ class Duties:
         self._leases = leases
         self._held: dict[str, Lease] = {}
         self._lost: dict[str, asyncio.Event] = {}
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._nodes = 1
 
     @property
@@ -39,6 +42,9 @@ class Duties:
 
     async def take(self, duty: str) -> Lease | None:
         """Take a duty if it is free; renewed from now on."""
+        return await self._whole(self._take(duty))
+
+    async def _take(self, duty: str) -> Lease | None:
         lease = await asyncio.to_thread(self._leases.take, duty)
         if lease is not None:
             self._held[duty] = lease
@@ -47,10 +53,20 @@ class Duties:
 
     async def give_back(self, duty: str) -> None:
         """Give a duty back."""
+        await self._whole(self._give_back(duty))
+
+    async def _give_back(self, duty: str) -> None:
         lease = self._held.pop(duty, None)
         self._lost.pop(duty, None)
         if lease is not None:
             await asyncio.to_thread(self._leases.release, [lease])
+
+    async def _whole(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Let this end even where its caller is cancelled meanwhile; `release_all` waits for it."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
 
     async def keep(self, duty: str, work: Callable[[Lease], Awaitable[None]]) -> None:
         """For ever: take the duty when it is free, do its work, begin again when the work ends or the lease is lost."""
@@ -109,6 +125,7 @@ class Duties:
 
     async def release_all(self) -> None:
         """Give everything back, so that another node need not wait."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         held = list(self._held.values())
         self._held.clear()
         await asyncio.to_thread(self._leases.release, held)

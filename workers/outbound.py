@@ -60,7 +60,7 @@ class Outbound:
         self._now = now
         self._notices = Notices(store.policy, channels)
         self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[bool]] = set()
         self._bell = asyncio.Event()
 
     async def run(self) -> None:
@@ -90,20 +90,20 @@ class Outbound:
             await asyncio.to_thread(recover, self._store, kind, channel, self._now())
             while True:
                 bell = self._bell
-                due = await asyncio.to_thread(claim, self._store, kind, channel, self._now())
-                for row in due:
-                    await self._send(row)
-                if not due:
+                sending = asyncio.create_task(self._next(kind, channel))
+                self._under_way.add(sending)
+                sending.add_done_callback(self._under_way.discard)
+                if not await asyncio.shield(sending):  # a lost lease or a stop lets what has begun end and be recorded
                     await bell.wait()
 
         return work
 
-    async def _send(self, due: Due) -> None:
-        """One attempt, shielded: a lost lease or a stop lets the call that is under way end and be recorded."""
-        attempt = asyncio.create_task(self._attempt(due))
-        self._under_way.add(attempt)
-        attempt.add_done_callback(self._under_way.discard)
-        await asyncio.shield(attempt)
+    async def _next(self, kind: str, channel: str) -> bool:
+        """Send the row of a lane that is due first; was there one?"""
+        due = await asyncio.to_thread(claim, self._store, kind, channel, self._now(), 1)
+        for row in due:
+            await self._attempt(row)
+        return bool(due)
 
     async def _attempt(self, due: Due) -> None:
         outcome: dict[str, Any]

@@ -181,10 +181,11 @@ def _command(words: list[str]) -> int:
 
 @contextlib.contextmanager
 def _leaving_when_asked() -> Iterator[None]:
-    """Let SIGTERM end the command with 0 before the daemon listens to it itself: nothing is under way yet."""
+    """Let SIGTERM end the command with 0 before the daemon listens to it itself: nothing is under way yet. At once,
+    since an exception may be lost inside an import."""
 
     def leave(*_: object) -> None:
-        raise SystemExit(0)
+        os._exit(0)
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
