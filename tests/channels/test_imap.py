@@ -189,11 +189,16 @@ async def test_refused_token(server: Server) -> None:
 
 async def test_token_without_any_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that the server does not answer is taken for a refused one."""
-    monkeypatch.setattr(_imap, "PATIENCE", 0.1)
+    login = Session._login
+
+    async def impatient(self: Session) -> None:
+        monkeypatch.setattr(_imap, "PATIENCE", 0.1)
+        await login(self)
 
     async def silent(*_: Any) -> None:
         return None
 
+    monkeypatch.setattr(Session, "_login", impatient)
     monkeypatch.setattr(server, "_authenticate", silent)
     with pytest.raises(BadSettings, match="did not take the token"):
         async with session(server, password="", token="stale"):
@@ -385,7 +390,7 @@ async def test_lying_exists(server: Server, open_channel: Open, monkeypatch: pyt
     monkeypatch.setattr(Session, "wait_for_news", watched)
     deliveries = reader(open_channel, server, monkeypatch).deliveries("100:7")
     waiting = asyncio.ensure_future(anext(deliveries))
-    await asyncio.wait_for(polled.wait(), 30)
+    await asyncio.wait_for(polled.wait(), 120)
     assert server.heard.count("IDLE") == _mailbox.VAIN_PUSHES
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
@@ -244,7 +244,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["type", "timestamp", "source", "message", "unsend"]), json_values, max_size=4))
 def test_translate_is_total(fields: dict[str, Any]) -> None:
     """Whatever stands in an event, it is messages or an InvalidPayload."""
@@ -332,9 +331,9 @@ async def test_a_reply_that_fails_is_sorted(
         await account(api).send(reply())
 
 
-async def test_a_broken_connection_is_tried_later(account: Any, hanging_up: str, unused_tcp_port: int) -> None:
+async def test_a_broken_connection_is_tried_later(account: Any, hanging_up: str, own_port: Callable[[], int]) -> None:
     """Whether the bytes left or not, asking again is safe here."""
-    for url in (hanging_up, f"http://127.0.0.1:{unused_tcp_port}"):
+    for url in (hanging_up, f"http://127.0.0.1:{own_port()}"):
         with pytest.raises(SendUnreachable):
             await account(url).send(reply())
 

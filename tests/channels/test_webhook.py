@@ -250,9 +250,9 @@ async def test_a_lost_answer_is_for_a_person(chat: Callable[..., Webhook], hangi
     await webhook.close()
 
 
-async def test_a_closed_port_is_tried_again(chat: Callable[..., Webhook], unused_tcp_port: int) -> None:
+async def test_a_closed_port_is_tried_again(chat: Callable[..., Webhook], own_port: Callable[[], int]) -> None:
     """When nothing left, it is tried again later."""
-    webhook = chat(reply_url=f"http://127.0.0.1:{unused_tcp_port}/replies?token=query-secret")
+    webhook = chat(reply_url=f"http://127.0.0.1:{own_port()}/replies?token=query-secret")
     with pytest.raises(SendUnreachable) as caught:
         await webhook.send(reply())
     await webhook.close()

@@ -124,7 +124,7 @@ def defined_open(moment: datetime, week: dict[str, Any], dates: dict[str, Any], 
     return False
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(schedules(), STARTS, st.integers(0, 600))
 def test_elapsed_is_what_the_wall_clock_shows(
     made: tuple[Schedule, dict[str, Any], dict[str, Any], ZoneInfo], start: datetime, quarters: int
@@ -136,7 +136,7 @@ def test_elapsed_is_what_the_wall_clock_shows(
     assert schedule.is_open(start) == defined_open(start, week, dates, zone)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(schedules(), STARTS, st.integers(1, 500_000), st.integers(1, 500_000))
 def test_due_is_the_earliest_instant_with_that_much_time(
     made: tuple[Schedule, dict[str, Any], dict[str, Any], ZoneInfo], start: datetime, seconds: int, more: int
@@ -156,7 +156,7 @@ def test_due_is_the_earliest_instant_with_that_much_time(
         assert schedule.elapsed(start, start + timedelta(days=SEARCH_DAYS)) < seconds + more
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(schedules(), STARTS, st.integers(0, 10**6), st.integers(0, 10**7), st.integers(0, 10**7))
 def test_due_never_falls_when_the_start_rises_and_splits_add_up(
     made: tuple[Schedule, dict[str, Any], dict[str, Any], ZoneInfo], start: datetime, need: int, one: int, two: int
@@ -171,7 +171,7 @@ def test_due_never_falls_when_the_start_rises_and_splits_add_up(
         assert schedule.elapsed(middle, middle + timedelta(days=SEARCH_DAYS)) < need
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(schedules(), STARTS)
 def test_next_open_is_open_and_nothing_before_it_is(
     made: tuple[Schedule, dict[str, Any], dict[str, Any], ZoneInfo], start: datetime
@@ -187,7 +187,7 @@ def test_next_open_is_open_and_nothing_before_it_is(
     assert schedule.elapsed(start, opening) == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(schedules(), STARTS, st.integers(1, 200_000))
 def test_the_way_back_from_a_deadline(
     made: tuple[Schedule, dict[str, Any], dict[str, Any], ZoneInfo], end: datetime, seconds: int
@@ -203,7 +203,7 @@ def test_the_way_back_from_a_deadline(
         assert schedule.open_between(found + 10**6, micro) < seconds * 10**6
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(STARTS, st.sampled_from(ZONES))
 def test_the_same_instant_in_another_zone_is_the_same_question(start: datetime, zone: str) -> None:
     """An instant written with another offset has the same deadline."""

@@ -210,7 +210,7 @@ SOME_FACTS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(TREES, SOME_FACTS)
 def test_the_quick_and_the_explaining_form_agree(spec: dict[str, Any], facts: dict[str, Any]) -> None:
     """Both ways of asking give one answer; a miss has a reason, a hit has none; `not` turns every answer round."""
@@ -231,7 +231,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(JUNK)
 def test_any_table_is_read_without_a_crash(spec: Any) -> None:
     """Whatever stands under `when`, the file is read: either without a mistake or with sentences."""
@@ -284,7 +284,7 @@ def test_patterns_that_are_refused(pattern: Any, says: str) -> None:
     assert says in objection(pattern)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text(alphabet="ab()[]{}|*+?\\^$.,1:=!<>P", max_size=14))
 def test_any_pattern_is_judged_without_a_crash(pattern: str) -> None:
     """Whatever is written as a pattern, it is either usable or refused in words."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
@@ -666,7 +666,7 @@ def outcome(tables: Mapping[str, Any]) -> Policy | tuple[str, ...]:
 
 
 @given(st.dictionaries(TABLES, ANYTHING, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_file_whatsoever_raises_anything_else(tables: dict[str, Any]) -> None:
     """Any tables at all give a policy or sentences, each on one line."""
     found = outcome(tables)
@@ -674,7 +674,7 @@ def test_no_file_whatsoever_raises_anything_else(tables: dict[str, Any]) -> None
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 def test_one_wrong_value_anywhere_raises_nothing_else(data: st.DataObject) -> None:
     """Replacing any part of the wallet preset by anything gives a policy or sentences."""
     tables = tomllib.loads(preset_text("wallet").replace('adapter = "', 'adapter = "line" # '))

@@ -561,7 +561,7 @@ def stories(draw: st.DrawFn, types: tuple[str, ...] = TYPES) -> list[ClockEvent]
     return events
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(stories(), st.randoms(use_true_random=False))
 def test_any_order_and_repetition_is_the_same_story(events: list[ClockEvent], chance: Any) -> None:
     """Events that come in another order, or again and again, give the same clocks."""
@@ -570,7 +570,7 @@ def test_any_order_and_repetition_is_the_same_story(events: list[ClockEvent], ch
     assert fold(mixed, DESK) == fold(events, DESK)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(stories())
 def test_step_by_step_through_the_database_is_the_whole_fold(events: list[ClockEvent]) -> None:
     """Clocks that are stored as JSON and moved on event by event equal those of the whole history."""
@@ -583,7 +583,7 @@ def test_step_by_step_through_the_database_is_the_whole_fold(events: list[ClockE
     assert clocks == fold(events, DESK)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(stories(), st.sampled_from(KINDS), st.integers(0, 600))
 def test_a_follow_up_never_loosens(events: list[ClockEvent], kind: str, minutes: int) -> None:
     """Whatever happened before, one more customer message never makes an open reply clock due later."""
@@ -599,7 +599,7 @@ def test_a_follow_up_never_loosens(events: list[ClockEvent], kind: str, minutes:
             assert due <= row.due_at
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(stories())
 def test_the_log_only_grows_and_holds_each_breach_once(events: list[ClockEvent]) -> None:
     """Entries of the log are never taken back; two entries of one clock have a relaxed deadline between them."""
@@ -612,7 +612,7 @@ def test_the_log_only_grows_and_holds_each_breach_once(events: list[ClockEvent])
     assert len({(e.metric, e.cycle, e.at) for e in entries}) == len(entries)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(stories(), st.lists(st.integers(0, 5000), max_size=6))
 def test_each_thing_fires_once_however_often_it_is_looked_at(events: list[ClockEvent], looks: list[int]) -> None:
     """Looking often or once after a long outage tells the same things in the same order, each once."""
@@ -628,7 +628,7 @@ def test_each_thing_fires_once_however_often_it_is_looked_at(events: list[ClockE
     assert len({f.key for f in told}) == len(told)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(stories())
 def test_the_wake_up_is_exactly_when_something_fires(events: list[ClockEvent]) -> None:
     """Before the stored wake-up nothing fires, at it something does; when there is none, nothing ever will."""
@@ -647,7 +647,7 @@ def test_the_wake_up_is_exactly_when_something_fires(events: list[ClockEvent]) -
     raise AssertionError("it never comes to rest")
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(stories(("customer_message", "status", "status", "agent_reply")))
 def test_a_deadline_is_the_target_without_the_pauses(events: list[ClockEvent]) -> None:
     """Business time from start to deadline, less the business time of the pauses, is the target."""

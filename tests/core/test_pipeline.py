@@ -55,7 +55,7 @@ def stories(draw: st.DrawFn) -> list[tuple[str, str, int]]:
     return [(draw(people), draw(texts), sum(steps[: n + 1])) for n in range(size)]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=stories())
 def test_whatever_customers_write_the_state_holds(
     story: list[tuple[str, str, int]], new_world: Callable[[], Any], say: Any

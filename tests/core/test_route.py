@@ -87,7 +87,7 @@ def test_a_rule_carries_its_deadline_and_tags() -> None:
     assert route(RULES, "general", {"issue_type": "refund"}).tags == ("money",)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.sampled_from(["issue_type", "chases", "contact.tier"]), st.sampled_from(["security", 2, "gold"]))
 )
@@ -161,7 +161,7 @@ def test_chases_and_ageing_raise_the_order_up_to_a_limit() -> None:
     assert effective_priority(ancient, NOW, 1) == 2 * AGEING_LIMIT
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from([None, 1, 2])), max_size=8), st.randoms()
 )

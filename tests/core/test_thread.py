@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from router.follow_ups.thread import KEPT, LONGEST, chain, keys, parents
@@ -73,7 +73,6 @@ def archives(draw: st.DrawFn) -> list[Message]:
     return list(draw(st.permutations([*kept, *twice])))
 
 
-@settings(deadline=None)
 @given(archives())
 def test_any_order_repetition_and_missing_parent_give_the_same_threads(messages: list[Message]) -> None:
     """Threads are the connected groups of the graph of replies, in whatever order its mails arrive."""

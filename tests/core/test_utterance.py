@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import ConfigurationError
@@ -112,7 +112,6 @@ def test_a_list_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, conten
         vocabulary((tmp_path,))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=2000))
 def test_any_text_is_read(text: str) -> None:
     """No text raises, and the weight is never below zero."""

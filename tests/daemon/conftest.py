@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import workers.cli as cli
+from workers.logs import lines
 
 
 class Ran(NamedTuple):
@@ -62,9 +63,10 @@ def in_lines(values: Iterable[Mapping[str, Any]]) -> str:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    """The command line of a desk in an empty folder."""
+    """The command line of a desk in an empty folder. What a daemon's start does to the log of its whole process is left
+    out: other tests of this process listen to it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("OMNIROUTER_CONFIG", raising=False)
+    monkeypatch.setattr(lines, "configure", lambda: None)
     return CommandLine(tmp_path, capsys)
 
 

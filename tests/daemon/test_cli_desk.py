@@ -296,7 +296,7 @@ def test_the_installed_command_does_the_same(desk: Any) -> None:
     clean = {key: value for key, value in os.environ.items() if key != "OMNIROUTER_CONFIG"}
     done = subprocess.run(
         [command, "reply", "1", "--text", "-"], cwd=desk.folder, env=clean, input="从管道来", text=True,
-        capture_output=True, timeout=60, check=False,
+        capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert [body["text"] for _, body in outgoing(desk)] == ["从管道来"]

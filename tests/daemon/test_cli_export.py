@@ -124,4 +124,4 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(desk: Any, wire: Any) -> 
         assert json.loads(process.stdout.readline())["seq"] == 1
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0

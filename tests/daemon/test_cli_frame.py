@@ -22,7 +22,7 @@ def run(*words: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]
     """Run the installed command in a folder, without the configuration of whoever runs the tests."""
     clean = {key: value for key, value in os.environ.items() if key != "OMNIROUTER_CONFIG"}
     return subprocess.run(
-        [COMMAND, *words], cwd=cwd, env=clean | more, capture_output=True, text=True, timeout=60, check=False
+        [COMMAND, *words], cwd=cwd, env=clean | more, capture_output=True, text=True, timeout=120, check=False
     )
 
 

@@ -55,7 +55,7 @@ def test_a_reader_that_leaves_early_is_no_mistake(tmp_path: Path, words: list[st
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:
         done = subprocess.run(
-            [COMMAND, *words], cwd=tmp_path, stdout=closed, stderr=subprocess.PIPE, check=False, timeout=60
+            [COMMAND, *words], cwd=tmp_path, stdout=closed, stderr=subprocess.PIPE, check=False, timeout=120
         )
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -63,5 +63,5 @@ def test_a_reader_that_leaves_early_is_no_mistake(tmp_path: Path, words: list[st
 def test_a_command_without_stdout_does_its_work(tmp_path: Path) -> None:
     """`omnirouter … >&-`: there is nobody to tell, and that is all."""
     words = f'exec "{COMMAND}" queues >&-'
-    done = subprocess.run(["sh", "-c", words], cwd=tmp_path, stderr=subprocess.PIPE, check=False, timeout=60)
+    done = subprocess.run(["sh", "-c", words], cwd=tmp_path, stderr=subprocess.PIPE, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (0, b"")

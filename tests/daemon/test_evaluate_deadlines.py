@@ -90,7 +90,7 @@ JUNK = st.recursive(
 KEYS = ("schedule", "start", "end", "seconds", "days", "schedules", "policies", "events", "probe", "attrs")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from(["due", "elapsed", "is_open", "next_open", "due_workdays", "sla"]),
     st.dictionaries(st.sampled_from(KEYS), JUNK),

@@ -116,11 +116,15 @@ class Door:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method == "POST":
             lines.append(f"content-length: {len(body)}")
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=120) as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass") + body)
             answer = http.client.HTTPResponse(connection, method=method)
             answer.begin()
             return answer.status, answer.read()
+
+    def told(self, target: str) -> tuple[int, bytes]:
+        """What a page says: status and body."""
+        return self.ask("GET", target, {}, b"")
 
     async def ask_inside(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """Ask the application itself: for what HTTP cannot carry."""
@@ -140,7 +144,7 @@ class Door:
     def stop(self) -> None:
         """Stop serving."""
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(120)
         self.listening.close()
 
 
@@ -248,7 +252,7 @@ def message(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def post(door: Door, headers: Mapping[str, str], body: bytes) -> httpx.Response:
-    return httpx.post(f"http://127.0.0.1:{door.port}/channels/app-chat", headers=headers, content=body, timeout=20)
+    return httpx.post(f"http://127.0.0.1:{door.port}/channels/app-chat", headers=headers, content=body, timeout=120)
 
 
 def test_a_genuine_message_is_kept_before_it_is_answered(chat: Door) -> None:
@@ -328,14 +332,13 @@ def impatient(store: Store) -> None:
 
 def test_health_and_readiness(chat: Door) -> None:
     """/health says that the process lives, /ready that its database is the one of this version."""
-    base = f"http://127.0.0.1:{chat.port}"
-    assert httpx.get(f"{base}/health").json() == {"status": "up"}
-    assert (httpx.get(f"{base}/ready").status_code, httpx.get(f"{base}/ready").json()) == (200, {"status": "ready"})
+    assert chat.told("/health") == (200, b'{"status":"up"}')
+    assert chat.told("/ready") == (200, b'{"status":"ready"}')
     with chat.store.database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'another'")
-    behind = httpx.get(f"{base}/ready")
-    assert behind.status_code == 503
-    assert behind.json()["status"] != "ready"
+    status, behind = chat.told("/ready")
+    assert status == 503
+    assert json.loads(behind)["status"] != "ready"
 
 
 def test_the_metrics_hold_no_words(chat: Door) -> None:
@@ -343,7 +346,7 @@ def test_the_metrics_hold_no_words(chat: Door) -> None:
     post(chat, *signed(message(1)))
     post(chat, *signed(message(2, sent_at="gestern")))
     chat.ask("POST", "/channels/u-77", {}, b"")
-    told = httpx.get(f"http://127.0.0.1:{chat.port}/metrics").text
+    told = chat.told("/metrics")[1].decode()
     assert 'omnirouter_raws_total{channel="app-chat"} 1.0' in told
     assert 'omnirouter_messages_total{outcome="invalid"} 1.0' in told
     assert 'omnirouter_request_seconds_count{channel="app-chat",status="202"} 1.0' in told

@@ -25,13 +25,13 @@ from router.store import Database, schema
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ....").decode()
 _CLIENTS = 8
-_PATIENCE = 60
+_PATIENCE = 120
 
 
 class Daemon:
     """`omnirouter run` in a process of its own, on one ledger over all its lives."""
 
-    def __init__(self, folder: Path, url: str, mailbox: Any = None) -> None:
+    def __init__(self, folder: Path, url: str, port: int, mailbox: Any = None) -> None:
         self.folder = folder
         self._mailbox = mailbox
         self.database = Database(url)
@@ -45,7 +45,7 @@ database = "{url}"
 [privacy]
 key = "file:{folder / "omnirouter.key"}"
 [web]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:{port}"
 [channels.chat]
 adapter = "webhook"
 secrets = ["env:CHAT_SECRET"]
@@ -154,7 +154,7 @@ class Load:
         self._clients = [asyncio.create_task(self._client(n)) for n in range(_CLIENTS)]
 
     async def _client(self, number: int) -> None:
-        async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=120, trust_env=False) as http:
             while True:
                 await self._post(http, number, f"m-{next(self._ids)}")
 
@@ -198,12 +198,13 @@ class Load:
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Callable[[str], Daemon]]:
-    """Makes a daemon (not yet running) on a ledger; nothing of it is left after the test."""
+async def start(tmp_path: Path, own_port: Callable[[], int]) -> AsyncIterator[Callable[[str], Daemon]]:
+    """Makes a daemon (not yet running) on a ledger; nothing of it is left after the test. Its port is its own over all
+    its lives: while it is dead no request meets anybody else."""
     made: list[Daemon] = []
 
     def make(url: str = "", mailbox: Any = None) -> Daemon:
-        made.append(Daemon(tmp_path, url or f"sqlite:///{tmp_path}/desk.db", mailbox))
+        made.append(Daemon(tmp_path, url or f"sqlite:///{tmp_path}/desk.db", own_port(), mailbox))
         return made[-1]
 
     yield make

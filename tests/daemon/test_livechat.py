@@ -71,7 +71,7 @@ class Browser:
     def __init__(self, desk: Any, language: str = "zh-CN,zh;q=0.9", channel: str = "app-chat") -> None:
         self.base = f"{desk.daemon.address}/chat/{channel}"
         headers = {"accept-language": language, "origin": desk.daemon.address}
-        self.http = httpx.AsyncClient(headers=headers, timeout=20)
+        self.http = httpx.AsyncClient(headers=headers, timeout=120)
 
     async def open(self) -> httpx.Response:
         answer = await self.http.get(self.base)
@@ -115,7 +115,7 @@ async def _events(answer: httpx.Response) -> AsyncIterator[tuple[str, str, Any]]
 async def take(events: AsyncIterator[tuple[str, str, Any]], count: int, kind: str = "message") -> list[Any]:
     """The next so many messages of a stream."""
     found: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while len(found) < count:
             name, _, value = await anext(events)
             found += [value] if name == kind else []
@@ -448,7 +448,7 @@ async def test_another_sites_page(chat_desk: Callable[..., Any], origin: str | N
     """A page of another site cannot write in the visitor's name, not even one that may embed ours."""
     async with chat_desk() as desk, Browser(desk) as visitor:
         headers = {"cookie": f"{COOKIE}={visitor.http.cookies[COOKIE]}"} | ({"origin": origin} if origin else {})
-        async with httpx.AsyncClient() as site:
+        async with httpx.AsyncClient(timeout=120) as site:
             answer = await site.post(f"{visitor.base}/messages", headers=headers, json={"id": "0" * 32, "text": "hi"})
         assert answer.status_code == 403
         await desk.decided()
@@ -552,7 +552,7 @@ async def test_the_desk_stops_with_pages_open(chat_desk: Callable[..., Any]) -> 
             visitor = await pages.enter_async_context(Browser(desk))
             events = await pages.enter_async_context(visitor.listening())
             await take(events, 1, "hours")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             with contextlib.suppress(StopAsyncIteration, httpx.RemoteProtocolError):
                 while await anext(events):
                     pass

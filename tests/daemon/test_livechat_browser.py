@@ -31,7 +31,7 @@ OMNIROUTER = (sys.executable, "-c", "import sys; from workers.cli import main; s
 CLOSED = "现在是非服务时间，我们将从明天 08:00 起回复您，请放心留言。"
 MARKUP = """<img src=x onerror="window.ran=1"><script>window.ran=1</script><b>bold</b>&lt;i&gt; ${ran} '"></p>"""
 #: Milliseconds that a condition may take on a machine that is busy with other things.
-PATIENCE = 30_000
+PATIENCE = 60_000
 
 expect.set_options(timeout=PATIENCE)
 
@@ -155,12 +155,12 @@ async def running(folder: Path) -> AsyncIterator[str]:
         )  # fmt: skip
     assert daemon.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             line = (await daemon.stdout.readline()).decode()
         assert " at http://" in line, (line, (folder / "daemon.log").read_text(errors="replace")[-2000:])
         yield line.rsplit(" at ", 1)[1].strip()
         daemon.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await daemon.communicate()
         assert daemon.returncode == 0
     finally:
@@ -175,7 +175,7 @@ async def command(folder: Path, *words: str) -> str:
         *OMNIROUTER, "-c", "desk.toml", *words, cwd=folder, env={**os.environ, "LIVE_CHAT": SECRET},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         out, err = await ran.communicate()
     assert ran.returncode == 0, err.decode()
     return out.decode()

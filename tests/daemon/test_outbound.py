@@ -284,11 +284,13 @@ types = ["conversation.opened"]
         assert len(rows(opened, "event")) == 1
 
 
-async def test_one_dead_receiver_holds_up_nobody(open_desk: OpenDesk, receiver: Any, unused_tcp_port: int) -> None:
+async def test_one_dead_receiver_holds_up_nobody(
+    open_desk: OpenDesk, receiver: Any, own_port: Callable[[], int]
+) -> None:
     """Each receiver and channel has its own lane: while one is away, the others get what is theirs."""
     events = f"""
 [[events]]
-url = "http://127.0.0.1:{unused_tcp_port}/gone"
+url = "http://127.0.0.1:{own_port()}/gone"
 secret = "env:CHAT_SECRET"
 [[events]]
 url = "{receiver.url}/events"

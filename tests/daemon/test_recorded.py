@@ -306,6 +306,7 @@ def test_what_is_set_aside_is_listed_once(run: Any, wire: Any) -> None:
     (run.folder / "in.jsonl").write_text("\n".join(lines))
     (run.folder / "mails").mkdir()
     (run.folder / "mails" / "empty.eml").write_bytes(b"")
+    began = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     for stored in (1, 0):
         found = summary_of(run("ingest", "--channel", "app-chat", "in.jsonl"))
         assert adds_up(found)
@@ -313,8 +314,7 @@ def test_what_is_set_aside_is_listed_once(run: Any, wire: Any) -> None:
         assert summary_of(run("ingest", "--channel", "support-mail", "mails"))["invalid"] == 1
     listed = run.json("dead", "list")
     assert sorted(row["kind"] for row in listed) == ["dead", "invalid", "invalid", "invalid", "invalid"]
-    today = datetime.now(UTC).strftime("%Y-%m-%dT")
-    assert {row["at"][:11] for row in listed} == {today}
+    assert all(began <= row["at"][:19] <= datetime.now(UTC).isoformat() for row in listed)
 
 
 def test_an_event_comes_in_when_its_message_has_come(run: Any, wire: Any) -> None:
@@ -360,7 +360,7 @@ async def test_whoever_held_the_partition_may_end(run: Any, wire: Any, ledger_ur
         with alone(store.database):
             other = Leases(store.database, "another")
             duties = [lease for n in range(policy.partitions) if (lease := other.take(f"partition:{n}")) is not None]
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 going = asyncio.create_task(ingest(store, Channels(policy, store.database), log, raws, live=False))
                 while not await asyncio.to_thread(appended, store):
                     assert not going.done()

@@ -46,7 +46,7 @@ class Node:
     def __exit__(self, *_: object) -> None:
         self._in.close()
         self._out.close()
-        if self._process.wait(timeout=60) != 0:
+        if self._process.wait(timeout=120) != 0:
             raise AssertionError("the node failed")
 
 

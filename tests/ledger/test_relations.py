@@ -391,7 +391,7 @@ def _act(ledger: Ledger, numbers: list[int], what: str, which: int, text: int, m
         desk.status(ledger.store, number, what, agent="li", now=now)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS, turned=st.booleans())
 def test_after_any_history_a_merge_can_be_undone(
     open_ledger: Callable[..., Ledger], acts: list[tuple[str, int, int, int]], turned: bool
@@ -425,7 +425,7 @@ MEANWHILE = st.lists(
 CHANNELS = ("app-chat", "telegram")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS, meanwhile=MEANWHILE)
 def test_after_a_split_both_stand_as_if_they_had_never_been_one(
     open_ledger: Callable[..., Ledger], acts: list[tuple[str, int, int, int]], meanwhile: list[tuple[str, int, int]]
@@ -495,7 +495,7 @@ TANGLES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tangle=TANGLES)
 def test_however_merged_and_split_nothing_is_lost(
     open_ledger: Callable[..., Ledger], tangle: list[tuple[str, int, int]]
