@@ -3,7 +3,8 @@ transaction a batch.
 
 A raw that cannot be translated is set aside as invalid, by itself. A message that cannot be decided is found (by its
 index, else by halving) and set aside as dead, naming raw and item. A partition that its last owner left dirty is gone
-through in single steps, each attempt committed first, so that a message that kills the process is found too.
+through in single steps, each attempt committed first, so that a message that kills the process is found too; one that
+was only there when somebody else killed it is told from it by a trial.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from router.store import Advance, Arrival, Aside, Store, Undecidable, passing
 from router.store import tables as t
 from router.store.statement import Statement, Tx
 from workers.channels import Channels
+from workers.trial import survives
 
 __all__ = ["BATCH", "Decided", "Partition"]
 
 BATCH = 200
-ATTEMPTS = 3
+#: After so many attempts that ended the process a raw is put on trial; after so many it is dead without.
+ATTEMPTS, LAST = 3, 10
 #: Raws may hold many messages: beyond so many a batch is committed in parts (PostgreSQL locks each name it meets).
 MESSAGES = 1000
 #: After so many dead ones of a batch the rest is looked for by halving.
@@ -115,7 +118,7 @@ class Partition:
         return self._settle(entries, now())
 
     def _step(self, entry: Entry, now: datetime) -> Decided:
-        """One entry, its attempt committed first; after too many the entry is dead.
+        """One entry, its attempt committed first; after too many, and a trial, the entry is dead.
 
         An attempt counts when it ended the process; one that this process outlived (the database was away) does not.
         """
@@ -124,15 +127,20 @@ class Partition:
             tried = int(row[4]) if row is not None and row[3] == entry.position else 0
             tried -= tried > 0 and self._survived == entry.position
             self._mark(tx, _attempt, place=entry.position, count=tried + 1)
-        if tried < ATTEMPTS:
-            self._survived = 0
-            try:
-                done = self._settle([entry], now)
-            except Exception:
-                self._survived = entry.position
-                raise
-            self._single_steps = max(0, self._single_steps - 1)
-            return done
+        store = self._store
+        if tried >= LAST or (tried >= ATTEMPTS and not survives(entry.raw, store.policy, store.database)):
+            return self._give_up(entry, tried, now)
+        self._survived = 0
+        try:
+            done = self._settle([entry], now)
+        except Exception:
+            self._survived = entry.position
+            raise
+        self._single_steps = max(0, self._single_steps - 1)
+        return done
+
+    def _give_up(self, entry: Entry, tried: int, now: datetime) -> Decided:
+        """Set an entry aside as dead that ended the process each time."""
         reason = f"deciding it ended the process {tried} times"
         aside = Aside(
             raw=(entry.partition, entry.position), item=0, channel=entry.raw.channel, kind="dead", reason=reason,

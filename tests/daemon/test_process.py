@@ -24,7 +24,7 @@ from router.store.aside import listed
 from workers.channels import Channels
 from workers.leases import Leases
 from workers.logs.database import DatabaseLog
-from workers.process import ATTEMPTS, BATCH, Decided, Partition
+from workers.process import ATTEMPTS, BATCH, LAST, Decided, Partition
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 HERE = Path(__file__).parent
@@ -246,6 +246,33 @@ async def test_a_message_that_ends_the_process_is_dead_after_three_attempts(node
     assert node.texts() == ["after", "also before", "before", "long after"]
     assert node.cursor() == places[-1]
     assert not next(row["dirty"] for row in node.rows("positions") if row["partition"] == node.number)
+
+
+async def _killed_during(node: Node, times: int) -> int:
+    """A message whose decision was under way each time when somebody killed the process; where it lies."""
+    (place,) = await node.append("u-1 转账没到账")
+    node.own()
+    with node.store.database.engine.begin() as connection:
+        row = t.positions.update().where(t.positions.c.partition == node.number)
+        connection.execute(row.values(attempt_position=place, attempts=times))
+    return place
+
+
+@pytest.mark.parametrize("times", [ATTEMPTS, LAST - 1])
+async def test_a_message_that_was_only_there_when_somebody_killed_the_process_is_decided(node: Node, times: int) -> None:
+    """Three kills in the same moment prove nothing: it is read once in a process of its own, which lives."""
+    await _killed_during(node, times)
+    decided = node.decide(node.own())
+    assert (decided.stored, decided.dead, node.aside()) == (1, 0, [])
+
+
+async def test_so_many_ends_are_proof(node: Node) -> None:
+    """Reading it harms nobody, but deciding it has ended the process ten times: it is set aside, and others flow."""
+    place = await _killed_during(node, LAST)
+    await node.append("u-2 after")
+    decided = node.decide(node.own())
+    assert (decided.stored, decided.dead) == (1, 1)
+    assert node.aside() == [(place, 0, "dead", f"deciding it ended the process {LAST} times")]
 
 
 async def test_a_database_that_is_away_is_no_attempt(node: Node, transactions: _Transactions) -> None:
