@@ -17,12 +17,19 @@ __all__ = ["Mailbox", "mailboxes"]
 
 #: Bytes of a field that are read: more mailboxes than anybody is answered to.
 MAX_FIELD = 64 * 1024
+#: Characters of a field whose one address is written in words.
+MAX_SPOKEN = 1_000
 
 _ATOM = r"[^\s<>()\[\]:;@\\,\"]"
 _LOCAL = rf"(?<!{_ATOM}){_ATOM}{{1,255}}"  # whole: the end of a longer one is somebody else's
 _SPEC = rf"{_LOCAL}@{_ATOM}{{1,255}}"
 _PLAIN = re.compile(rf"\s*({_SPEC})\s*")
 _NAMED = re.compile(rf'\s*(?:"([^"\\]*)"|([^"<>()\[\]:;@\\,]*))\s*<({_SPEC})>\s*')
+#: How list archives write an address so that no robot takes it: "anna at mail.example (Anna Lee)".
+_SPOKEN = re.compile(
+    rf'\s*(?:"?([^"<>()@]*)"?\s*<)?\s*({_ATOM}{{1,255}}) at ((?:[\w-]{{1,63}}\.){{1,9}}[\w-]{{2,63}})>?'
+    r"\s*(?:\(([^()]*)\)\s*)?"
+)
 _SPECIAL = re.compile(r'["(),:;<>\\]')
 _ADDRESS = re.compile(rf"{_SPEC}|{_LOCAL}@\[[^\s\[\]<>()]{{1,100}}\]")
 
@@ -37,9 +44,12 @@ class Mailbox(Value, frozen=True, kw_only=True):
 
 def mailboxes(value: bytes, limit: int = 1_000) -> list[Mailbox]:
     """The mailboxes of a field, in order, at most `limit`; groups are flattened, nonsense gives none."""
-    if not value or b"@" not in value:
+    if not value or (b"@" not in value and b" at " not in value):
         return []
     text = " ".join(decode(value[:MAX_FIELD]).split())
+    if "@" not in text:
+        spoken = _SPOKEN.fullmatch(text[:MAX_SPOKEN])
+        return _found(f"{spoken[2]}@{spoken[3]}", spoken[1] or spoken[4] or "", True) if spoken else []
     if plain := _PLAIN.fullmatch(text):
         return _found(plain[1], "", False)
     if named := _NAMED.fullmatch(text):

@@ -9,6 +9,7 @@ Nothing but regular files is opened.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,10 @@ __all__ = ["is_mail_source", "recorded"]
 #: One byte more than a mail may have: enough for its translation to refuse it.
 _MOST = MAX_BYTES + 1
 _ENDINGS = frozenset({".eml", ".mbox", ".mbx", ".emlx"})
+#: Lines of a file, and bytes of each, that show whether it is a mail.
+_LINES, _LONG = 60, 500
+_NAMED = re.compile(rb"([!-9;-~]{1,100})[ \t]*:")
+_USUAL = frozenset({b"from", b"to", b"date", b"subject", b"message-id", b"received", b"return-path"})
 
 
 def recorded(paths: Iterable[str | Path], channel: str, now: datetime) -> Iterator[Raw]:
@@ -85,9 +90,24 @@ def _is_mbox(path: Path) -> bool:
 def _begins_as_mail(path: Path) -> bool:
     try:
         with path.open("rb") as source:
-            return bool(FIELD.match(source.readline(500)))
+            lines = [source.readline(_LONG) for _ in range(_LINES)]
     except OSError:
         return False
+    return bool(FIELD.match(lines[0])) or _is_head(lines)
+
+
+def _is_head(lines: list[bytes]) -> bool:
+    """Do these lines begin as a mail does, whose first field may be any: with fields, two usual ones among them?"""
+    found = set()
+    for number, line in enumerate(lines):
+        if line[:1] in (b" ", b"\t") and number and line.strip():
+            continue
+        named = _NAMED.match(line)
+        if named:
+            found.add(named[1].lower())
+        elif number or not line.lstrip(b">").startswith(b"From "):
+            break
+    return len(found & _USUAL) >= 2
 
 
 def _mails(path: Path, channel: str, now: datetime) -> Iterator[Raw]:

@@ -43,7 +43,10 @@ _AWAY = re.compile(
     r"|automatic(?:ally generated)? (?:reply|response)|auto(?:matic)?[- ]?(?:reply|response|responder)|auto"
     r"|out[- ]of[- ](?:the[- ])?office(?: (?:auto)?reply| message)?|on vacation|vacation (?:reply|response|notice)"
     r"|abwesenheits?(?:notiz|meldung)?|automatische antwort|réponse automatique|respuesta automática"
-    r"|risposta automatica)"
+    r"|risposta automatica|fuori (?:sede|ufficio)|resposta autom[aá]tica|automatisch antwoord|automatiskt? svar"
+    r"|autosvar|frånvaromeddelande|fravær(?:smelding|sbesked)|automatyczna odpowied[zź]|automatick[aá] odpov[eě][dď]"
+    r"|автоматический ответ|автоответ(?:чик)?"
+    r"|otomatik yanıt|自動(?:返信|送信)|不在(?:のお知らせ|通知)|자동 ?(?:회신|응답)|부재중(?: 알림)?)"
     r"\s*(?:[:：\]】)）]|-\s|(?:to|from|re)\b|(?<!auto)$)",
     re.IGNORECASE,
 )

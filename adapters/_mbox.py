@@ -1,9 +1,9 @@
 """Where do the mails of an mbox begin and end? A stream of bytes in, each mail's bytes out.
 
-A separator is a line that begins with `From `, names a time and a year, and stands at the start or behind an empty
-line; other lines that begin so are words. Lines that belong to no mail may stand before the first. The one `>` that
-was put before such words is taken away again, and nothing else is changed. The stream is read in pieces; of a mail
-beyond the limit only so much is held as shows that it is.
+A separator is a line that begins with `From `, names a time and a year, and stands at the start, behind an empty line
+or before a mail's own field; other lines that begin so are words. Lines that belong to no mail may stand before the
+first. The one `>` that was put before such words is taken away again, and nothing else is changed. The stream is read
+in pieces; of a mail beyond the limit only so much is held as shows that it is.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ def split(source: BinaryIO, limit: int) -> Iterator[bytes]:
     size = 0
     started = False
     tail = b"\n\n"
-    while piece := source.read(PIECE):
-        piece += source.readline(MAX_LINE)  # a separator is never torn
+    while piece := _piece(source):
         at = 0
         for begin, end in _separators(piece, tail):
             if started:
@@ -70,6 +69,17 @@ def split(source: BinaryIO, limit: int) -> Iterator[bytes]:
         yield _whole(pieces, b"", limit)
 
 
+def _piece(source: BinaryIO) -> bytes:
+    """The next whole lines; a separator is never torn, nor from the field below it."""
+    piece = source.read(PIECE)
+    line = source.readline(MAX_LINE) if piece else b""
+    piece += line
+    while line and piece.startswith(b"From ", piece.rfind(b"\n", 0, -1) + 1):
+        line = source.readline(MAX_LINE)
+        piece += line
+    return piece
+
+
 def _separators(piece: bytes, before: bytes) -> Iterator[tuple[int, int]]:
     """Where separator lines begin and end in a piece of whole lines; `before` is the end of the piece before."""
     window = before + piece
@@ -77,7 +87,8 @@ def _separators(piece: bytes, before: bytes) -> Iterator[tuple[int, int]]:
     hit = window.find(b"\nFrom ")
     while hit >= 0:
         begin, end = hit + 1, window.find(b"\n", hit + 1) + 1 or len(window)
-        if window.endswith(_EMPTY, 0, begin) and SEPARATOR.match(window, begin, min(end, begin + 200)):
+        apart = window.endswith(_EMPTY, 0, begin) or FIELD.match(window, end, end + LONG)
+        if apart and SEPARATOR.match(window, begin, min(end, begin + 200)):
             yield begin - shift, end - shift
         hit = window.find(b"\nFrom ", end - 1)
 

@@ -33,6 +33,7 @@ MAX_SUBJECT = 1_000
 MAX_RECIPIENTS = 50
 
 _ID = re.compile(r"<([^<>]{1,4000})>")
+_WHOSE = re.compile(r"\b(?:[Ff]rom|[Bb]y)\b[^<>]{0,100}<([^<>\s]{1,255}@[^<>\s]{1,255})>")
 _TOKEN = re.compile(r"(?<![a-z0-9])([a-z2-7]{48})(?![a-z0-9])", re.IGNORECASE)
 _VIA = re.compile(r"(.*\S)\s+(?:via|通过|透過)\s+\S.*", re.IGNORECASE)
 _ORIGINAL_FROM = (b"x-original-from", b"x-original-sender", b"original-from")
@@ -67,8 +68,8 @@ def translate(raw: Raw, desk: Desk) -> Message:
         root, sender=author.address, subject=subject, own=(desk.address.lower(),), recipients=len(addressed)
     )
     authenticity = verdict(fields, author.address, desk.trusted_authserv_id, doubtful=author.doubtful or author.munged)
-    in_reply_to = _ids(fields.first(b"in-reply-to"))
-    references = _references(fields)
+    in_reply_to = _answered(fields, {author.address, *addressed})
+    references = _references(fields, in_reply_to)
     if origin.automatic:
         references = (*references, *(i for i in _returned(root) if i not in references))
     texts, pages, files = content_of(root)
@@ -162,14 +163,34 @@ def _ids(value: bytes) -> list[str]:
     if not value:
         return []
     text = decode(value)
-    found = [i.strip() for i in _ID.findall(text)] or [i for i in text.replace(",", " ").split() if "@" in i]
+    words = text.replace(",", " ").split()
+    found = [i.strip() for i in _ID.findall(text)] or [word.strip("<>") for word in words if "@" in word]
     return [kept.identity(i) for i in found if i and len(i) <= MAX_ID and i.isprintable() and i not in ("@", ".")]
 
 
-def _references(fields: Fields) -> tuple[str, ...]:
+def _answered(fields: Fields, people: set[str]) -> list[str]:
+    """The ids of In-Reply-To. Old programs also say there whose mail was answered ("Message from Anna <anna@…> of
+    Monday"), and an address, which all answers to one person share, is no id."""
+    value = fields.first(b"in-reply-to")
+    if not value:
+        return []
+    text = decode(value)
+    if "<" not in text and not all("@" in word for word in text.replace(",", " ").split()):
+        return []
+    found = [i for i in _ids(value) if i.lower() not in people]
+    whose = set(_WHOSE.findall(text))
+    return [i for i in found if i not in whose or (len(found) == 1 and not _is_spelled(i))]
+
+
+def _is_spelled(external_id: str) -> bool:
+    """Does this have no digit before its `@`, as addresses may and the ids that programs make do not?"""
+    return not any(letter.isdigit() for letter in external_id.partition("@")[0])
+
+
+def _references(fields: Fields, in_reply_to: list[str]) -> tuple[str, ...]:
     """All ids of References and further ones of In-Reply-To, each once; of very many the first and last."""
     found = dict.fromkeys(_ids(fields.first(b"references")))
-    found.update(dict.fromkeys(_ids(fields.first(b"in-reply-to"))[1:]))
+    found.update(dict.fromkeys(in_reply_to[1:]))
     kept = tuple(found)
     return kept if len(kept) <= MAX_REFERENCES else kept[:KEPT_REFERENCES] + kept[-KEPT_REFERENCES:]
 

@@ -11,17 +11,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from router.model import Value
+from router.text.appended import appended
 from router.text.html_text import SIGNATURE, has_structure, marked, plain
-from router.text.quote_marks import LIMIT, Cited, Mark, cites, closes, contacts, label, mark, marks, opens
+from router.text.quote_marks import (
+    LIMIT,
+    Cited,
+    Mark,
+    before_opener,
+    cites,
+    closes,
+    contacts,
+    initials,
+    label,
+    mark,
+    marks,
+    names,
+    opens,
+)  # fmt: skip
+from router.text.quoted_headers import after_headers, header_block, is_name
 
 __all__ = ["OwnWords", "cut", "plain"]
 
 _BREAKS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _SIGNATURE_LINES = 12
-_HEADER_LINES = 8
 _ATTRIBUTION = 300
 _SHINGLE = 16
 _CHAT_QUOTE_LINES = 60
@@ -65,6 +79,7 @@ class _Scan:
         self.headers: list[str] = []
         self.body: list[str] = []
         self.signature: list[str] = []
+        self.initials = ""
 
     def parts(self) -> OwnWords:
         self._chat_quote()
@@ -85,31 +100,44 @@ class _Scan:
             self.signature.append(line[1:])
             self.at += 1
             return
-        kind = mark(line)
-        if kind is Mark.QUOTED and (self.quoted or not line.lstrip()[1:2].isdigit()):
+        kind = self._kind(line)
+        if end := appended(self.lines, self.at):
+            self.signature += self.lines[self.at : end]
+            self.at = end
+        elif kind is Mark.QUOTED and (self.quoted or not line.lstrip()[1:2].isdigit()):
             end = self.at + 1
             while end < len(self.lines) and self.lines[end].startswith((">", "＞")):
                 end += 1
+            self._expect_initials(end, self.lines[end - 1].lstrip(">＞ "))
             self._quote(end)
         elif kind in (Mark.ORIGINAL, Mark.FORWARD):
-            self._quoted_mail(self._after_headers(self.at + 1))
+            self._quoted_mail(after_headers(self.lines, self.at + 1))
         elif kind is Mark.DELIMITER:
             self._signature()
         elif kind is Mark.DEVICE:
             self.signature.append(line.strip())
             self.at += 1
-        elif line.startswith("|") and (end := self._card()):
-            self.signature += self.lines[self.at : end]
-            self.at = end
         elif kind is Mark.RULE and label(self._next_words(self.at + 1)) == "from":
-            self._quoted_mail(self._after_headers(self.at + 1))
-        elif kind is Mark.WORDS and self._is_header_block():
-            self._quoted_mail(self._after_headers(self.at))
+            self._quoted_mail(after_headers(self.lines, self.at + 1))
+        elif kind is Mark.WORDS and (fields := header_block(self.lines, self.at)) is not None:
+            self._quoted_mail(after_headers(self.lines, fields))
         elif kind is Mark.WORDS and (size := self._attribution()):
+            self.own += filter(None, [before_opener(line)])
             self._quoted_mail(self.at + size)
         else:
             self.own.append(line)
             self.at += 1
+
+    def _kind(self, line: str) -> Mark:
+        """What a line is, lines quoted behind the initials of their writer included."""
+        return Mark.QUOTED if self.initials and initials(line) == self.initials else mark(line)
+
+    def _expect_initials(self, below: int, attribution: str) -> None:
+        """Below an attribution, lines may be quoted behind the initials or the name of whom it names."""
+        found = initials(self._next_words(below))
+        cited = cites(attribution) if found else Cited.NO
+        if cited is Cited.SURELY or (cited is Cited.MAYBE and names(attribution, found)):
+            self.initials = found
 
     def _quote(self, end: int) -> None:
         self.quoted += self.lines[self.at : end]
@@ -126,15 +154,23 @@ class _Scan:
         self.at = content
         while content < len(self.lines) and not self.lines[content].strip():
             content += 1
-        if content < len(self.lines) and mark(self.lines[content]) is not Mark.QUOTED:
-            self._quote(len(self.lines))
+        if content < len(self.lines) and self._kind(self.lines[content]) is not Mark.QUOTED:
+            self._quote(self._closed(content) or len(self.lines))
+
+    def _closed(self, at: int) -> int:
+        """Where a quote ends that stands between `<<` and `>>` (0: it has no such signs)."""
+        if not self.lines[at].lstrip().startswith("<<"):
+            return 0
+        return next((end + 1 for end in range(at, len(self.lines)) if self.lines[end].rstrip().endswith(">>")), 0)
 
     def _attribution(self) -> int:
         """How many lines from here are an attribution (0: none); mail programs break it over two or three."""
         line = self.lines[self.at]
         cited = cites(line)
         if cited is not Cited.NO:
-            return int(cited is Cited.SURELY or mark(self._next_words(self.at + 1)) is Mark.QUOTED)
+            self._expect_initials(self.at + 1, line)
+            below = self._next_words(self.at + 1)
+            return int(cited is Cited.SURELY or below.startswith("<<") or self._kind(below) is Mark.QUOTED)
         if not opens(line) and not ("@" in line[:LIMIT] and "<" in line[:LIMIT]):
             return 0
         joined = line.strip()
@@ -144,29 +180,9 @@ class _Scan:
                 return 0
             joined += " " + following[0].strip()
             if closes(following[0]):
+                self._expect_initials(self.at + size, joined)
                 return size if cites(joined) is Cited.SURELY else 0
         return 0
-
-    def _is_header_block(self) -> bool:
-        if not label(self.lines[self.at]):
-            return False
-        window = self.lines[self.at : self.at + _HEADER_LINES]
-        kinds = [label(line) for line in window if line.strip()]
-        apart = next((at for at, pair in enumerate(pairwise(kinds)) if pair == ("", "")), len(kinds))
-        found = set(kinds[:apart]) - {""}
-        addressed = any("@" in line[:LIMIT] for line in window[:3])
-        return "from" in found and (len(found) >= 3 or (len(found) == 2 and addressed))
-
-    def _after_headers(self, start: int) -> int:
-        """The first line below the header lines that begin at or just below `start`."""
-        at, end = start, start
-        while at < min(len(self.lines), start + 2 * _HEADER_LINES):
-            if label(self.lines[at]):
-                end = at + 1
-            elif self.lines[at].strip() and at > end:
-                break
-            at += 1
-        return end
 
     def _next_words(self, start: int) -> str:
         return next((line for line in self.lines[start : start + 3] if line.strip()), "")
@@ -184,13 +200,6 @@ class _Scan:
         else:
             self.own.extend(self.lines[self.at : end])
         self.at = end
-
-    def _card(self) -> int:
-        """Where the signature card ends that a mail program draws with bars and signs with its name (0: none)."""
-        for at in range(self.at + 1, min(len(self.lines), self.at + _SIGNATURE_LINES)):
-            if self.lines[at].startswith("签名由"):
-                return at + 1
-        return 0
 
     def _chat_quote(self) -> None:
         """A chat's quote: 「name：words」, a rule, then the answer."""
@@ -210,15 +219,10 @@ class _Scan:
             if self.own[at].strip(" ,，.。!！-—").lower() in marks().closings:
                 below = [self.own[i].strip() for i in last[place + 1 :]]
                 reachable = len(below) >= 2 and any(map(contacts, below))
-                if reachable and all(_is_name(line) or contacts(line) for line in below):
+                if reachable and all(is_name(line) or contacts(line) for line in below):
                     self.signature[:0] = self.own[at:]
                     del self.own[at:]
                 return
-
-
-def _is_name(line: str) -> bool:
-    """Is this line short enough for a name, a title, a firm: a few words, no sentence?"""
-    return len(line.split()) <= 6 and len(line) <= (48 if line.isascii() else 20) and line[-1:] not in "?？。!！,，;；"
 
 
 def _joined(lines: Iterable[str]) -> str:

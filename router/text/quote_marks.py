@@ -16,7 +16,8 @@ from pathlib import Path
 from router.model import Value
 
 __all__ = [
-    "LIMIT", "Cited", "Mark", "Marks", "cites", "closes", "contacts", "is_device", "label", "mark", "marks", "opens",
+    "LIMIT", "Cited", "Mark", "Marks", "before_opener", "cites", "closes", "contacts", "initials", "is_device", "label",
+    "mark", "marks", "names", "opens", "stamped",
 ]  # fmt: skip
 
 #: Characters of a line that are looked at.
@@ -28,6 +29,17 @@ _DASHES = "-_—–=─━"
 _COLONS = ":：﹕"
 _DATE = re.compile(r"[0-9]{4}|[0-9]{1,2}[:.：][0-9]{2}|[0-9]{1,2}月|[0-9]{1,2}[./-][0-9]{1,2}")
 _WIDE_SPACES = re.compile(r"\u3000|(?<=[\u4e00-\u9fff]) +(?=[\u4e00-\u9fff])")
+_BRACKETED = re.compile(r"\([^()\s]{1,200}@[^()\s]{1,200}\)")
+_DATE_AND_ADDRESS = re.compile(r"(?:19|20)[0-9]{2}[/.-][0-9]{1,2}[/.-][0-9]{1,2} [^<>@]{1,100}<[^<>@\s]+@[^<>@\s]+>")
+_STAMP = re.compile(
+    r"(?P<who>.{0,100}?)(?<![0-9])[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{2,4},?\s+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?"
+    r"(?:\s?[AP]M)?(?:\s[A-Z]{3,4})?"
+)
+_BEFORE_OPENER = re.compile(
+    r"\s*([^\s><@-][^<@]{0,300}?)[\s-]+(?:On|Am|Le|El|Il|Em|Op) "
+    r"(?:[0-9]|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}[,. ])"
+)
+_INITIALS = re.compile(r"\s?(?:([A-Za-z]{1,12})>|([|:}]))(?:[>\s]|$)")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _LABEL = re.compile(r"[|*\s>]{0,4}([^:：﹕|*\s][^:：﹕|*]{0,15}?)\*{0,2}\s{0,3}[:：﹕|]")
 
@@ -59,8 +71,11 @@ class Marks(Value, frozen=True, kw_only=True):
     openers: tuple[str, ...]
     closers: tuple[str, ...]
     verbs: tuple[str, ...]
+    citing: tuple[str, ...]
+    lists: tuple[str, ...]
     originals: frozenset[str]
     forwards: frozenset[str]
+    forwarded_by: tuple[str, ...]
     bare: frozenset[str]
     labels: dict[str, str]
     device_prefixes: tuple[str, ...]
@@ -83,8 +98,11 @@ def marks() -> Marks:
         openers=tuple(said["openers"]),
         closers=tuple(said["closers"]),
         verbs=tuple(said["verbs_before_name"]),
+        citing=tuple(said["citing"]),
+        lists=tuple(known["lists"]["footers"]),
         originals=frozenset(apart["original"]),
         forwards=frozenset(apart["forward"]),
+        forwarded_by=tuple(apart["forwarded_by"]),
         bare=frozenset(apart["bare"]),
         labels={word: kind for kind, words in known["headers"].items() for word in words},
         device_prefixes=tuple(devices["prefixes"]),
@@ -116,7 +134,7 @@ def mark(line: str) -> Mark:
     if (first in _DASHES and words.startswith(first * 2)) or core in known.bare:
         if core in known.originals:
             return Mark.ORIGINAL
-        if core in known.forwards:
+        if core in known.forwards or core.startswith(known.forwarded_by):
             return Mark.FORWARD
     return Mark.DEVICE if is_device(words) else Mark.WORDS
 
@@ -152,7 +170,7 @@ def label(line: str) -> str:
 
 def opens(line: str) -> bool:
     """Can an attribution begin with this line?"""
-    return line[:LIMIT].lstrip(" \t>*").lower().startswith(marks().openers) or closes(line)
+    return line[:LIMIT].lstrip(" \t>*-").lower().startswith(marks().openers) or closes(line)
 
 
 def closes(line: str) -> bool:
@@ -169,6 +187,40 @@ def cites(words: str) -> Cited:
 
     SURELY with an address or a year in it; MAYBE with less: then only `>` lines below make it one.
     """
+    cited = _wrote(words)
+    return Cited.MAYBE if cited is Cited.NO and _names_author(words) else cited
+
+
+def initials(line: str) -> str:
+    """What stands before the `>` of a line quoted in the old way ("AL> words"), or the sign for it ("| words")."""
+    found = _INITIALS.match(line[:LIMIT])
+    return found[1] or found[2] if found else ""
+
+
+def before_opener(attribution: str) -> str:
+    """The writer's own words on the line of an attribution ("sure! On Mon, Mar 2, 2026, Anna wrote:"), or nothing."""
+    found = _BEFORE_OPENER.match(attribution[:LIMIT])
+    return found[1] if found else ""
+
+
+def names(attribution: str, found: str) -> bool:
+    """Are these letters a name in an attribution, or the first letters of names in it?"""
+    words = re.findall(r"\w+", attribution[:LIMIT])
+    return found in words or found.lower() in "".join(word[0] for word in words).lower()
+
+
+def _names_author(words: str) -> bool:
+    """Does a line say whose words follow, without saying that he wrote them: an address and a date?"""
+    if "@" not in words[:LIMIT]:
+        return False
+    low = words[:LIMIT].strip(" \t*").lower()
+    if low[-1] not in _COLONS:
+        return bool(_DATE_AND_ADDRESS.fullmatch(low))
+    return low.startswith(marks().citing) or bool(_BRACKETED.search(low) and _DATE.search(low))
+
+
+def _wrote(words: str) -> Cited:
+    """Is this an attribution that ends by saying who wrote?"""
     if not closes(words):
         return Cited.NO
     low = words[:LIMIT].strip(" \t*-").lower()
@@ -184,6 +236,14 @@ def cites(words: str) -> Cited:
 def _says_wrote(words: str) -> bool:
     known = marks()
     return words.endswith(known.closers) or any(verb in words for verb in known.verbs)
+
+
+def stamped(line: str) -> bool:
+    """Is this line the time of a mail, alone or behind "… on"?"""
+    if ":" not in line[:LIMIT]:
+        return False
+    found = _STAMP.fullmatch(line[:LIMIT].strip())
+    return found is not None and (not found["who"] or found["who"].endswith((" on ", " am ", " le ")))
 
 
 def contacts(line: str) -> bool:

@@ -72,6 +72,16 @@ def test_words_that_look_like_a_separator(tmp_path: Path) -> None:
     assert bodies(path) == [one, mail(2)]
 
 
+@pytest.mark.parametrize("piece", [1, 30, 60, 1_000])
+def test_mails_without_an_empty_line_between_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    """A program that leaves no empty line before a separator still wrote two mails, as the field below it shows."""
+    monkeypatch.setattr(_mbox, "PIECE", piece)
+    path = tmp_path / "box.mbox"
+    words = mail(2, b"She wrote\nFrom home Sat Jan  1 00:00:00 2026\nand from work\n")
+    path.write_bytes(FROM + mail(1) + FROM + words + FROM + mail(3))
+    assert bodies(path) == [mail(1), words, mail(3)]
+
+
 @given(st.lists(st.text("From >x\n:", max_size=60), min_size=1, max_size=4), st.integers(1, 200))
 def test_mbox_of_the_standard_library(texts: list[str], piece: int) -> None:
     """What the standard library wrote as an mbox is read back mail by mail, byte by byte, in pieces of any size."""
@@ -122,6 +132,19 @@ def test_maildir(tmp_path: Path) -> None:
     (tmp_path / "Maildir" / "tmp" / "half").write_bytes(mail(3)[:40])
     (tmp_path / "Maildir" / "dovecot-uidlist").write_bytes(b"3 V1\n")
     assert sorted(bodies(tmp_path)) == [mail(1), mail(2)]
+
+
+def test_a_mail_of_a_folder_may_begin_with_any_field(tmp_path: Path) -> None:
+    """A mail without an ending in its name is read whatever its first field is; notes beside it are not."""
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    signed = b"DomainKey-Signature: a=rsa-sha1;\n b=abc\nFcc: sent\n" + mail(1)
+    undated = b"From anna\n" + mail(2)
+    (folder / "1").write_bytes(signed)
+    (folder / "2").write_bytes(undated)
+    (folder / "notes").write_bytes(b"title: what we keep\ndate: 2026-03-02\n\nFrom: all desks\nTo: nobody\n")
+    (folder / "words").write_bytes(b"From all of us\nto all of you: hello\n")
+    assert bodies(folder) == [signed, undated]
 
 
 def test_folders_are_searched_deep(tmp_path: Path) -> None:

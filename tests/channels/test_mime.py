@@ -264,6 +264,11 @@ def test_header_words(value: bytes, text: str) -> None:
         (b"=?utf-8?Q?ceo=40support.example=3E?= <evil@attacker.example>", ["evil@attacker.example"], None),
         (b"<@route,@b.example:chen@mail.example>", ["chen@mail.example"], ""),
         (b"a@b.example.", ["a@b.example"], ""),
+        (b"anna at mail.example (Anna Lee)", ["anna@mail.example"], "Anna Lee"),
+        (b"anna.lee at mail.example", ["anna.lee@mail.example"], ""),
+        (b'"Lee, Anna" <anna at mail.example>', ["anna@mail.example"], "Lee, Anna"),
+        (b"anna at mail.example (=?utf-8?B?6ZmI?=)", ["anna@mail.example"], "陈"),
+        (b"Anna at the office", [], None),
         (b"undisclosed-recipients:;", [], None),
         (b"<>", [], None),
         (b"b" * 70 + b"@mail.example", ["b" * 70 + "@mail.example"], ""),
@@ -286,6 +291,7 @@ def test_addresses(value: bytes, addresses: list[str], name: str | None) -> None
         b"alice@attacker.example@support.example",
         b"<evil@attacker.example> <ceo@support.example>",
         b"a@support.example <evil@attacker.example",
+        b"alice at support.example",
         b"a@x.example, b@y.example",
     ],
 )
@@ -362,6 +368,12 @@ def test_nobody_is_trusted_by_default() -> None:
         ({"Subject": "Auto: Re: x"}, True, True),
         ({"Subject": "Out of office"}, True, True),
         ({"Subject": "RE: Automatic reply from Li"}, True, True),
+        ({"Subject": "[Automatyczna odpowiedź] saldo"}, True, True),
+        ({"Subject": "自動返信：お問い合わせ"}, True, True),
+        ({"Subject": "Автоответ: счёт"}, True, True),
+        ({"Subject": "Resposta automática: saldo"}, True, True),
+        ({"Subject": "自動返信が届きません"}, False, False),
+        ({"Subject": "부재중 전화"}, False, False),
         ({"Subject": "Auto top-up failed"}, False, False),
         ({"Subject": "Auto"}, False, False),
         ({"Subject": "Out of office hours nobody answers"}, False, False),
@@ -439,6 +451,7 @@ def test_mails_without_sender_are_of_different_people() -> None:
         ("<a@b>", "a@b"),
         (" <a@b> <c@d>", "a@b"),
         ("a@b", "a@b"),
+        ("<a@b", "a@b"),
         ("<ü@例>", "ü@例"),
         ("", None),
         ("<>", None),
@@ -465,6 +478,25 @@ def test_references() -> None:
     assert (message.in_reply_to, message.references) == ("p@x", ("a@x", "b@x", "q@x"))
     many = read(mail(References="\r\n ".join(f"<{n}@x>" for n in range(3000)))).references
     assert many == tuple(f"{n}@x" for n in (*range(20), *range(2980, 3000)))
+
+
+@pytest.mark.parametrize(
+    ("field", "answered"),
+    [
+        ('Message from Anna <anna@mail.example> of "Mon, 02 Mar 2026" <p1@mail.example>', "p1@mail.example"),
+        ("Message from Anna <anna@mail.example> of Monday", ""),
+        ("Your message of Monday <p1@mail.example> from Anna <anna@mail.example>", "p1@mail.example"),
+        ('Your message of "Mon, 02 Mar 2026." <help@support.example>', ""),
+        ("anna@mail.example's message of Monday", ""),
+        ("Mail from Anna <20260302.GA17@mail.example>", "20260302.GA17@mail.example"),
+        ("<p1@mail.example>; from anna@mail.example on Mon, Mar 02", "p1@mail.example"),
+        ("p1@mail.example", "p1@mail.example"),
+    ],
+)
+def test_an_address_is_no_message(field: str, answered: str) -> None:
+    """Answers to one person's mails are not one thread because old programs name her beside the mail answered."""
+    message = read(mail(In_Reply_To=field))
+    assert (message.in_reply_to, message.references) == (answered, ())
 
 
 TOKEN = "ab2cdefghijklmnopqrstuvwxyz234567abcdefghijklmno"

@@ -54,6 +54,13 @@ def test_a_long_text_below_a_line_of_two_dashes_is_no_signature() -> None:
     assert cut(letter).own == letter
 
 
+def test_words_between_two_quoted_heads_are_kept() -> None:
+    """A mail that begins with the head of one that was passed on keeps the line above the next head."""
+    first = "From: Anna Lee\nSent: 7 March 2026 14:26\nTo: help@wallet.example\nSubject: FW: card\n"
+    second = "From: Bob Roe\nSent: 7 March 2026 09:33\nTo: Anna Lee\nSubject: card\nYour card is lost"
+    assert cut(f"{first}This is what they wrote to me\n{second}").own == f"This is what they wrote to me\n{second}"
+
+
 def test_an_unknown_layout_is_cut_by_what_the_desk_wrote() -> None:
     """A quote that no mark announces is still told, since the desk knows its own sentences."""
     ours = "您好，我们已收到您的问题，请提供订单号和卡号后四位，谢谢您的耐心等待。"

@@ -259,7 +259,7 @@ async def _killed_during(node: Node, times: int) -> int:
 
 
 @pytest.mark.parametrize("times", [ATTEMPTS, LAST - 1])
-async def test_a_message_that_was_only_there_when_somebody_killed_the_process_is_decided(node: Node, times: int) -> None:
+async def test_a_message_that_was_only_there_at_every_kill_is_decided(node: Node, times: int) -> None:
     """Three kills in the same moment prove nothing: it is read once in a process of its own, which lives."""
     await _killed_during(node, times)
     decided = node.decide(node.own())
