@@ -10,13 +10,14 @@ was only there when somebody else killed it is told from it by a trial.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import bindparam, exists, select, update
 
 from router.errors import InvalidPayload, LostOwnership
-from router.model import Decision, Placement
+from router.model import Decision, Message, Placement, Sender
+from router.pipeline import prepare
 from router.ports import Entry
 from router.store import Advance, Arrival, Aside, Store, Undecidable, passing
 from router.store import tables as t
@@ -29,8 +30,14 @@ __all__ = ["BATCH", "Decided", "Partition"]
 BATCH = 200
 #: After so many attempts that ended the process a raw is put on trial; after so many it is dead without.
 ATTEMPTS, LAST = 3, 10
-#: Raws may hold many messages: beyond so many a batch is committed in parts (PostgreSQL locks each name it meets).
+#: Raws may hold many messages: a batch ends before it holds more than so many, unless one raw does (PostgreSQL locks
+#: each name it meets, and whatever else is to be decided waits).
 MESSAGES = 1000
+#: Once this is read, all that reading needs is loaded.
+_GREETING = Message(
+    external_id="-", channel="-", channel_kind="-", sent_at=datetime(2026, 1, 1, tzinfo=UTC), sender=Sender(handle="-"),
+    text="您好, hello",
+)  # fmt: skip
 #: After so many dead ones of a batch the rest is looked for by halving.
 _ONE_BY_ONE = 4
 
@@ -83,6 +90,8 @@ class Partition:
         self._channels = channels
         self._survived = 0
         self.position, self._single_steps = self._own()
+        if self._single_steps:
+            prepare(_GREETING, store.policy)  # an attempt is the raw's own time, not that of a start
 
     def _own(self) -> tuple[int, int]:
         """Read the cursor; mark the partition dirty until it is given back. What was dirty goes in single steps."""
@@ -107,13 +116,16 @@ class Partition:
             self._mark(tx, _mark_clean)
 
     def decide(self, entries: Sequence[Entry], now: Callable[[], datetime]) -> Decided:
-        """Decide these entries, which follow the cursor; moves it. Raises `LostOwnership` when it moved meanwhile."""
+        """Decide these entries, which follow the cursor, and move it: all of them, or the first so many that hold
+        `MESSAGES`, so that nobody waits for the others. Raises `LostOwnership` when it moved meanwhile."""
         if not entries:
             return Decided()
         if self._single_steps:
             done = Decided()
             for entry in entries:
                 done += self._step(entry, now())
+                if done.stored + done.redelivered >= MESSAGES:
+                    break
             return done
         return self._settle(entries, now())
 
@@ -122,14 +134,15 @@ class Partition:
 
         An attempt counts when it ended the process; one that this process outlived (the database was away) does not.
         """
-        with self._store.database.write() as tx:
-            row = tx.one(_read_place, number=self.number)
-            tried = int(row[4]) if row is not None and row[3] == entry.position else 0
-            tried -= tried > 0 and self._survived == entry.position
-            self._mark(tx, _attempt, place=entry.position, count=tried + 1)
         store = self._store
+        with store.database.read() as tx:
+            row = tx.one(_read_place, number=self.number)
+        tried = int(row[4]) if row is not None and row[3] == entry.position else 0
+        tried -= tried > 0 and self._survived == entry.position
         if tried >= LAST or (tried >= ATTEMPTS and not survives(entry.raw, store.policy, store.database)):
             return self._give_up(entry, tried, now)
+        with store.database.write() as tx:
+            self._mark(tx, _attempt, place=entry.position, count=tried + 1)
         self._survived = 0
         try:
             done = self._settle([entry], now)
@@ -150,17 +163,18 @@ class Partition:
         return Decided(read=1, dead=1)
 
     def _settle(self, entries: Sequence[Entry], now: datetime) -> Decided:
-        """Translate and commit, in parts where there are many messages or recorded history meets live raws."""
+        """Translate and commit, in parts where recorded history meets live raws; what is too much is left."""
         done = Decided()
         part: list[Entry] = []
         arrivals: list[tuple[Arrival, int]] = []
         aside: list[Aside] = []
         for entry in entries:
             found, invalid = self._translate(entry, now)
-            mixed = bool(part) and part[-1].raw.history != entry.raw.history
-            if mixed or (part and len(arrivals) + len(found) > MESSAGES):
+            if part and part[-1].raw.history != entry.raw.history:
                 done += self._commit(part, arrivals, aside, now)
                 part, arrivals, aside = [], [], []
+            if part and len(arrivals) + len(found) > MESSAGES:
+                break
             part.append(entry)
             arrivals += found
             aside += invalid

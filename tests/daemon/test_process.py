@@ -187,6 +187,19 @@ async def test_many_messages_are_committed_in_parts(node: Node, transactions: _T
     assert len(decided.decisions) == 2000
 
 
+@pytest.mark.parametrize("dirty", [False, True])
+async def test_a_flood_lets_others_go_between(node: Node, dirty: bool) -> None:
+    """Two hundred raws of many messages are not decided in one go: a stop, or another partition, need not wait."""
+    await node.append(*("\n".join(f"u-{k} 第{i}.{k}笔" for k in range(400)) for i in range(5)))
+    partition = node.own()
+    partition = node.own() if dirty else partition
+    entries = node.log.read_now(node.number, 0, BATCH)
+    first = partition.decide(entries, lambda: NOW)
+    assert first.read in (2, 3)
+    assert partition.position == entries[first.read - 1].position
+    assert node.decide(partition).stored + first.stored == 2000
+
+
 async def test_a_partition_left_dirty_goes_in_single_steps(node: Node, transactions: _Transactions) -> None:
     """Whoever takes over from a node that died decides raw by raw; from one that stopped in order, by the batch."""
     await node.append(*(f"u-{i} 转账" for i in range(7)))
