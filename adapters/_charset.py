@@ -47,7 +47,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.B
 
 _WORD = re.compile(rb"=\?([A-Za-z0-9_.:+-]{1,60})(?:\*[A-Za-z0-9-]{0,40})?\?([bBqQ])\?([^?]*)\?=")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
-_NEWLINES = re.compile(r"\r+\n|\n\r|\r|\x85|\u2028|\u2029")
+_NEWLINES = re.compile(r"\r+\n?|\n\r|\x85|\u2028|\u2029")
 _INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]")
 _SAMPLE = 4_000
 
@@ -184,4 +184,9 @@ def clean_text(text: str) -> str:
     text = text.replace("\r\n", "\n")
     if text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return _CONTROLS.sub("", _NEWLINES.sub("\n", text))
+    return _CONTROLS.sub("", _NEWLINES.sub(_newlines, text))
+
+
+def _newlines(found: re.Match[str]) -> str:
+    """Returns before a newline are one with it; of others each is a newline."""
+    return "\n" * len(found[0]) if found[0][0] == found[0][-1] == "\r" else "\n"

@@ -25,7 +25,9 @@ from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Un
 from router.policy import Policy
 from router.store import Store, passing
 from workers.alone import lock
+from workers.bodies import Bodies
 from workers.channels import Channels, utc_now
+from workers.connection import Connection, shortage
 from workers.duties import Duties
 from workers.inbound import read_channel
 from workers.leases import Leases
@@ -106,6 +108,7 @@ class Daemon:
         _ = self.policy.tagger  # built before the first message waits for it
         gc.collect()
         gc.freeze()  # rules, words and statements stay: the collector need not walk through them again and again
+        asyncio.get_running_loop().set_exception_handler(shortage())
         await self.store.bell.open()
         server = self._server()
         parts = [asyncio.create_task(self._renewing(), name="duties")]
@@ -224,11 +227,12 @@ class Daemon:
 
     def _server(self) -> uvicorn.Server:
         parts = (self.store, self.channels, self.log, self.metrics, self.now)
-        app = front_door(*parts, extra=LiveChat(*parts, self._stop).routes)
+        bodies = Bodies()
+        app = front_door(*parts, extra=LiveChat(*parts, self._stop, bodies).routes, bodies=bodies)
         return _Server(
             uvicorn.Config(
                 app, host=self.policy.web.host, port=self.policy.web.port, log_config=None, access_log=False,
-                lifespan="off", timeout_graceful_shutdown=20, server_header=False, http="httptools",
+                lifespan="off", timeout_graceful_shutdown=20, server_header=False, http=Connection,
             )
         )  # fmt: skip
 

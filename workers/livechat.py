@@ -28,6 +28,7 @@ from router.errors import ConfigurationError
 from router.policy import ChannelPolicy
 from router.ports import Log
 from router.store import Store, chat
+from workers.bodies import Bodies, TooLarge, TooMany
 from workers.channels import Channels
 from workers.metrics import Metrics
 from workers.page_words import closed_words, language_of, words
@@ -58,7 +59,7 @@ class LiveChat:
 
     def __init__(
         self, store: Store, channels: Channels, log: Log, metrics: Metrics, now: Callable[[], datetime],
-        closing: asyncio.Event,
+        closing: asyncio.Event, bodies: Bodies,
     ) -> None:  # fmt: skip
         self._store = store
         self._channels = channels
@@ -66,6 +67,7 @@ class LiveChat:
         self._metrics = metrics
         self._now = now
         self._closing = closing
+        self._bodies = bodies
         self._visitors = Visitors(store.sealer.derive("live chat visitor"), now)
         self._messages = Allowance(8, 3.0, now)
         self._hosts = Allowance(120, 0.5, now)
@@ -176,16 +178,18 @@ class LiveChat:
         if wait:
             return _told(429, "Too many messages; wait a moment.", {"retry-after": str(int(wait) + 1)})
         try:
-            body = await _body(request)
-            wire = _wire(msgspec.json.decode(body), visitor, self._now(), self._language(request))
-        except OverflowError:
+            async with self._bodies.of(request, _LARGEST) as body:
+                wire = _wire(msgspec.json.decode(body), visitor, self._now(), self._language(request))
+                verdict = adapter.take(msgspec.json.encode(wire), self._now(), wire["id"], visitor)
+                return await take(verdict, channel.name, self._store, self._log, self._metrics, self._now)
+        except TooLarge:
             return _told(413, f"A message with its pictures may have up to {MEGABYTES} MB.")
+        except TooMany:
+            return _told(503, "Too many pictures at the moment; try again soon.", {"retry-after": "5"})
         except ClientDisconnect:
             return Response(status_code=400)
         except (ValueError, RecursionError, msgspec.DecodeError) as mistake:
             return _told(400, str(mistake) if isinstance(mistake, WrongPicture | _Mistake) else "This is no JSON.")
-        verdict = adapter.take(msgspec.json.encode(wire), self._now(), wire["id"], visitor)
-        return await take(verdict, channel.name, self._store, self._log, self._metrics, self._now)
 
     def _is_own(self, request: Request) -> bool:
         """Does the browser say that our own page asks? It always says so with a POST, and no page can change it."""
@@ -290,15 +294,6 @@ def _wire(given: Any, visitor: str, now: datetime, language: str) -> dict[str, A
         "text": text.strip(),
     }
     return wire | ({"attachments": [picture(one) for one in pictures]} if pictures else {})
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST:
-            raise OverflowError
-    return bytes(body)
 
 
 def _event(kind: str, value: Any, number: int = 0) -> str:

@@ -1,17 +1,16 @@
 """How do recorded messages get in? Through the same log and pipeline as live ones, in the order in which they were
 written.
 
-In: raws of recorded mails and of `.jsonl` lines. Each window of up to 20,000 is put in order of time (a record has a
-natural order, whatever its files are called), appended, and decided as history: nothing goes out. Where another
-process decides on the same database it decides them too, and this waits until the cursor has passed, or takes over
-when that one ends. Out: a `Summary` of this input, told by what stands in the ledger.
+In: raws of recorded mails and of `.jsonl` lines. Each window of up to 20,000 (fewer where they are large) is put in
+order of time (a record has a natural order, whatever its files are called), appended, and decided as history: nothing
+goes out. Where another process decides on the same database it decides them too, and this waits until the cursor has
+passed, or takes over when that one ends. Out: a `Summary` of this input, told by what stands in the ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,8 +34,9 @@ from workers.process import Decided, Partition
 
 __all__ = ["Summary", "ingest"]
 
-WINDOW = 20_000
-GROUP = 1_000
+#: Raws that are put in order of time together, and that are appended together; fewer where they are large.
+WINDOW, WINDOW_BYTES = 20_000, 128 << 20
+GROUP, GROUP_BYTES = 1_000, 16 << 20
 BATCH = 500
 #: Seconds between two looks at a partition that another process decides.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
@@ -73,15 +73,29 @@ async def ingest(store: Store, channels: Channels, log: DatabaseLog, raws: Itera
     with alone(store.database):
         for window in _windows(raws):
             await reader.window(window)
+            window.clear()  # the next one fills now
         reader.release()
     return await reader.finish()
 
 
 def _windows(raws: Iterable[Raw]) -> Iterator[list[Raw]]:
-    source = iter(raws)
-    while window := list(itertools.islice(source, WINDOW)):
+    for window in _portions(raws, WINDOW, WINDOW_BYTES):
         window.sort(key=lambda raw: raw.received_at)
         yield window
+
+
+def _portions(raws: Iterable[Raw], most: int, size: int) -> Iterator[list[Raw]]:
+    """The raws in lists of at most `most`, which hold hardly more than `size` bytes."""
+    portion: list[Raw] = []
+    held = 0
+    for raw in raws:
+        portion.append(raw)
+        held += len(raw.body)
+        if len(portion) >= most or held >= size:
+            yield portion
+            portion, held = [], 0
+    if portion:
+        yield portion
 
 
 class _Ingest:
@@ -105,12 +119,12 @@ class _Ingest:
         """Append a window and have it decided."""
         places: defaultdict[int, dict[int, Raw]] = defaultdict(dict)
         names = content.content_names(window, self._store.sealer)
-        for start in range(0, len(window), GROUP):
+        for portion in _portions(window, GROUP, GROUP_BYTES):
             group = [
                 msgspec.structs.replace(
                     raw, partition_key=RECORDED, history=not self._live, transport_id=next(names)
                 )
-                for raw in window[start : start + GROUP]
+                for raw in portion
             ]
             for raw, (number, position) in zip(group, await self._log.append(group), strict=True):
                 places[number][position] = raw

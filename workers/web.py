@@ -20,9 +20,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as HttpRoute
 
 from router.errors import ConfigurationError, OmnirouterError
-from router.ports import Accepted, Answer, Log, Refused, Request, Route
+from router.ports import Accepted, Answer, Log, Refused, Request
 from router.store import Store, schema
 from router.store.aside import keep_invalid
+from workers.bodies import Bodies, TooLarge, TooMany
 from workers.channels import Channels
 from workers.logs.lines import place
 from workers.metrics import Metrics
@@ -33,10 +34,6 @@ _log = structlog.get_logger()
 _BUSY = Response(status_code=503, headers={"retry-after": "5"})
 
 
-class _TooLarge(Exception):
-    """The body is larger than the route takes."""
-
-
 def front_door(
     store: Store,
     channels: Channels,
@@ -45,13 +42,15 @@ def front_door(
     now: Callable[[], datetime],
     *,
     extra: list[HttpRoute] | None = None,
+    bodies: Bodies | None = None,
 ) -> Starlette:
-    """The HTTP application of the daemon."""
+    """The HTTP application of the daemon. `extra` routes that read bodies share `bodies` with those of the channels."""
+    held = bodies or Bodies()
 
     async def channel(request: HttpRequest) -> Response:
         began = time.perf_counter()
         name = request.path_params["name"]
-        answer = await _receive(request, name, store, channels, log, metrics, now)
+        answer = await _receive(request, name, store, channels, log, metrics, now, held)
         metrics.requests.labels(name if answer.status_code != 404 else "unknown", str(answer.status_code)).observe(
             time.perf_counter() - began
         )
@@ -91,6 +90,7 @@ async def _receive(
     log: Log,
     metrics: Metrics,
     now: Callable[[], datetime],
+    bodies: Bodies,
 ) -> Response:
     try:
         routes = channels.get(name).routes
@@ -102,15 +102,18 @@ async def _receive(
     if route is None:
         return Response(status_code=405 if named else 404)
     try:
-        asked = await _request(request, route)
-    except _TooLarge:
+        async with bodies.of(request, route.max_body) as body:
+            verdict = route.receive(_request(request, body), now())
+            if isinstance(verdict, Answer):
+                return _answer(verdict)
+            return await take(verdict, name, store, log, metrics, now)
+    except TooLarge:
         return Response(status_code=413)
+    except TooMany:
+        _log.warning("front_door.busy", channel=name, reason="too many large bodies at once")
+        return _BUSY
     except ClientDisconnect:
         return Response(status_code=400)
-    verdict = route.receive(asked, now())
-    if isinstance(verdict, Answer):
-        return _answer(verdict)
-    return await take(verdict, name, store, log, metrics, now)
 
 
 async def take(
@@ -142,20 +145,13 @@ async def _take(
     return _answer(verdict.answer)
 
 
-async def _request(request: HttpRequest, route: Route) -> Request:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > route.max_body:
-            raise _TooLarge
+def _request(request: HttpRequest, body: bytes) -> Request:
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     headers: dict[str, str] = {}
     for key, value in request.headers.raw:
         name = key.decode("latin-1").lower()
         headers[name] = f"{headers[name]}, {value.decode('latin-1')}" if name in headers else value.decode("latin-1")
-    return Request(
-        method=request.method, url=target, headers=headers, query=dict(request.query_params), body=bytes(body)
-    )
+    return Request(method=request.method, url=target, headers=headers, query=dict(request.query_params), body=body)
 
 
 def _answer(answer: Answer) -> Response:

@@ -238,9 +238,9 @@ def shared_key(handle: Handle) -> str:
 
 
 def read(message: Message, policy: Policy) -> Reading:
-    """Read a message. Total: any text, of any length, gives a reading."""
+    """Read a message. Total: any text gives a reading; of a longer one than `own_words.LONGEST` the beginning."""
     cut = own_words.cut(message.text, message.html)
-    whole = message.text or (own_words.plain(message.html) if message.html else "")
+    whole = (message.text or (own_words.plain(message.html) if message.html else ""))[: own_words.LONGEST]
     subject = _telling_subject(message, cut.own)
     hidden = redact.redact(cut.own)
     hidden_whole = hidden if whole == cut.own else redact.redact(whole)

@@ -32,8 +32,10 @@ from router.text.quote_marks import (
 )  # fmt: skip
 from router.text.quoted_headers import after_headers, header_block, is_name
 
-__all__ = ["OwnWords", "cut", "plain"]
+__all__ = ["LONGEST", "OwnWords", "cut", "plain"]
 
+#: Characters of a text that are read; what a longer one says behind them is in its raw only.
+LONGEST = 1 << 20
 _BREAKS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _SIGNATURE_LINES = 12
 _ATTRIBUTION = 300
@@ -61,7 +63,7 @@ def cut(text: str, html: str = "", *, known_outbound: Sequence[str] = ()) -> Own
         source = plain(html)
     else:
         source = text.replace(SIGNATURE, "")
-    source = source.strip("\r\n \t\ufeff")
+    source = source[:LONGEST].strip("\r\n \t\ufeff")
     if "\n" not in source and "\r" not in source and not source.startswith(SIGNATURE):
         return OwnWords(own=source.removeprefix("> "))
     parts = _Scan(_BREAKS.sub("\n", source).split("\n")).parts()

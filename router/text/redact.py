@@ -151,6 +151,8 @@ def _number_at(plain: str, groups: list[tuple[int, int]], first: int, found: lis
         digits += plain[groups[last][0] : groups[last][1]]
         if len(digits) > 19:
             break
+        if len(digits) < 13:
+            continue
         end = groups[last][1]
         if is_resident_id(digits) and not _is_glued(plain, start, end):
             best = (last, "resident_id")

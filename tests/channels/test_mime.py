@@ -145,6 +145,22 @@ def test_cost_of_hostile_mail(kind: str) -> None:
     assert lines <= 25_000 + 4 * len(raw)
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"a\r\r\nb", "a\nb"),
+        (b"a\r\rb", "a\n\nb"),
+        (b"a\n\rb", "a\nb"),
+        (b"a" + b"\r" * 3_000_000 + b"b", "a" + "\n" * 3_000_000 + "b"),
+        (b"a" + b"\r" * 3_000_000 + b"\nb", "a\nb"),
+    ],
+    ids=["one too many", "old Macs", "the wrong way round", "no end of them", "no end of them before a newline"],
+)
+def test_carriage_returns(body: bytes, text: str) -> None:
+    """Lines end as a person sees them end, and megabytes of line ends are read like any others."""
+    assert read(mail(body)).text == text
+
+
 @pytest.mark.parametrize("field", ["From", "To", "Subject", "Content-Type", "Authentication-Results", "References"])
 @pytest.mark.parametrize("piece", [" ", "(", '"', "<", ",", ";", "=?", "\\", "a@", "; a", "()"])
 def test_endless_fields(field: str, piece: str) -> None:

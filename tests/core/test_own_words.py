@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from router.text import own_words, quote_marks
 from router.text.html_text import SIGNATURE, marked
-from router.text.own_words import cut, plain
+from router.text.own_words import LONGEST, cut, plain
 
 FILE = Path(__file__).parents[1] / "data" / "own_words.jsonl"
 TABLE = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
@@ -192,6 +192,15 @@ def test_crafted_html_costs_no_more_than_its_size(piece: str) -> None:
     small, large = piece * (25_000 // len(piece)), piece * (50_000 // len(piece))
     steps = _calls(lambda: marked(small))
     assert _calls(lambda: marked(large)) <= 2.2 * steps + 400
+
+
+@pytest.mark.parametrize("html", [False, True])
+def test_a_text_without_end_is_read_up_to_its_limit(html: bool) -> None:
+    """A mail of many megabytes costs what the longest message costs; its raw keeps the rest."""
+    words = "转账 2000 没到账\n" * (LONGEST // 5)
+    page = f"<div>hello</div><blockquote>{words}</blockquote><p>{words}</p>" if html else ""
+    parts = cut("" if html else words, page)
+    assert 0 < len(parts.own) + len(parts.quoted) <= LONGEST + 1
 
 
 def test_no_line_is_looked_at_beyond_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -26,12 +27,16 @@ import pytest
 import structlog
 import uvicorn
 from msgspec.structs import replace
+from starlette.requests import Request as HttpRequest
 
 import adapters
 from adapters import _signature
 from router.policy import ChannelPolicy, Policy
 from router.store import Store
+from workers import connection as connection_module
+from workers.bodies import MOST, SMALL, Bodies, TooMany
 from workers.channels import Channels
+from workers.connection import AROUND, Connection, shortage
 from workers.logs.database import DatabaseLog
 from workers.metrics import Metrics
 from workers.web import front_door
@@ -98,10 +103,11 @@ class Door:
         self.log = log
         self.channels = Channels(store.policy, store.database, now=lambda: self.now)
         self.metrics = Metrics()
-        self.app = front_door(store, self.channels, log, self.metrics, lambda: self.now)
+        self.bodies = Bodies()
+        self.app = front_door(store, self.channels, log, self.metrics, lambda: self.now, bodies=self.bodies)
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
-        config = uvicorn.Config(self.app, log_config=None, lifespan="off", http="httptools", ws="none")
+        config = uvicorn.Config(self.app, log_config=None, lifespan="off", http=Connection, ws="none")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
@@ -295,6 +301,109 @@ def test_a_body_over_the_limit(chat: Door) -> None:
     headers, body = signed(body=b" " * ((8 << 20) + 1))
     assert post(chat, headers, body).status_code == 413
     assert chat.kept() == (0, 0)
+
+
+def test_large_bodies_do_not_fill_the_memory(chat: Door) -> None:
+    """While others' bodies fill the memory, a large one is asked to come again and a small one is taken as always."""
+    chat.bodies._most = 0
+    headers, body = signed(message(1, text="转账没到账" * SMALL))
+    refused = post(chat, headers, body[:-1])
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) > 0
+    assert post(chat, *signed(message(2))).status_code == 202
+    chat.bodies._most = MOST
+    assert post(chat, headers, body).status_code == 202
+    assert chat.kept() == (2, 0)
+
+
+async def test_a_body_counts_until_it_is_answered() -> None:
+    """All bodies that are held at once count, and none of them any more when its request is over."""
+    bodies = Bodies(most=3 * SMALL)
+    async with bodies.of(_asking(b"x" * 2 * SMALL), 4 * SMALL) as first:
+        assert len(first) == 2 * SMALL
+        with pytest.raises(TooMany):
+            async with bodies.of(_asking(b"y" * 2 * SMALL), 4 * SMALL):
+                pass
+        async with bodies.of(_asking(b"z" * SMALL), 4 * SMALL) as small:
+            assert len(small) == SMALL
+    async with bodies.of(_asking(b"y" * 2 * SMALL), 4 * SMALL) as later:
+        assert later == b"y" * 2 * SMALL
+
+
+def _asking(body: bytes) -> HttpRequest:
+    """A request with this body."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return HttpRequest({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+
+
+def _sent(door: Door, *pieces: bytes) -> bytes:
+    """What the door says to these bytes until it hangs up; whoever is refused need not be heard out."""
+    with socket.create_connection(("127.0.0.1", door.port), timeout=120) as connection:
+        heard = b""
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                connection.sendall(piece)
+            while more := connection.recv(65_536):
+                heard += more
+        return heard
+
+
+HEAD = b"POST /channels/app-chat HTTP/1.1\r\nhost: desk.example\r\n"
+ENDLESS = [b"x" * 65_536] * 64
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [HEAD + b"x-long: ", *ENDLESS],
+        [HEAD, *(b"x-%d: 1\r\n" % number * 1_000 for number in range(1_000))],
+        [b"GET /" + b"a" * 9, *ENDLESS],
+        [HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\nx-trailer: ", *ENDLESS],
+        [HEAD + b"transfer-encoding: chunked\r\n\r\n1; ", *ENDLESS],
+    ],
+    ids=["a header without end", "headers without end", "an address without end", "a trailer", "a chunk's extension"],
+)
+def test_heads_without_end(chat: Door, pieces: list[bytes]) -> None:
+    """Whoever sends more around a body than any program does is hung up on, before it fills the memory."""
+    heard = _sent(chat, *pieces)
+    assert heard[:12] in (b"", b"HTTP/1.1 431", b"HTTP/1.1 400")
+    assert chat.told("/health")[0] == 200
+    assert chat.kept() == (0, 0)
+
+
+@pytest.mark.parametrize("begun", [b"", b"P", HEAD, HEAD + b"content-length: 9\r\n\r\n1234"])
+def test_whoever_stalls_is_hung_up_on(chat: Door, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
+    """A connection that does not say what it wants in time makes room for others."""
+    monkeypatch.setattr(connection_module, "HEAD_SECONDS", 0.01)
+    monkeypatch.setattr(connection_module, "BODY_SECONDS", 0.01)
+    assert _sent(chat, begun) == b""
+    assert chat.kept() == (0, 0)
+
+
+async def test_no_file_descriptors_are_told_once() -> None:
+    """While the system lets nobody in, the log is not filled with it; other faults are told as always."""
+    loop, others = asyncio.get_running_loop(), []
+    loop.default_exception_handler = others.append  # type: ignore[method-assign]
+    tell = shortage()
+    with structlog.testing.capture_logs() as told:
+        for _ in range(1_000):
+            tell(loop, {"message": "accept", "exception": OSError(errno.EMFILE, "Too many open files")})
+        tell(loop, {"message": "another", "exception": ValueError()})
+    assert [one["event"] for one in told] == ["front_door.full"]
+    assert [one["message"] for one in others] == ["another"]
+
+
+def test_a_body_in_small_chunks_is_taken(chat: Door) -> None:
+    """What programs send is no flood: a large body in chunks, and request after request on one connection."""
+    headers, body = signed(message(1, text="转账没到账" * AROUND))
+    address = f"http://127.0.0.1:{chat.port}/channels/app-chat"
+    chunks = [body[at : at + 500] for at in range(0, len(body), 500)]
+    with httpx.Client(timeout=120) as client:
+        for _ in range(3):
+            assert client.post(address, headers=headers, content=iter(chunks)).status_code == 202
 
 
 def test_a_full_log_asks_to_come_again(chat: Door) -> None:

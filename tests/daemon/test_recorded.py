@@ -105,6 +105,15 @@ def test_mails_are_taken_in_once(run: Any, kind: Callable[[Path], Path]) -> None
     assert [m["sent_at"] for m in messages] == [f"2026-03-02T0{hour}:00:05Z" for hour in (1, 2, 3)]
 
 
+def test_large_mails_are_taken_in_a_few_at_a_time(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive of large mails is not held in memory whole, and comes in as any other."""
+    monkeypatch.setattr("workers.recorded.WINDOW_BYTES", 1_000)
+    monkeypatch.setattr("workers.recorded.GROUP_BYTES", 100)
+    done = summary_of(run("ingest", "--channel", "support-mail", folder_of_mails(run.folder)))
+    assert adds_up(done)
+    assert [done[name] for name in FIELDS[:6]] == [3, 3, 0, 0, 0, 3]
+
+
 def test_lines_are_taken_in_once(run: Any, wire: Any) -> None:
     """A line each message, of its own channel where it names one; the same file again adds nothing."""
     lines = [wire("m-1", TRANSFER), wire("t-1", "账户被冻结了", channel="telegram", handle="88")]

@@ -122,3 +122,21 @@ async def test_a_caller_that_went_away_stops_nobody(database: Database) -> None:
     assert all(isinstance(answer, list) for i, answer in enumerate(answers) if i != 3)
     await log.append([_raw(b"after")])
     await log.close()
+
+
+async def test_large_raws_are_read_a_few_at_a_time(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many raws wait, only so many bytes of them are read at once; none is too large to be read."""
+    database = Database(ledger_url)
+    schema.ensure(database)
+    database.close()
+    log = await open_log(ledger_url)
+    monkeypatch.setattr("workers.logs.database.READ_AT_ONCE", 1_000)
+    sizes = [400, 400, 400, 5_000, 10, 10]
+    raws = [Raw(channel="chat", body=b"x" * size, received_at=datetime(2026, 3, 2, tzinfo=UTC)) for size in sizes]
+    places = await log.append(raws)
+    pages, after = [], 0
+    while page := await log.read(places[0][0], after, 100):
+        pages.append([len(entry.raw.body) for entry in page])
+        after = page[-1].position
+    await log.close()
+    assert pages == [[400, 400], [400], [5_000], [10, 10]]

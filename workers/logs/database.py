@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import xxhash
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from router.errors import InvalidPayload, LogFull, LostOwnership
@@ -38,14 +38,22 @@ _take = Statement(
     .returning(t.log_partitions.c.position)
 )
 _put = insert(t.raws)
+_sizes = Statement(
+    select(t.raws.c.position, func.length(t.raws.c.body))
+    .where(t.raws.c.partition == bindparam("number"), t.raws.c.position > bindparam("after"))
+    .order_by(t.raws.c.position)
+    .limit(bindparam("rows"))
+)
 _read = Statement(
     select(
         t.raws.c.position, t.raws.c.channel, t.raws.c.transport_id, t.raws.c.received_at, t.raws.c.meta,
         t.raws.c.history, t.raws.c.wrapped_key, t.raws.c.body,
     )
-    .where(t.raws.c.partition == bindparam("number"), t.raws.c.position > bindparam("after"))
+    .where(
+        t.raws.c.partition == bindparam("number"), t.raws.c.position > bindparam("after"),
+        t.raws.c.position <= bindparam("last"),
+    )
     .order_by(t.raws.c.position)
-    .limit(bindparam("rows"))
 )  # fmt: skip
 _move_cursor = Statement(
     insert_into(t.channel_cursors)
@@ -63,6 +71,8 @@ _last = Statement(
 )
 #: The partition key of recorded messages.
 RECORDED = "\0recorded"
+#: Bytes of raws that are read at once; one that is larger is read by itself.
+READ_AT_ONCE = 16 << 20
 _decode_meta = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -177,7 +187,8 @@ class DatabaseLog:
     def read_now(self, partition: int, after: int, limit: int) -> list[Entry]:
         """`read`, in a thread of the caller. An entry that cannot be opened has an empty body and says why."""
         with self._database.read() as tx:
-            rows = tx.rows(_read, number=partition, after=after, rows=limit)
+            last = _reach(tx.rows(_sizes, number=partition, after=after, rows=limit))
+            rows = tx.rows(_read, number=partition, after=after, last=last) if last else []
         return [self._entry(partition, row) for row in rows]
 
     def _entry(self, partition: int, row: Sequence[Any]) -> Entry:
@@ -216,6 +227,17 @@ class DatabaseLog:
         if self._drain is not None:
             await asyncio.gather(self._drain, return_exceptions=True)
         self._thread.shutdown(wait=True)
+
+
+def _reach(sizes: Sequence[tuple[int, int | None]]) -> int:
+    """The position of the last of these raws (with their sizes) that are read at once; 0 for none."""
+    last, held = 0, 0
+    for position, size in sizes:
+        held += size or 0
+        if last and held > READ_AT_ONCE:
+            break
+        last = position
+    return last
 
 
 def _next_position(tx: Tx, partition: int, n: int) -> int:
