@@ -12,9 +12,8 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-import structlog
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from adapters import _signature
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "X", "adapter"]
 
-_log = structlog.get_logger()
 #: The longest text of a direct message.
 LONGEST: Final = 10_000
 #: How far back the lookup reaches.
@@ -141,7 +139,7 @@ class X:
             try:
                 return await self._open().page(token)
             except Throttled as throttled:
-                _log.warning("x.throttled", channel=self._channel.name, until=throttled.until.isoformat())
+                _log().warning("x.throttled", channel=self._channel.name, until=throttled.until.isoformat())
                 await self._pause((throttled.until - self._channel.now()).total_seconds())
 
     async def _raws(self, events: Sequence[Event]) -> tuple[Raw, ...]:
@@ -170,7 +168,7 @@ class X:
         """Tell the operator when the last lookup is so long ago that X no longer has what came meanwhile."""
         looked_up = await self._channel.recall("looked_up")
         if looked_up and self._channel.now() - datetime.fromisoformat(looked_up) > REACH:
-            _log.error("x.history_lost", channel=self._channel.name, since=looked_up, reach_days=REACH.days)
+            _log().error("x.history_lost", channel=self._channel.name, since=looked_up, reach_days=REACH.days)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -230,6 +228,13 @@ class X:
                 raise BadSettings(str(error)) from error
             self._api = Api(keys, self._settings.base_url, self._channel.now)
         return self._api
+
+
+def _log() -> Any:
+    """The log; loaded late, since every command reads the settings of this channel and few have anything to say."""
+    import structlog
+
+    return structlog.get_logger()
 
 
 def _batches(events: Sequence[Event]) -> list[Sequence[Event]]:

@@ -15,7 +15,6 @@ from router.configuration.mistakes import mistake
 from router.errors import ConfigurationError
 from router.seal import load_key
 from router.secret import Secret
-from router.tagging.embedding import Embedder
 from router.tagging.lexicon import Lexicon
 from router.tagging.tag import ISSUE_TYPES, Tagger
 
@@ -59,6 +58,8 @@ def _tagging(data: Mapping[str, Any], folder: Path, mistakes: list[str]) -> None
         if not _tried("", lambda: Tagger.load(**loaded), mistakes):
             loaded.clear()
     if isinstance(embed, str):
+        from router.tagging.embedding import Embedder
+
         place = _place(folder, embed)
         _tried("", lambda: Tagger.load(**loaded, embed=place) if loaded else Embedder.load(place), mistakes)
 

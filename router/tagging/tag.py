@@ -16,16 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
-
 from router.errors import ConfigurationError
 from router.model import Tagging
-from router.tagging.classifier import Model
 from router.tagging.lexicon import Hit, Lexicon, Rule, files
 from router.text.normalise import fold, language
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from router.tagging.classifier import Model
     from router.tagging.embedding import Embedder
 
 __all__ = ["EXAMPLES", "ISSUE_TYPES", "Tagger"]
@@ -100,6 +100,8 @@ class Tagger:
         `embed` is the folder of a sentence encoder, for a model that was trained with it.
         Raises ConfigurationError with all mistakes of the lexicons, or with what is wrong with the model file.
         """
+        from router.tagging.classifier import Model  # with numpy: most commands of a desk tag nothing
+
         lexicon = Lexicon.load(lexicons)
         trained = Model.load(model) if model is not None else None
         types = tuple(issue_types) or (trained.labels if trained else ISSUE_TYPES)
