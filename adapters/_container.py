@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from typing import Any
 from xml.parsers import expat
@@ -22,6 +23,12 @@ __all__ = ["children", "open_container"]
 BLOCK = 32
 LARGEST = 1 << 20
 DEEPEST, MOST = 8, 500
+#: What XML 1.0 allows no document to hold (section 2.2), though people type it and WeChat sends it.
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: A character reference; or a section in which none is read, to its end or, where it has none, that of the document.
+_REFERENCE = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|&#(?:x([0-9A-Fa-f]+)|([0-9]+));", re.DOTALL)
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def _key(text: str) -> bytes:
@@ -58,19 +65,42 @@ def _opened(key: bytes, receiver: bytes, cipher_text: bytes) -> bytes | None:
 def children(document: bytes) -> dict[str, str]:
     """The texts of the elements directly below the root, by name, each name once; deeper ones as `Outer.Inner`.
 
-    Raises InvalidPayload for anything but a small, flat, well-formed document without a DOCTYPE.
+    Characters that XML 1.0 forbids are left out, as such or as references. Raises InvalidPayload for anything but a
+    small, flat document without a DOCTYPE that is well-formed without them.
     """
     if len(document) > LARGEST:
         raise InvalidPayload(f"the XML has {len(document)} bytes; at most {LARGEST} are read")
     reader = _Reader()
     try:
-        reader.parser.Parse(document, True)
+        reader.parser.Parse(_allowed(document), True)
     except expat.ExpatError as error:
         raise InvalidPayload(f"the body is not well-formed XML (line {error.lineno}): {error}") from error
     except (ValueError, LookupError) as error:  # an encoding that expat asks Python for
         raise InvalidPayload("the XML names an encoding that cannot be read; UTF-8 would be right") from error
     reader.texts.pop("", None)
     return reader.texts
+
+
+def _allowed(document: bytes) -> bytes | str:
+    """The document without forbidden characters, bytes that are no UTF-8 exchanged for U+FFFD; one that says to be in
+    another encoding as it is."""
+    declared = _ENCODING.match(document[:200].removeprefix(b"\xef\xbb\xbf"))
+    if document.startswith(_UTF16) or (declared and declared[1].lower() not in (b"utf-8", b"utf8")):
+        return document
+    text = document.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    return _REFERENCE.sub(_referred, _FORBIDDEN.sub("", text))
+
+
+def _referred(found: re.Match[str]) -> str:
+    """A section as it is; a reference only to what XML allows."""
+    hexadecimal, decimal = found.groups()
+    if hexadecimal is None and decimal is None:
+        return found[0]
+    digits = (hexadecimal or decimal).lstrip("0") or "0"
+    if len(digits) > 7:  # the last character is 1114111
+        return ""
+    number = int(digits, 16 if hexadecimal else 10)
+    return "" if number > 0x10FFFF or _FORBIDDEN.match(chr(number)) else found[0]
 
 
 class _Reader:

@@ -1,7 +1,8 @@
-"""What did an outage or a first start leave out? A page's conversations, as Graph still has them.
+"""What did an outage, a first start or an announcement leave out? A page's conversations, as Graph still has them.
 
-In: two instants. Out: bodies in the form of Meta's own webhook events, so that what came by webhook too is the same
-message. Graph gives the details of the 20 newest messages of a conversation; older ones stay out of reach.
+In: two instants, or the id of one message that was announced without its content. Out: bodies in the form of Meta's own
+webhook events, so that what came by webhook too is the same message. Graph gives the details of the 20 newest messages
+of a conversation; older ones stay out of reach.
 Source: developers.facebook.com, "Conversations API for Messenger Platform".
 """
 
@@ -15,16 +16,16 @@ from typing import Any, Final, TypeAlias
 
 from adapters import _graph
 from adapters._http import Caller
-from router.errors import BadSettings, SendUnreachable, Throttled, Unreachable
+from adapters._messenger_event import EDIT
+from router.errors import BadSettings, SendRejected, SendUnreachable, Throttled, Unreachable
 
-__all__ = ["Ask", "asked", "bodies"]
+__all__ = ["MESSAGE", "Ask", "announced", "asked", "bodies"]
 
 Ask: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[dict[str, Any]]]
 
-_FIELDS: Final = (
-    "updated_time,messages.limit(20)"
-    "{id,created_time,from,to,message,attachments{mime_type,name,image_data,video_data,file_url}}"
-)
+#: What Graph is asked to tell of a message.
+MESSAGE: Final = "id,created_time,from,to,message,attachments{mime_type,name,image_data,video_data,file_url}"
+_FIELDS: Final = f"updated_time,messages.limit(20){{{MESSAGE}}}"
 
 
 async def bodies(ask: Ask, platform: str, since: datetime, until: datetime | None) -> AsyncIterator[bytes]:
@@ -39,13 +40,37 @@ async def bodies(ask: Ask, platform: str, since: datetime, until: datetime | Non
         events = [event for thread in threads for event in _events(thread, owner, since, until)]
         if events:
             events.sort(key=lambda event: int(event["timestamp"]))
-            entry = {"id": owner, "time": events[-1]["timestamp"], "messaging": events}
-            yield json.dumps({"object": "page" if platform == "messenger" else platform, "entry": [entry]}).encode()
+            yield _body(platform, owner, events)
         older = [at for at in (_instant(thread.get("updated_time")) for thread in threads) if at and at < since]
         after = _after(page.get("paging"))
         if older or not threads or not after:
             return
         query["after"] = after
+
+
+def announced(key: str, told: dict[str, Any], platform: str, owner: str) -> bytes:
+    """The body of the event that announced this message without its content, with what Graph told of it.
+
+    `key` is the id, of an edit with its number; `owner` the page's own id. Raises SendRejected where Graph told none.
+    """
+    mid, _, number = key.partition(EDIT)
+    at = _instant(told.get("created_time"))
+    event = _event(told, owner, at) if at is not None else {}
+    sender = event.get("sender", {}).get("id")
+    if not isinstance(sender, str) or not sender or told.get("id", mid) != mid:
+        raise SendRejected("Meta gave no message under the id that it announced.")
+    if number:
+        edit = {"mid": mid, "text": told.get("message") or "", "num_edit": int(number) if number.isdigit() else number}
+        event = {**event, "message_edit": edit}
+        del event["message"]
+    else:
+        event["message"]["mid"] = mid
+    return _body(platform, owner, [event])
+
+
+def _body(platform: str, owner: str, events: list[dict[str, Any]]) -> bytes:
+    entry = {"id": owner, "time": events[-1]["timestamp"], "messaging": events}
+    return json.dumps({"object": "page" if platform == "messenger" else platform, "entry": [entry]}).encode()
 
 
 async def asked(
@@ -89,17 +114,21 @@ def _events(thread: dict[str, Any], owner: str, since: datetime, until: datetime
         at = _instant(one.get("created_time")) if isinstance(one, dict) else None
         if at is None or at < since or (until is not None and at >= until):
             continue
-        sender = one.get("from") if isinstance(one.get("from"), dict) else {}
-        recipients = [party for party in _list(one.get("to")) if isinstance(party, dict)]
-        message = {"mid": one.get("id"), "text": one.get("message") or None, "attachments": _files(one)}
-        if sender.get("id") == owner:
-            message["is_echo"] = True
-        recipient = {"id": recipients[0].get("id") if recipients else owner}
-        stamp = round(at.timestamp() * 1000)
-        events.append(
-            {"sender": {"id": sender.get("id")}, "recipient": recipient, "timestamp": stamp, "message": message}
-        )
+        events.append(_event(one, owner, at))
     return events
+
+
+def _event(one: dict[str, Any], owner: str, at: datetime) -> dict[str, Any]:
+    """A message as the webhook would have told it."""
+    named = one.get("from")
+    sender = named if isinstance(named, dict) else {}
+    recipients = [party for party in _list(one.get("to")) if isinstance(party, dict)]
+    message = {"mid": one.get("id"), "text": one.get("message") or None, "attachments": _files(one)}
+    if sender.get("id") == owner:
+        message["is_echo"] = True
+    recipient = {"id": recipients[0].get("id") if recipients else owner}
+    stamp = round(at.timestamp() * 1000)
+    return {"sender": {"id": sender.get("id")}, "recipient": recipient, "timestamp": stamp, "message": message}
 
 
 def _files(one: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """What does WeChat report of an official account's followers? Its XML, as messages.
 
-In: a raw that holds one message's XML in clear. Out: one message. Events (subscribe, menu clicks …) are explicit
-unknowns that nobody has to answer. Ids: MsgId; of events sender, time and kind, as the platform says. Times are in
-seconds. In plain mode no byte of the message was signed, so its sender is not proved.
+In: a raw that holds one message's XML in clear. Out: one message. A menu's button is said by who pressed it; other
+events (subscribe, a code scanned …) are explicit unknowns without words that nobody has to answer. Ids: MsgId; of
+events sender, time and kind, as the platform says. Times are in seconds. In plain mode no byte of the message was
+signed, so its sender is not proved.
 Source: developers.weixin.qq.com, "Receiving standard messages", "Receiving event pushes".
 """
 
@@ -54,7 +55,7 @@ def message_of(raw: Raw, *, proved: bool) -> Message | None:
         channel=raw.channel,
         channel_kind=KIND,
         sent_at=_instant(fields["CreateTime"]),
-        sender=Sender(handle=follower),
+        sender=Sender(handle=follower, attributes=_came_by(fields)),
         thread=follower,
         authenticity=Authenticity.PASS if proved else Authenticity.UNKNOWN,
         recipients=tuple(filter(None, [storable(fields.get("ToUserName", "")).strip()])),
@@ -62,28 +63,60 @@ def message_of(raw: Raw, *, proved: bool) -> Message | None:
     )
 
 
+def _came_by(fields: dict[str, str]) -> dict[str, str]:
+    """By which of the account's own codes a follower came: the scene of a QR code that he scanned."""
+    event, key = fields.get("Event", "").strip().upper(), storable(fields.get("EventKey", "")).strip()
+    scene = key.removeprefix("qrscene_") if event in ("SUBSCRIBE", "SCAN") else ""
+    return {"ref": scene} if scene else {}
+
+
 # text:  <xml><ToUserName><![CDATA[toUser]]></ToUserName><FromUserName><![CDATA[fromUser]]></FromUserName>
 #        <CreateTime>1348831860</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[this is a test]]>
 #        </Content><MsgId>1234567890123456</MsgId></xml>
 # image: PicUrl, MediaId; voice: MediaId, Format (amr, speex), Recognition where speech recognition is on;
 # video, shortvideo: MediaId, ThumbMediaId; location: Location_X, Location_Y, Scale, Label
-# link:  Title, Description, Url
-# event: Event (subscribe, unsubscribe, SCAN, LOCATION, CLICK, VIEW …), EventKey
+# link:  Title, Description, Url; file: Title (its name), Description, FileTotalLen
+# miniprogrampage: Title, AppId, PagePath, ThumbUrl; text that a menu of answers gave has bizmsgmenuid
+# event: Event (subscribe, unsubscribe, SCAN, LOCATION, CLICK, VIEW …), EventKey; of a menu's scanner ScanCodeInfo with
+#        ScanResult, of its map SendLocationInfo with Label, Poiname, Location_X, Location_Y
 def _content(kind: str, fields: dict[str, str]) -> dict[str, Any]:
     if kind == "text":
-        return {"text": fields.get("Content", "")}
+        return {"text": fields.get("Content", ""), "kind": "postback" if fields.get("bizmsgmenuid") else "text"}
     if kind == "event":
-        told = (fields.get("Event", ""), fields.get("EventKey", ""))
-        return {"kind": "unknown", "text": " ".join(filter(None, told)), "automatic": True}
+        return _event(fields.get("Event", "").strip().upper(), fields)
     if kind == "location":
-        place = f"{fields.get('Location_X', '')}, {fields.get('Location_Y', '')}"
-        return {"kind": kind, "text": "\n".join(filter(None, [fields.get("Label", ""), place]))}
-    if kind == "link":
-        parts = [fields.get(name, "") for name in ("Title", "Description", "Url")]
-        return {"kind": kind, "text": "\n".join(filter(None, parts))}
+        return {"kind": kind, "text": _lines(fields, "Label", place="")}
     if kind in _TYPES:
-        return {"kind": kind, "text": fields.get("Recognition", ""), "attachments": (_attachment(kind, fields),)}
-    return {"kind": "unknown"}
+        heard = fields.get("Recognition") or fields.get("Recongnition", "")  # it was spelt so for years
+        return {"kind": kind, "text": heard, "attachments": (_attachment(kind, fields),)}
+    if kind == "file":
+        size = fields.get("FileTotalLen", "").strip()
+        length = int(size) if size.isascii() and size.isdigit() and len(size) < 16 else 0
+        file = Attachment(name=file_name(fields.get("Title", "")), size=length)
+        return {"kind": kind, "text": _lines(fields, "Title", "Description"), "attachments": (file,)}
+    known = kind in ("link", "miniprogrampage")
+    words = _lines(fields, "Content", "Title", "Description", "Label", "PagePath", "Url")
+    return {"kind": kind if known else "unknown", "text": words}
+
+
+def _event(event: str, fields: dict[str, str]) -> dict[str, Any]:
+    """What an event says: a menu's button its key, the menu's scanner what was scanned, its map the place."""
+    if event == "CLICK":
+        return {"kind": "postback", "text": fields.get("EventKey", "")}
+    if event in ("SCANCODE_PUSH", "SCANCODE_WAITMSG"):
+        return {"kind": "postback", "text": _lines(fields, "EventKey", "ScanCodeInfo.ScanResult")}
+    if event == "LOCATION_SELECT":
+        of = "SendLocationInfo."
+        return {"kind": "location", "text": _lines(fields, f"{of}Poiname", f"{of}Label", place=of)}
+    return {"kind": "unknown", "automatic": True}
+
+
+def _lines(fields: dict[str, str], *names: str, place: str | None = None) -> str:
+    """What these fields say, a line each; with `place` the coordinates after them, under names that begin so."""
+    lines = [fields.get(name, "") for name in names]
+    if place is not None:
+        lines.append(", ".join(filter(None, (fields.get(f"{place}Location_{axis}", "") for axis in "XY"))))
+    return "\n".join(dict.fromkeys(filter(None, lines)))
 
 
 def _attachment(kind: str, fields: dict[str, str]) -> Attachment:

@@ -7,17 +7,22 @@ desk's own messages, written in the app, go out; what is no message (typing, rea
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from adapters import _batch
 from router.attachment import file_name, media_type, web_link
 from router.errors import InvalidPayload
 from router.model import Attachment, Direction, Message, Sender
-from router.ports import Raw
+from router.ports import Raw, Translation
 
 __all__ = ["KIND", "instant_of", "messages_of"]
+
+_T = TypeVar("_T")
 
 KIND: Final = "x"
 #: The first millisecond of X's ids: they hold their time above bit 22.
@@ -52,6 +57,16 @@ class _User(_Part):
     username: str = ""
 
 
+# a link in the text: {"start": 9, "end": 32, "url": "https://t.co/RzmrQ6wAzD", "expanded_url": "https://…"}
+class _Link(_Part):
+    url: str = ""
+    expanded_url: str = ""
+
+
+class _Entities(_Part):
+    urls: list[_Link] = []
+
+
 class _Event(_Part):
     id: str
     event_type: str = ""
@@ -60,11 +75,12 @@ class _Event(_Part):
     dm_conversation_id: str = ""
     created_at: datetime | None = None
     attachments: _Keys | None = None
+    entities: _Entities = msgspec.field(default_factory=_Entities)
 
 
 class _Includes(_Part):
-    users: list[_User] = []
-    media: list[_Media] = []
+    users: list[msgspec.Raw] = []
+    media: list[msgspec.Raw] = []
 
 
 # ── the webhook (developer.x.com, "Account Activity data objects", "Message Create Object") ──────────────────────────
@@ -85,13 +101,22 @@ class _Picture(_Part):
     media_url_https: str = ""
 
 
+# a place: {"shared_coordinate": {"coordinates": {"type": "Point", "coordinates": [-128, 37]}}}
+# or {"shared_place": {"place": {"id": "…", "full_name": "San Francisco, CA", "name": "…"}}}
 class _Attached(_Part):
     media: _Picture | None = None
+    location: dict[str, Any] | None = None
+
+
+class _QuickReply(_Part):
+    type: str = ""
 
 
 class _Said(_Part):
     text: str = ""
     attachment: _Attached | None = None
+    entities: _Entities = msgspec.field(default_factory=_Entities)
+    quick_reply_response: _QuickReply | None = None
 
 
 class _Created(_Part):
@@ -113,28 +138,29 @@ class _Person(_Part):
 
 
 class _Body(_Part):
-    data: list[_Event] = []
+    data: list[msgspec.Raw] = []
     includes: _Includes = msgspec.field(default_factory=_Includes)
     for_user_id: str = ""
-    direct_message_events: list[_Activity] = []
-    users: dict[str, _Person] = {}
+    direct_message_events: list[msgspec.Raw] = []
+    users: dict[str, msgspec.Raw] = {}
 
 
-def messages_of(raw: Raw) -> list[Message]:
+_EVENT: Final = "event of X"
+
+
+def messages_of(raw: Raw) -> Translation:
     """The messages of a raw; raises only InvalidPayload. A lookup's raw names the desk's own id as `meta["me"]`."""
-    try:
+    with _batch.reading(_EVENT):
         body = msgspec.json.decode(raw.body, type=_Body)
-        found = [_of_event(event, body.includes, raw, index) for index, event in enumerate(body.data)]
-        for index, activity in enumerate(body.direct_message_events):
-            found.append(_of_activity(activity, body, raw, index))
-    except msgspec.DecodeError as error:
-        reason, _, path = str(error).partition(" - at ")
-        raise InvalidPayload(f"This is no event of X: {reason}.", path=path.strip("`") or None) from error
-    except UnicodeDecodeError as error:
-        raise InvalidPayload("This is no event of X: its text is not UTF-8.") from error
-    except (RecursionError, OverflowError, OSError, ValueError) as error:
-        raise InvalidPayload("This is no event of X: nested too deep, or an impossible date.") from error
-    return found
+    looked_up = len(body.data)
+
+    def read(event: msgspec.Raw, index: int) -> Message:
+        with _batch.reading(_EVENT):
+            if index < looked_up:
+                return _of_event(msgspec.json.decode(event, type=_Event), body.includes, raw, index)
+            return _of_activity(msgspec.json.decode(event, type=_Activity), body, raw, index)
+
+    return _batch.each([*body.data, *body.direct_message_events], read)
 
 
 def instant_of(event_id: int) -> datetime:
@@ -150,10 +176,11 @@ def _id(written: str) -> str:
 
 
 def _of_event(event: _Event, includes: _Includes, raw: Raw, index: int) -> Message:
-    user = next((user for user in includes.users if user.id == event.sender_id), _User(id=event.sender_id))
+    users = _readable(includes.users, _User)
+    user = next((user for user in users if user.id == event.sender_id), _User(id=event.sender_id))
     wanted = event.attachments.media_keys if event.attachments else []
     files = [_file(m.media_key.rpartition("_")[2], m.type, m.url or m.preview_image_url)
-             for m in includes.media if m.media_key in wanted]  # fmt: skip
+             for m in _readable(includes.media, _Media) if m.media_key in wanted]  # fmt: skip
     known = event.event_type in ("MessageCreate", "")
     own = bool(event.sender_id) and event.sender_id == raw.meta.get("me")
     return Message(
@@ -162,7 +189,7 @@ def _of_event(event: _Event, includes: _Includes, raw: Raw, index: int) -> Messa
         channel_kind=KIND,
         sent_at=event.created_at or raw.received_at,
         sender=_sender(event.sender_id, user.name, user.username),
-        text=_plain(event.text),
+        text=_words(event.text, event.entities.urls),
         thread=_ordered(event.dm_conversation_id),
         attachments=tuple(files),
         direction=Direction.OUT if own else Direction.IN,
@@ -176,10 +203,11 @@ def _of_activity(activity: _Activity, body: _Body, raw: Raw, index: int) -> Mess
     created = activity.message_create
     known = activity.type == "message_create" and created is not None
     created = created or _Created(sender_id="")
-    person = body.users.get(created.sender_id, _Person())
+    person, said = _person(body, created.sender_id), created.message_data
     own = bool(created.sender_id) and created.sender_id == body.for_user_id
     other = created.target.recipient_id or ("" if own else body.for_user_id)
-    picture = created.message_data.attachment.media if created.message_data.attachment else None
+    attached = said.attachment or _Attached()
+    picture = attached.media
     stamp = activity.created_timestamp
     return Message(
         external_id=_id(activity.id),
@@ -187,14 +215,28 @@ def _of_activity(activity: _Activity, body: _Body, raw: Raw, index: int) -> Mess
         channel_kind=KIND,
         sent_at=datetime.fromtimestamp(int(stamp) / 1000, UTC) if stamp else raw.received_at,
         sender=_sender(created.sender_id, person.name, person.screen_name),
-        text=_plain(created.message_data.text),
+        text="\n".join(filter(None, [_words(said.text, said.entities.urls), _place(attached.location or {})])),
         thread=_ordered(f"{created.sender_id}-{other}") if other else "",
         attachments=() if picture is None else (_file(picture.id_str, picture.type, picture.media_url_https),),
         direction=Direction.OUT if own else Direction.IN,
-        kind="text" if known else "unknown",
+        kind=("postback" if said.quick_reply_response else "text") if known else "unknown",
         automatic=not known,
         index=index,
     )
+
+
+def _person(body: _Body, number: str) -> _Person:
+    """What the webhook tells of a user beside the events."""
+    return next(iter(_readable([body.users[number]] if number in body.users else [], _Person)), _Person())
+
+
+def _readable(told: Sequence[msgspec.Raw], type_: type[_T]) -> list[_T]:
+    """What is told beside the events, as far as it can be read: an odd one takes no event down."""
+    found = []
+    for one in told:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found.append(msgspec.json.decode(one, type=type_))
+    return found
 
 
 def _sender(number: str, name: str, username: str) -> Sender:
@@ -222,6 +264,28 @@ def _ordered(conversation: str) -> str:
     return conversation
 
 
-def _plain(text: str) -> str:
-    """The words as typed: X escapes three characters."""
+def _words(text: str, links: Sequence[_Link]) -> str:
+    """The words as typed: X shortens each link and escapes three characters. That of a picture stays as it is, since
+    the lookup and the webhook name it differently."""
+    for link in links:
+        whole = link.expanded_url.replace("://twitter.com/", "://x.com/")
+        if link.url and whole and not whole.startswith(("https://x.com/messages/", "https://ton.x.com/")):
+            text = text.replace(link.url, whole)
     return text.replace("\0", "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _place(location: dict[str, Any]) -> str:
+    """The name of a shared place, or its coordinates, latitude first."""
+    shared, place = _inner(location, "shared_coordinate", "coordinates"), _inner(location, "shared_place", "place")
+    point = shared.get("coordinates")
+    name = place.get("full_name") or place.get("name")
+    if isinstance(name, str):
+        return name.replace("\0", "")
+    return f"{point[1]}, {point[0]}" if isinstance(point, list) and len(point) == 2 else ""
+
+
+def _inner(value: dict[str, Any], *path: str) -> dict[str, Any]:
+    for name in path:
+        inner = value.get(name)
+        value = inner if isinstance(inner, dict) else {}
+    return value

@@ -18,12 +18,12 @@ from typing import Any, ClassVar, Final
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from adapters import _signature
+from adapters import _batch, _signature
 from adapters._http import Caller, Response, credential, no_deliveries, throttled
 from adapters._parts import send_parts
 from adapters._split import split
-from router.attachment import file_name
-from router.errors import BadSettings, InvalidPayload, SendError, SendRejected, SendUnreachable
+from router.attachment import file_name, web_link
+from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message, Sender
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
@@ -66,6 +66,14 @@ class _Source(_Part):
     room_id: str = ""
 
 
+class _Provider(_Part):
+    original_content_url: str = ""
+
+
+class _ImageSet(_Part):
+    id: str = ""
+
+
 class _Content(_Part):
     id: str
     type: str = ""
@@ -78,14 +86,19 @@ class _Content(_Part):
     latitude: float | None = None
     longitude: float | None = None
     keywords: list[str] = []
+    content_provider: _Provider = msgspec.field(default_factory=_Provider)
+    image_set: _ImageSet = msgspec.field(default_factory=_ImageSet)
 
 
 class _Unsent(_Part):
     message_id: str = ""
 
 
+# A date that was picked is in `params` as date, time or datetime; of a menu that was only leafed through (rich menu
+# switch) `params` has newRichMenuAliasId.
 class _Postback(_Part):
     data: str = ""
+    params: dict[str, Any] | None = None
 
 
 class _Event(_Part):
@@ -99,7 +112,10 @@ class _Event(_Part):
 
 
 class _Body(_Part):
-    events: list[_Event]
+    events: list[msgspec.Raw]
+
+
+_EVENT: Final = "event of LINE"
 
 
 class Line:
@@ -139,17 +155,16 @@ class Line:
         )
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
-        """One event, one message. Follows, joins and kinds of tomorrow are of kind `unknown` and automatic."""
-        try:
+        """One event, one message; an odd one is a mistake of its own. Follows, joins and kinds of tomorrow are of kind
+        `unknown` and automatic."""
+
+        def read(event: msgspec.Raw, index: int) -> Message:
+            with _batch.reading(_EVENT):
+                return _message(msgspec.json.decode(event, type=_Event), raw, index)
+
+        with _batch.reading(_EVENT):
             events = msgspec.json.decode(raw.body, type=_Body).events
-            return [_message(event, raw, index) for index, event in enumerate(events)]
-        except msgspec.DecodeError as error:
-            reason, _, path = str(error).partition(" - at ")
-            raise InvalidPayload(f"This is no event of LINE: {reason}.", path=path.strip("`") or None) from error
-        except UnicodeDecodeError as error:
-            raise InvalidPayload("This is no event of LINE: its text is not UTF-8.") from error
-        except (RecursionError, OverflowError, OSError, ValueError) as error:
-            raise InvalidPayload("This is no event of LINE: too deep, without id, or an impossible date.") from error
+        return _batch.each(events, read)
 
     # ── out ──
 
@@ -226,6 +241,7 @@ def _message(event: _Event, raw: Raw, index: int) -> Message:
         text=text.replace("\0", ""),
         thread=_clean(source.group_id or source.room_id or source.user_id),
         in_reply_to=_clean(content.quoted_message_id if content else event.unsend.message_id if event.unsend else ""),
+        references=(f"album:{_clean(content.image_set.id)}",) if content and content.image_set.id.strip("\0 ") else (),
         attachments=files,
         kind=kind,
         automatic=kind in ("unknown", "deleted"),
@@ -239,11 +255,11 @@ def _clean(identity: str) -> str:
 
 
 def _said(event: _Event) -> tuple[str, str, tuple[Attachment, ...]]:
-    """Kind, words and files of an event. A file is recorded by its message's id: LINE gives no public link."""
+    """Kind, words and files of an event."""
     content = event.message
     if content is None:
         if event.postback is not None:
-            return "postback", event.postback.data, ()
+            return *_clicked(event.postback), ()
         return "deleted" if event.unsend else "unknown", "", ()
     if content.type == "text":
         return "text", content.text, ()
@@ -253,14 +269,27 @@ def _said(event: _Event) -> tuple[str, str, tuple[Attachment, ...]]:
     if content.type == "sticker":
         return "sticker", content.text or " ".join(content.keywords[:1]), ()
     if content.type in ("image", "video", "audio", "file"):
-        name = file_name(content.file_name or f"{content.type}-{content.id}")
-        kind = _TYPES.get(content.type, "application/octet-stream")
-        return (
-            content.type,
-            "",
-            (Attachment(name=name, type=kind, url=f"line:{_clean(content.id)}", size=content.file_size),),
-        )
-    return "unknown", "", ()
+        return content.type, content.text, (_file(content),)
+    return "unknown", content.text or content.title, ()
+
+
+def _clicked(postback: _Postback) -> tuple[str, str]:
+    """What a button says: its data, and the date that was picked. Leafing through a menu says nothing."""
+    params = postback.params or {}
+    if "newRichMenuAliasId" in params:
+        return "unknown", ""
+    picked = (params.get(name) for name in ("datetime", "date", "time"))
+    return "postback", "\n".join([postback.data, *(value for value in picked if isinstance(value, str))])
+
+
+def _file(content: _Content) -> Attachment:
+    """A file, recorded by its message's id, for LINE gives no public link; of one that lies elsewhere, its link."""
+    return Attachment(
+        name=file_name(content.file_name or f"{content.type}-{content.id}"),
+        type=_TYPES.get(content.type, "application/octet-stream"),
+        url=web_link(content.content_provider.original_content_url) or f"line:{_clean(content.id)}",
+        size=content.file_size,
+    )
 
 
 adapter = Line

@@ -10,19 +10,33 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from adapters import _graph, _signature
-from adapters._graph_history import asked, bodies
+from adapters._graph_history import MESSAGE, announced, asked, bodies
 from adapters._http import Caller, UnguessedPath, WebAddress, credential, no_deliveries
-from adapters._messenger_event import KIND, OURS, messages_of
+from adapters._messenger_event import EDIT, KIND, OURS, messages_of, page_of
 from adapters._parts import send_parts
 from adapters._split import split
 from router.errors import BadSettings, OutcomeUnknown, SendRejected
-from router.model import Attachment, DeskEvent, Message
-from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
+from router.model import Attachment
+from router.ports import (
+    Accepted,
+    Announced,
+    Answer,
+    Channel,
+    Delivery,
+    Raw,
+    Receipt,
+    Refused,
+    Reply,
+    Request,
+    Route,
+    Translation,
+)
 from router.secret import Secret
 
 #: Bytes of one request: a batch of up to 1,000 events.
@@ -31,14 +45,24 @@ _DAY: Final = timedelta(hours=24)
 _WEEK: Final = timedelta(days=7)
 
 
+def _as_text(value: object) -> object:
+    """An id that was written without quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class Settings(BaseModel):
-    """The table of a Messenger or Instagram channel."""
+    """The table of a Messenger or Instagram channel.
+
+    `page_id` is the page's own id (of Instagram the account's): one Meta app has one callback for all its pages, and
+    what is of another page than this one is set aside.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     app_secrets: tuple[Secret, ...] = Field(min_length=1, max_length=5)
     verify_token: Secret
     page_token: Secret
+    page_id: Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""
     reply_window: Literal["24h", "7d"] = "24h"
     platform: Literal["messenger", "instagram"] = "messenger"
     path: UnguessedPath = ""
@@ -78,9 +102,23 @@ class Messenger:
             return Refused(answer=Answer(status=403), reason="the verify token or the challenge is not as expected")
         return Answer(status=200, body=challenge.encode())
 
-    def translate(self, raw: Raw) -> list[Message | DeskEvent]:
+    def translate(self, raw: Raw) -> Translation:
         """The messages of a batch, in order; one odd item never takes the others down."""
-        return list(messages_of(raw))
+        return messages_of(raw, self._settings.page_id)
+
+    async def fetch_announced(self, announcement: Announced, raw: Raw) -> Raw:
+        """Ask Graph for a message that was announced without its content. Raises SendRejected when it is no more
+        there."""
+        url = f"{self._settings.graph_url}/{quote(announcement.key.partition(EDIT)[0], safe='')}"
+        response = await self._caller.ask("GET", url, headers=self._authorised(), params={"fields": MESSAGE})
+        if response.status != 200:
+            failure = _graph.failure(response, self._channel.now())
+            if isinstance(failure, SendRejected) or response.status == 404:
+                raise SendRejected(f"Meta announced a message and does not give it ({response.status}).") from failure
+            raise failure
+        owner = page_of(raw, announcement.index)
+        body = announced(announcement.key, response.fields, self._settings.platform, owner)
+        return Raw(channel=self._channel.name, body=body, received_at=self._channel.now())
 
     def deliveries(self, cursor: str | None) -> AsyncIterator[Delivery]:
         """Nothing: what comes, comes by HTTP."""

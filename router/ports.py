@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from router.errors import InvalidPayload
 from router.model import Attachment, DeskEvent, Message, Value
 
 __all__ = [
     "Accepted",
     "Adapter",
+    "Announced",
+    "Announcing",
     "Answer",
     "Channel",
     "Cursor",
@@ -27,6 +30,7 @@ __all__ = [
     "Reply",
     "Request",
     "Route",
+    "Translation",
 ]
 
 
@@ -53,6 +57,40 @@ class Entry(Value, frozen=True, kw_only=True):
     position: int
     raw: Raw
     unreadable: str = ""
+
+
+class Announced(Value, frozen=True, kw_only=True):
+    """A part of a raw that the provider announced without its content: the adapter fetches it by `key`, its id."""
+
+    index: int
+    key: str
+
+
+class Translation(list[Message | DeskEvent]):
+    """What a raw of many parts says: its messages, in order, and what of it is none (yet). One odd part never takes the
+    others down: `mistakes` are those that cannot be read, `announced` those to be fetched, each with its index, as each
+    message has its own. A raw that holds one message gives a plain list."""
+
+    def __init__(
+        self,
+        messages: Sequence[Message | DeskEvent] = (),
+        mistakes: Sequence[InvalidPayload] = (),
+        announced: Sequence[Announced] = (),
+    ) -> None:
+        super().__init__(messages)
+        self.mistakes = tuple(mistakes)
+        self.announced = tuple(announced)
+
+    @classmethod
+    def of(cls, found: Sequence[Message | DeskEvent]) -> Translation:
+        """What an adapter's `translate` gave, in this form."""
+        return found if isinstance(found, cls) else cls(found)
+
+    @property
+    def items(self) -> list[int]:
+        """The index of each message in the raw; its place in the list where an adapter tells none apart."""
+        own = [what.index for what in self]
+        return own if len(set(own)) == len(own) else list(range(len(own)))
 
 
 class Cursor(Value, frozen=True, kw_only=True):
@@ -180,7 +218,8 @@ class Adapter(Protocol):
     def __init__(self, channel: Channel) -> None: ...
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
-        """Turn a raw into messages. Pure; raises only `InvalidPayload`; unknown kinds become an explicit unknown."""
+        """Turn a raw into messages. Pure; raises only `InvalidPayload`; unknown kinds become an explicit unknown.
+        Where some of it cannot be read, a `Translation` names those parts beside the messages of the others."""
         ...
 
     def deliveries(self, cursor: str | None) -> AsyncIterator[Delivery]:
@@ -202,6 +241,18 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Release connections. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """An adapter whose provider announces messages without their content, which is fetched afterwards."""
+
+    async def fetch_announced(self, announcement: Announced, raw: Raw) -> Raw:
+        """The content of what `raw` announced, in the form in which the provider would have sent it.
+
+        Raises `router.errors.SendRejected` when the provider has it no more, else what `send` raises.
+        """
         ...
 
 

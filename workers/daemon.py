@@ -25,6 +25,7 @@ from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Un
 from router.policy import Policy
 from router.store import Store, passing
 from workers.alone import lock
+from workers.announced import Fetching
 from workers.bodies import Bodies
 from workers.channels import Channels, utc_now
 from workers.connection import Connection, shortage
@@ -126,11 +127,13 @@ class Daemon:
     def _parts(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         timekeeper = Timekeeper(self.store, self.metrics, self.now)
         outbound = Outbound(self.store, self.channels, self.duties, self.metrics, self.now)
+        fetching = Fetching(self.store, self.channels, self.log, self.now)
         parts: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("decide", self._again("decide", self._decide)),
             ("balance", self._again("balance", self._balance)),
             ("timekeeper", self._again("timekeeper", lambda: self.duties.keep("timekeeper", timekeeper.work))),
             ("outbound", self._again("outbound", outbound.run)),
+            ("announced", self._again("announced", lambda: self.duties.keep("announced", fetching.work))),
         ]
         for name in self.channels.names():
             if name not in self._skip:

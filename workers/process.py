@@ -18,9 +18,10 @@ from sqlalchemy import bindparam, exists, select, update
 from router.errors import InvalidPayload, LostOwnership
 from router.model import Decision, Message, Placement, Sender
 from router.pipeline import prepare
-from router.ports import Entry
+from router.ports import Entry, Translation
 from router.store import Advance, Arrival, Aside, Store, Undecidable, passing
 from router.store import tables as t
+from router.store.aside import ANNOUNCED, TO_FETCH
 from router.store.statement import Statement, Tx
 from workers.channels import Channels
 from workers.trial import survives
@@ -184,7 +185,8 @@ class Partition:
         self, entries: Sequence[Entry], arrivals: list[tuple[Arrival, int]], aside: list[Aside], now: datetime
     ) -> Decided:
         """Decide in one transaction; what cannot be decided is found and set aside as dead."""
-        history, last, invalid, present = entries[0].raw.history, entries[-1].position, len(aside), now
+        history, last, before, present = entries[0].raw.history, entries[-1].position, len(aside), now
+        invalid = sum(one.kind == "invalid" for one in aside)
         if history:
             now = entries[0].raw.received_at  # message time is the clock of recorded messages
         while True:
@@ -197,14 +199,14 @@ class Partition:
                 if passing(failure):
                     raise
                 culprits = [failure.index] if isinstance(failure, Undecidable) else []
-                if not culprits or len(aside) - invalid >= _ONE_BY_ONE:
+                if not culprits or len(aside) - before >= _ONE_BY_ONE:
                     culprits = self._culprits(arrivals, range(len(arrivals)), now, history) or culprits
                 if not culprits:
                     raise
                 cause = failure.cause if isinstance(failure, Undecidable) else failure
                 arrivals = self._bury(arrivals, culprits, cause, aside, present)
         stored = sum(isinstance(d, Placement) for d in decisions)
-        dead = len(aside) - invalid
+        dead = len(aside) - before
         places = tuple(arrival.raw[1] for arrival, _ in arrivals if arrival.raw is not None)
         return Decided(len(entries), stored, len(decisions) - stored, invalid, dead, tuple(decisions), places)
 
@@ -215,14 +217,15 @@ class Partition:
         try:
             if entry.unreadable:
                 raise InvalidPayload(entry.unreadable)
-            found = self._channels.translate(raw)
+            found = Translation.of(self._channels.translate(raw))
         except InvalidPayload as failure:
             return [], [_aside(place, failure.index or 0, raw.channel, "invalid", failure.reason, now)]
         except Exception as failure:
             reason = f"translating it failed: {type(failure).__name__}"
             return [], [_aside(place, 0, raw.channel, "invalid", reason, now)]
         received = raw.received_at
-        return [(Arrival(what=what, received_at=received, raw=place), item) for item, what in enumerate(found)], []
+        arrivals = [Arrival(what=what, received_at=received, raw=place) for what in found]
+        return list(zip(arrivals, found.items, strict=True)), _parts_aside(found, place, raw.channel, now)
 
     def _write(
         self,
@@ -274,6 +277,12 @@ class Partition:
             aside.append(_aside(arrival.raw, item, arrival.what.channel, "dead", reason, now))
         gone = set(dead)
         return [pair for i, pair in enumerate(arrivals) if i not in gone]
+
+
+def _parts_aside(found: Translation, raw: tuple[int, int], channel: str, now: datetime) -> list[Aside]:
+    """The parts of a raw that gave no message: what cannot be read, and what has to be fetched."""
+    invalid = [_aside(raw, one.index or 0, channel, "invalid", one.reason, now) for one in found.mistakes]
+    return invalid + [_aside(raw, one.index, channel, ANNOUNCED, TO_FETCH, now) for one in found.announced]
 
 
 def _aside(raw: tuple[int, int], item: int, channel: str, kind: str, reason: str, at: datetime) -> Aside:

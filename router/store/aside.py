@@ -1,5 +1,5 @@
-"""What was set aside, and how does it come back? Invalid raws (could not be translated) and dead ones (not be
-decided).
+"""What was set aside, and how does it come back? Invalid raws (could not be translated), dead ones (not be decided),
+and what a provider announced without its content, until that is fetched.
 
 Each keeps its raw and its reason; `replay` decides it again from the stored bytes, as it came. Nothing is lost by
 being set aside. Blocking functions over the store; translating is the caller's (`translate`), since the router knows
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import bindparam, exists, select, update
 
 from router.errors import InvalidPayload, NotFound, Refused
 from router.model import Decision, DeskEvent, Message
-from router.ports import Raw
+from router.ports import Raw, Translation
 from router.seal import Sealed
 from router.store import tables as t
 from router.store.ledger import Arrival, Store, Undecidable
@@ -27,7 +27,14 @@ from router.store.statement import Statement, among, insert
 from router.store.tables import instant, micros
 from router.text.redact import redact
 
-__all__ = ["drop", "keep_invalid", "listed", "raw_at", "raws_between", "replay", "replay_raw"]
+__all__ = [
+    "ANNOUNCED", "TO_FETCH", "drop", "fetched", "keep_invalid", "listed", "raw_at", "raws_between", "replay",
+    "replay_raw", "to_fetch", "unfetched",
+]  # fmt: skip
+
+#: The kind of what was announced, and why it is set aside.
+ANNOUNCED: Final = "announced"
+TO_FETCH: Final = "it was announced without its content, which is fetched from the provider"
 
 Translate = Callable[[Raw], Sequence[Message | DeskEvent]]
 _decode_meta = msgspec.json.Decoder(dict[str, str]).decode
@@ -80,6 +87,17 @@ _set_state = Statement(
     update(t.set_aside)
     .where(_A.id == bindparam("number"))
     .values(state=bindparam("what"), reason=bindparam("why"), attempts=_A.attempts + bindparam("more"))
+)
+_to_fetch = Statement(
+    select(_A.id, _A.channel, _A.partition, _A.position, _A.item)
+    .where(among(_A.kind, ANNOUNCED), among(_A.state, "open"))
+    .order_by(_A.id)
+    .limit(bindparam("rows"))
+)
+_given_up = Statement(
+    update(t.set_aside)
+    .where(_A.id == bindparam("number"))
+    .values(kind="invalid", reason=bindparam("why"), attempts=_A.attempts + 1)
 )
 
 
@@ -166,12 +184,24 @@ def replay_raw(
     raw = raw_at(store, *place)
     with store.database.read() as tx:
         dropped = {row[0] for row in tx.rows(_dropped, part=place[0], place=place[1])} - {wanted}
+    found = Translation.of(translate(raw))
     arrivals = [
         Arrival(what=what, received_at=raw.received_at, raw=place)
-        for item, what in enumerate(translate(raw))
+        for what, item in zip(found, found.items, strict=True)
         if item not in dropped
     ]
-    return store.decide(arrivals, now, history=raw.history)
+    decisions = store.decide(arrivals, now, history=raw.history)
+    _refuse_odd(found, wanted)
+    return decisions
+
+
+def _refuse_odd(found: Translation, wanted: int | None) -> None:
+    """Raise InvalidPayload when the wanted part of a raw still gives no message; the others are decided by now."""
+    odd = next((mistake for mistake in found.mistakes if mistake.index == wanted), None)
+    if odd is not None:
+        raise odd
+    if any(part.index == wanted for part in found.announced):
+        raise InvalidPayload(TO_FETCH, index=wanted)
 
 
 def replay(store: Store, number: int, translate: Translate, now: datetime) -> list[Decision]:
@@ -186,6 +216,26 @@ def replay(store: Store, number: int, translate: Translate, now: datetime) -> li
         raise Refused(f"{number} stays set aside: {reason}") from failure
     store.again(lambda tx: tx.run(_set_state, number=number, what="replayed", why=str(entry["reason"]), more=1))
     return decisions
+
+
+def to_fetch(store: Store, rows: int) -> list[tuple[int, str, tuple[int, int], int]]:
+    """What was announced and is not fetched yet, oldest first: number, channel, the place of its raw, its index."""
+    with store.database.read() as tx:
+        return [(row[0], row[1], (row[2], row[3]), row[4]) for row in tx.rows(_to_fetch, rows=rows)]
+
+
+def fetched(store: Store, number: int) -> None:
+    """What was announced is in the log now."""
+    store.again(lambda tx: tx.run(_set_state, number=number, what="replayed", why=TO_FETCH, more=1))
+
+
+def unfetched(store: Store, number: int, reason: str, *, for_good: bool) -> None:
+    """It could not be fetched: a person looks when that is `for_good`, else it is tried again."""
+    why = redact(reason).text
+    if for_good:
+        store.again(lambda tx: tx.run(_given_up, number=number, why=why))
+    else:
+        store.again(lambda tx: tx.run(_set_state, number=number, what="open", why=f"{TO_FETCH}: {why}", more=1))
 
 
 def drop(store: Store, number: int) -> None:

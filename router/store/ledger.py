@@ -70,7 +70,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Aside(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw (or one message of it) that is set aside: `invalid` could not be translated, `dead` not be decided."""
+    """A raw (or one part of it) that is set aside: `invalid` could not be translated, `dead` not be decided,
+    `announced` came without its content, which is to be fetched."""
 
     raw: tuple[int, int]
     item: int

@@ -229,14 +229,16 @@ def test_receipts_move_nothing(content: dict[str, Any], page: Callable[..., Mess
 
 
 def test_one_odd_item_takes_no_other_down(page: Callable[..., Messenger]) -> None:
-    """Between good messages an odd one is kept as unknown, and the good ones are read."""
+    """Between good messages an odd one is a mistake with its place, and the good ones are read."""
     odd = item("U2", message={"mid": 5, "text": ["x"]})
     nameless = {"message": {"mid": "m_3", "text": "x"}}
-    messages = read(page, batch(TEXT, odd, nameless, item("U3", message={"mid": "m_4", "text": "y"})))
-    assert [(m.sender.handle, m.kind, m.automatic) for m in messages] == [
-        ("U1", "text", False), ("U2", "unknown", False), ("U3", "text", False),
-    ]  # fmt: skip
-    assert messages[1].external_id.startswith("sha256:")
+    body = batch(TEXT, odd, nameless, item("U3", message={"mid": "m_4", "text": "y"}))
+    found = page().translate(Raw(channel="facebook", body=body, received_at=NOW))
+    assert [(m.index, m.sender.handle, m.text) for m in found] == [(0, "U1", TEXT["message"]["text"]), (3, "U3", "y")]
+    assert [(mistake.index, mistake.reason) for mistake in found.mistakes] == [
+        (1, "Event 1: it is no message that can be read (Expected `str | null`, got `array` - at `$.message.text`)"),
+        (2, "Event 2: it names no person"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,9 @@ def read(account: Callable[..., WeChat], body: bytes) -> Message:
          {"text": "公告\nhttps://a.example", "kind": "link"}),
         ({"MsgType": "hologram", "MsgId": "1"}, {"text": "", "kind": "unknown", "automatic": False}),
         ({"MsgType": "event", "Event": "subscribe"},
-         {"text": "subscribe", "kind": "unknown", "automatic": True, "external_id": "oUser1|1767225600|subscribe"}),
-        ({"MsgType": "event", "Event": "CLICK", "EventKey": "HELP"}, {"text": "CLICK HELP", "automatic": True}),
+         {"text": "", "kind": "unknown", "automatic": True, "external_id": "oUser1|1767225600|subscribe"}),
+        ({"MsgType": "event", "Event": "CLICK", "EventKey": "转人工"},
+         {"text": "转人工", "kind": "postback", "automatic": False}),
     ],
 )  # fmt: skip
 def test_every_kind_is_told_apart(
