@@ -74,7 +74,7 @@ def updates_of(body: bytes) -> list[bytes]:
         updates = [bytes(one) for one in msgspec.json.decode(body, type=list[msgspec.Raw])]
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidPayload("This is no Telegram update, nor a list of an album's.") from error
-    if not updates or not all(map(_album, updates)):
+    if not updates or not any(map(_album, updates)):
         raise InvalidPayload("This is no Telegram update: Expected `object`, or a list of an album's updates.")
     return updates
 

@@ -7,6 +7,7 @@ How calls travel, and where the token is, is told in `_telegram_request`.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -51,6 +52,8 @@ __all__ = ["Api", "Limits"]
 HOLD: Final = 25
 ALLOWED: Final = (
     "message", "edited_message", "channel_post", "edited_channel_post", "message_reaction", "my_chat_member",
+    "callback_query", "business_connection", "business_message", "edited_business_message",
+    "deleted_business_messages",
 )  # fmt: skip
 
 
@@ -94,28 +97,43 @@ class Api:
         except TelegramError as error:
             raise _poll_error(error) from error
 
-    async def text(self, chat: int | str, text: str, topic: int | None, reply_to: int | None) -> int:
-        """Send one text of at most 4096 characters; the id of the message. Raises SendError's kinds."""
+    async def text(
+        self, chat: int | str, text: str, topic: int | None, reply_to: int | None, business: str | None = None
+    ) -> int:
+        """Send one text of at most 4096 characters, for a `business` connection as its account; the id of the message.
+        Raises SendError's kinds."""
         return await self._send(
             chat,
             lambda to: self._bot.send_message(
                 to,
                 text,
+                business_connection_id=business,
                 message_thread_id=topic,
                 reply_parameters=_answering(reply_to),
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             ),
         )
 
-    async def file(self, chat: int | str, file: Attachment, topic: int | None, reply_to: int | None) -> int:
+    async def file(
+        self, chat: int | str, file: Attachment, topic: int | None, reply_to: int | None, business: str | None = None
+    ) -> int:
         """Send one file, by its content or else its address; the id of the message. Raises SendError's kinds."""
         document: InputFile | str = InputFile(file.content, filename=file.name) if file.content else file.url
         return await self._send(
             chat,
             lambda to: self._bot.send_document(
-                to, document, message_thread_id=topic, reply_parameters=_answering(reply_to)
+                to,
+                document,
+                business_connection_id=business,
+                message_thread_id=topic,
+                reply_parameters=_answering(reply_to),
             ),
         )
+
+    async def taken(self, callback: str) -> None:
+        """Tell who pressed a button that it is taken, so that it stops to turn; after some time it does so itself."""
+        with contextlib.suppress(TelegramError):
+            await self._bot.answer_callback_query(callback)
 
     async def me(self) -> tuple[str, int]:
         """The bot's name and id. Raises SendError's kinds."""

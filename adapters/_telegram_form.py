@@ -10,7 +10,10 @@ import msgspec
 
 from router.errors import InvalidPayload
 
-__all__ = ["Chat", "Contact", "File", "Membership", "Post", "Reaction", "Update", "User", "Venue", "envelope"]
+__all__ = [
+    "Callback", "Chat", "Contact", "Entity", "File", "Markup", "Membership", "Origin", "Post", "Reaction", "Update",
+    "User", "Venue", "callback_of", "envelope",
+]  # fmt: skip
 
 # The documentation's example:
 #
@@ -52,6 +55,8 @@ class File(Part):
     mime_type: str = ""
     file_size: int = 0
     emoji: str = ""
+    title: str = ""
+    performer: str = ""
 
 
 class Contact(Part):
@@ -83,10 +88,89 @@ class Dice(Part):
     emoji: str = ""
 
 
+class Worded(Part):
+    """An option of a poll, a task of a checklist."""
+
+    text: str = ""
+
+
 class Poll(Part):
     """A poll."""
 
     question: str = ""
+    options: list[Worded] = []
+
+
+class Checklist(Part):
+    """A list of tasks."""
+
+    title: str = ""
+    tasks: list[Worded] = []
+
+
+class Titled(Part):
+    """An invoice or a game."""
+
+    title: str = ""
+    description: str = ""
+    text: str = ""
+
+
+class WebApp(Part):
+    """What a web app behind a keyboard's button sent."""
+
+    data: str = ""
+    button_text: str = ""
+
+
+class Payment(Part):
+    """A payment; the amount is in the smallest units of the currency."""
+
+    currency: str = ""
+    total_amount: int = 0
+    invoice_payload: str = ""
+
+
+class Entity(Part):
+    """A piece of the text that is more than text; of a `text_link`, where it leads."""
+
+    type: str = ""
+    url: str = ""
+
+
+class Origin(Part):
+    """Who wrote first what is forwarded, or answered from another chat."""
+
+    sender_user: User | None = None
+    sender_user_name: str = ""
+    sender_chat: Chat | None = None
+    chat: Chat | None = None
+
+
+class Elsewhere(Part):
+    """The message of another chat that a post answers."""
+
+    origin: Origin | None = None
+
+
+class Quote(Part):
+    """The part of the answered message that was marked."""
+
+    text: str = ""
+
+
+class Button(Part):
+    """A button under a message."""
+
+    text: str = ""
+    url: str = ""
+    callback_data: str = ""
+
+
+class Markup(Part):
+    """The buttons under a message, row by row."""
+
+    inline_keyboard: list[list[Button]] = []
 
 
 class Answered(Part):
@@ -124,6 +208,58 @@ class Post(Part):
     venue: Venue | None = None
     dice: Dice | None = None
     poll: Poll | None = None
+    checklist: Checklist | None = None
+    invoice: Titled | None = None
+    game: Titled | None = None
+    web_app_data: WebApp | None = None
+    successful_payment: Payment | None = None
+    refunded_payment: Payment | None = None
+    entities: list[Entity] = []
+    caption_entities: list[Entity] = []
+    reply_markup: Markup | None = None
+    quote: Quote | None = None
+    external_reply: Elsewhere | None = None
+    forward_origin: Origin | None = None
+    migrate_to_chat_id: int = 0
+    migrate_from_chat_id: int = 0
+    business_connection_id: str = ""
+    sender_business_bot: User | None = None
+    is_from_offline: bool = False
+
+
+class Pressed(Part):
+    """The message whose button was pressed; of an old one only id and chat are left."""
+
+    chat: Chat
+    message_id: int
+    reply_markup: Markup | None = None
+    business_connection_id: str = ""
+
+
+class Callback(Part):
+    """A button under a message was pressed; a message sent through an inline query is not shown to the bot."""
+
+    id: str
+    author: User = msgspec.field(name="from")
+    message: Pressed | None = None
+    data: str = ""
+    game_short_name: str = ""
+
+
+class Connection(Part):
+    """An account connected the bot to its chats, changed that or ended it."""
+
+    id: str
+    user: User
+    date: int
+
+
+class Deleted(Part):
+    """Messages of a business account's chat were deleted."""
+
+    business_connection_id: str
+    chat: Chat
+    message_ids: list[int]
 
 
 class ReactionType(Part):
@@ -161,12 +297,23 @@ class Update(Part):
     edited_channel_post: Post | None = None
     message_reaction: Reaction | None = None
     my_chat_member: Membership | None = None
+    callback_query: Callback | None = None
+    business_message: Post | None = None
+    edited_business_message: Post | None = None
+    business_connection: Connection | None = None
+    deleted_business_messages: Deleted | None = None
 
 
 class Where(Part):
     """Whatever has a chat."""
 
     chat: Chat
+
+
+class Within(Part):
+    """Whatever is about a message that has a chat."""
+
+    message: Where | None = None
 
 
 class Envelope(Part):
@@ -179,6 +326,22 @@ class Envelope(Part):
     edited_channel_post: Where | None = None
     message_reaction: Where | None = None
     my_chat_member: Where | None = None
+    business_message: Where | None = None
+    edited_business_message: Where | None = None
+    deleted_business_messages: Where | None = None
+    callback_query: Within | None = None
+
+
+class Press(Part):
+    """The id of a press."""
+
+    id: str = ""
+
+
+class Pressing(Part):
+    """An update, as far as it may be the press of a button."""
+
+    callback_query: Press | None = None
 
 
 class Id(Part):
@@ -194,10 +357,20 @@ def envelope(body: bytes) -> tuple[int, str]:
     except (msgspec.DecodeError, RecursionError):
         return _id_alone(body), ""
     for field in Envelope.__struct_fields__[1:]:
-        where: Where | None = getattr(seen, field)
+        where: Where | Within | None = getattr(seen, field)
+        where = where.message if isinstance(where, Within) else where
         if where is not None:
             return seen.update_id, str(where.chat.id)
     return seen.update_id, ""
+
+
+def callback_of(body: bytes) -> str:
+    """The id of the press that this update tells of; empty where it tells of something else. Total."""
+    try:
+        seen = msgspec.json.decode(body, type=Pressing)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return seen.callback_query.id if seen.callback_query else ""
 
 
 def _id_alone(body: bytes) -> int:

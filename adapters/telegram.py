@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from urllib.parse import quote, urlsplit
@@ -17,15 +17,28 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters import _signature
+from adapters._http import json_bytes
 from adapters._parts import send_parts
 from adapters._split import split
 from adapters._telegram_album import body_of, goes_on, grouped
-from adapters._telegram_form import envelope
-from adapters._telegram_update import KIND, messages_of
+from adapters._telegram_form import callback_of, envelope
+from adapters._telegram_update import BUSINESS, KIND, messages_of
 from router.errors import BadSettings, ConfigurationError, InvalidPayload, SendRejected, Unreachable
 from router.errors import Refused as NotPossible
-from router.model import Attachment, DeskEvent, Message
-from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
+from router.model import Attachment
+from router.ports import (
+    Accepted,
+    Answer,
+    Channel,
+    Delivery,
+    Raw,
+    Receipt,
+    Refused,
+    Reply,
+    Request,
+    Route,
+    Translation,
+)
 from router.secret import Secret
 
 if TYPE_CHECKING:
@@ -75,12 +88,17 @@ class Telegram:
     # ── in ──
 
     def receive(self, request: Request, now: datetime) -> Accepted | Refused | Answer:
-        """Take an update from the webhook if it carries one of the channel's secret tokens."""
+        """Take an update from the webhook if it carries one of the channel's secret tokens. The answer to the press of
+        a button tells Telegram that it is taken."""
         verdict = _signature.telegram(_signature.revealed(self._settings.secret_tokens), request, now)
         if not verdict.genuine:
             return Refused(answer=Answer(status=401), reason=verdict.reason)
         raw = Raw(channel=self._channel.name, body=request.body, received_at=now)
-        return Accepted(raws=(raw,), answer=Answer(status=200))
+        callback = callback_of(request.body)
+        if not callback:
+            return Accepted(raws=(raw,), answer=Answer(status=200))
+        taken = json_bytes({"method": "answerCallbackQuery", "callback_query_id": callback})
+        return Accepted(raws=(raw,), answer=Answer(status=200, body=taken, content_type="application/json"))
 
     async def deliveries(self, cursor: str | None) -> AsyncIterator[Delivery]:
         """Poll for ever; the cursor is the next offset. In webhook mode, see that the webhook is set, and end."""
@@ -94,7 +112,7 @@ class Telegram:
                 continue
             raws, last = self._raws(updates)
             offset = last + 1
-            yield Delivery(raws=raws, cursor=str(offset))
+            yield Delivery(raws=raws, cursor=str(offset), acknowledge=self._acknowledging(updates))
 
     def backfill(self, since: datetime, until: datetime | None) -> AsyncIterator[Delivery]:
         """Telegram gives bots no history: raises `router.errors.Refused`."""
@@ -129,6 +147,18 @@ class Telegram:
             await asyncio.wait_for(self.wake.wait(), seconds)
         self.wake.clear()
 
+    def _acknowledging(self, updates: list[bytes]) -> Callable[[], Awaitable[None]] | None:
+        """What tells those who pressed a button that it is taken."""
+        pressed = [callback for callback in map(callback_of, updates) if callback]
+        if not pressed:
+            return None
+
+        async def acknowledge() -> None:
+            for callback in pressed:
+                await self._open().taken(callback)
+
+        return acknowledge
+
     def _raws(self, updates: list[bytes]) -> tuple[tuple[Raw, ...], int]:
         now, last = self._channel.now(), 0
         raws = []
@@ -158,9 +188,9 @@ class Telegram:
                 raise BadSettings(f"channel {self._channel.name}: none of its secret_tokens is set.")
             await self._open().set_webhook(f"{url}/channels/{quote(self._channel.name)}", secrets[0])
 
-    def translate(self, raw: Raw) -> list[Message | DeskEvent]:
+    def translate(self, raw: Raw) -> Translation:
         """One update, one message; the start button gives none, and what is not known is of kind `unknown`."""
-        return list(messages_of(raw))
+        return messages_of(raw)
 
     # ── out ──
 
@@ -169,7 +199,7 @@ class Telegram:
 
         What an earlier attempt already sent is remembered and not sent again. The receipt names the first message.
         """
-        chat = _chat_of(reply)
+        chat, business = _chat_of(reply)
         for file in reply.attachments:
             if not file.content and not file.url.startswith(("https://", "http://")):
                 raise SendRejected(f"The attachment {file.name} has no content to send.")
@@ -179,8 +209,8 @@ class Telegram:
         async def send_one(index: int, part: str | Attachment) -> str:
             reply_to = None if index else answered
             if isinstance(part, str):
-                return str(await self._open().text(chat, part, topic, reply_to))
-            return str(await self._open().file(chat, part, topic, reply_to))
+                return str(await self._open().text(chat, part, topic, reply_to, business))
+            return str(await self._open().file(chat, part, topic, reply_to, business))
 
         return await send_parts(self._channel, reply, parts, send_one)
 
@@ -215,12 +245,15 @@ class Telegram:
         return self._api
 
 
-def _chat_of(reply: Reply) -> int | str:
-    chat = reply.thread or reply.to
+def _chat_of(reply: Reply) -> tuple[int | str, str | None]:
+    """The chat, and the connection of the business account that answers in it, if it is one's."""
+    chat, business = reply.thread or reply.to, None
+    if chat.startswith(BUSINESS):
+        business, _, chat = chat.removeprefix(BUSINESS).rpartition(":")
     if chat.startswith("@"):
-        return chat
+        return chat, business
     try:
-        return int(chat)
+        return int(chat), business
     except ValueError:
         raise SendRejected("The reply's address is no Telegram chat id, which is a whole number.") from None
 

@@ -130,6 +130,7 @@ class Message(Value, frozen=True, kw_only=True):
     the Message-ID without brackets or `sha256:…`. `realm` is `mail` for mail and empty for all others. `thread` is the
     provider's thread id (chat id), empty where the channel has none. `automatic`: bounces, auto-replies and our own
     loops. `reply_token`: a signed reply address or Message-ID of ours that the mail carries, unverified as yet.
+    `moved`: another id that the provider gave this thread, before or from now on.
     `kind`: `text`, or what it is instead (`sticker`, `reaction`, `location`, `call`, `unknown`, …). `recipients`: our
     own addresses that it was sent to. `markers` of the sender's list mail are in `flags`.
     """
@@ -144,6 +145,7 @@ class Message(Value, frozen=True, kw_only=True):
     html: str = ""
     realm: str = ""
     thread: str = ""
+    moved: str = ""
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()

@@ -47,6 +47,8 @@ def keys(message: Message) -> tuple[Key, ...]:
         found[message.key_of(message.edits)] = None
     if not message.realm and message.scope:
         found[message.key_of("")] = None  # the chat itself: no message has an empty id
+        if message.moved:
+            found[(message.channel, f"{message.moved}:")] = None
     return tuple(found)
 
 

@@ -245,7 +245,7 @@ GROUP = {"id": -1001234567890, "type": "supergroup", "title": "VIP", "is_forum":
         ({"document": {**FILE, "file_name": "../../e\u202egpj.exe", "mime_type": "x"}},
          "document", "", ("egpj.exe", "application/octet-stream", 0)),
         ({"audio": {**FILE, "duration": 243, "mime_type": "audio/mpeg", "file_size": 3897500, "title": "Test music"}},
-         "audio", "", ("audio-AwADBAADbXXXXXXXXXXXGBdhD2l6_XX", "audio/mpeg", 3897500)),
+         "audio", "Test music", ("audio-AwADBAADbXXXXXXXXXXXGBdhD2l6_XX", "audio/mpeg", 3897500)),
         ({"voice": {**FILE, "duration": 5, "mime_type": "audio/ogg", "file_size": 23000}},
          "voice", "", ("voice-AwADBAADbXXXXXXXXXXXGBdhD2l6_XX", "audio/ogg", 23000)),
         ({"photo": [{**FILE, "file_size": 10}, {"file_id": "b", "file_unique_id": "big", "file_size": 99}],
