@@ -57,10 +57,10 @@ class Moved(Value, frozen=True, kw_only=True):
 
 def language_of(reading: Reading, contact: Contact) -> str:
     """The language of the sender: what he writes in, or for next to no words what he wrote in last."""
-    spoken = reading.tagging.language
-    if contact.language and (reading.poor or spoken in ("", "other")):
-        return contact.language
-    return spoken if spoken != "other" or not contact.language else contact.language
+    spoken, before = reading.tagging.language, contact.language
+    if before not in ("", "other") and (reading.poor or spoken in ("", "other")):
+        return before
+    return spoken
 
 
 def after_customer(

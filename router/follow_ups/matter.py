@@ -94,7 +94,15 @@ def _own(reading: Reading, identity: Identity, evidence: Evidence, known: Known,
     if evidence.joins is not None:
         found.setdefault(evidence.joins.number, evidence.joins)
     at, window = reading.message.sent_at, policy.reopen_within
-    return [Weighed(c, is_live(c, at, window)) for c in found.values() if "spam" not in c.flags]
+    named = evidence.joins.number if evidence.joins is not None else 0
+    heard = (c for c in found.values() if "spam" not in c.flags and (_worded(c) or c.number == named))
+    return [Weighed(c, is_live(c, at, window)) for c in heard]
+
+
+def _worded(conversation: Conversation) -> bool:
+    """Did anybody say a word in it? What only a machine told (somebody follows, came by a link) opens nothing that his
+    words go on with."""
+    return conversation.last_in_at is not None or conversation.last_out_at is not None
 
 
 def _chosen(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:
