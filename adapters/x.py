@@ -22,8 +22,19 @@ from adapters._split import split
 from adapters._x_event import KIND, instant_of, messages_of
 from router.configuration.units import duration
 from router.errors import BadSettings, ConfigurationError, SendRejected, Throttled
-from router.model import DeskEvent, Message
-from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
+from router.ports import (
+    Accepted,
+    Answer,
+    Channel,
+    Delivery,
+    Raw,
+    Receipt,
+    Refused,
+    Reply,
+    Request,
+    Route,
+    Translation,
+)
 from router.secret import Secret
 
 if TYPE_CHECKING:
@@ -175,9 +186,9 @@ class X:
             await asyncio.wait_for(self.wake.wait(), max(seconds, 0))
         self.wake.clear()
 
-    def translate(self, raw: Raw) -> list[Message | DeskEvent]:
+    def translate(self, raw: Raw) -> Translation:
         """The messages of a lookup's event or of a webhook's; an unknown event is of kind `unknown` and automatic."""
-        return list(messages_of(raw))
+        return messages_of(raw)
 
     # ── out ──
 

@@ -51,15 +51,20 @@ class Fetching:
         """Fetch whatever is announced, until cancelled."""
         while True:
             rings = self._store.bell.rings
-            waiting = await asyncio.to_thread(to_fetch, self._store, _BATCH)
-            for number, channel, place, item in waiting:
-                if self._due.get(number, 0.0) <= asyncio.get_running_loop().time():
-                    await self._fetch(number, channel, place, item)
-            open_ones = {number for number, *_ in waiting}
-            self._due = {number: at for number, at in self._due.items() if number in open_ones}
-            self._pauses = {number: pause for number, pause in self._pauses.items() if number in open_ones}
+            await self.look()
             await asyncio.sleep(_POLL / 5)
             await self._store.bell.wait(_POLL, rings)
+
+    async def look(self) -> int:
+        """Fetch what is announced and due now; how many wait."""
+        waiting = await asyncio.to_thread(to_fetch, self._store, _BATCH)
+        for number, channel, place, item in waiting:
+            if self._due.get(number, 0.0) <= asyncio.get_running_loop().time():
+                await self._fetch(number, channel, place, item)
+        present = {number for number, *_ in waiting}
+        self._due = {number: at for number, at in self._due.items() if number in present}
+        self._pauses = {number: pause for number, pause in self._pauses.items() if number in present}
+        return len(waiting)
 
     async def _fetch(self, number: int, channel: str, place: tuple[int, int], item: int) -> None:
         """Fetch one, or note why not."""

@@ -65,6 +65,10 @@ def _twilio(config: Mapping[str, Any], secret: Named) -> dict[str, Any]:
     return {"auth_tokens": [secret(s) for s in config["auth_tokens"]], "public_url": config["public_urls"]}
 
 
+def _line(config: Mapping[str, Any], secret: Named) -> dict[str, Any]:
+    return {"channel_secrets": [secret(s) for s in config["channel_secrets"]], "access_token": secret("unused")}
+
+
 #: Which adapter takes a platform's requests, and how the platform's words for secrets map to our settings.
 PLATFORMS: dict[str, tuple[str, Callable[[Mapping[str, Any], Named], dict[str, Any]]]] = {
     "standard": ("webhook", _standard),
@@ -73,6 +77,7 @@ PLATFORMS: dict[str, tuple[str, Callable[[Mapping[str, Any], Named], dict[str, A
     "meta": ("messenger", _meta),
     "wechat": ("wechat", _wechat),
     "twilio": ("phone", _twilio),
+    "line": ("line", _line),
 }
 VECTORS = [v for v in json.loads(FILE.read_text(encoding="utf-8"))["vectors"] if v["platform"] in PLATFORMS]
 

@@ -82,6 +82,10 @@ def _twilio(config: Mapping[str, Any], secret: Named) -> dict[str, Any]:
     return {"auth_tokens": [secret(s) for s in config["auth_tokens"]], "public_url": config["public_urls"]}
 
 
+def _line(config: Mapping[str, Any], secret: Named) -> dict[str, Any]:
+    return {"channel_secrets": [secret(s) for s in config["channel_secrets"]], "access_token": secret("unused")}
+
+
 #: Which adapter takes a platform's requests, and how the platform's words for secrets map to our settings.
 PLATFORMS: dict[str, tuple[str, Settings]] = {
     "standard": ("webhook", _standard),
@@ -90,6 +94,7 @@ PLATFORMS: dict[str, tuple[str, Settings]] = {
     "meta": ("messenger", _meta),
     "wechat": ("wechat", _wechat),
     "twilio": ("phone", _twilio),
+    "line": ("line", _line),
 }
 VECTORS = [v for v in json.loads(FILE.read_text(encoding="utf-8"))["vectors"] if v["platform"] in PLATFORMS]
 
@@ -190,7 +195,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             yield door
 
 
-# ── signed requests of six platforms ──
+# ── signed requests of seven platforms ──
 
 
 @pytest.mark.parametrize("number", range(len(VECTORS)), ids=[v["id"] for v in VECTORS])
