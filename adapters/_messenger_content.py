@@ -16,7 +16,7 @@ from router.attachment import file_name, web_link
 from router.fields import storable
 from router.model import Attachment
 
-__all__ = ["File", "attachment_of", "kind_of", "words_of"]
+__all__ = ["File", "attachment_of", "form_of", "kind_of", "words_of"]
 
 _TYPES: Final = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/mpeg"}
 #: Attachments whose link is a page, and no file.
@@ -84,6 +84,27 @@ def _said(part: Any, depth: int) -> list[str]:
         return []
     own = [storable(part[name]).strip() for name in _SAID if isinstance(part.get(name), str)]
     return [*filter(None, own), *(word for name in _INNER for word in _said(part.get(name), depth + 1))]
+
+
+# "messaging_feedback": {"feedback_screens": [{"screen_id": 0, "questions": {"q1": {"type": "csat", "payload": "4",
+#   "follow_up": {"type": "free_form", "payload": "…"}}}}]}
+# "messaging_customer_information": {"screens": [{"screen_id": "…", "responses": [{"key": "email", "value": "…"}]}]}
+def form_of(form: dict[str, Any] | None) -> str:
+    """What somebody filled in: the answers of a survey, a line each, or name and value of a form's fields."""
+    return "\n".join(_filled(form, 0)[:_MOST])
+
+
+def _filled(part: Any, depth: int) -> list[str]:
+    if depth > _DEEPEST:
+        return []
+    if isinstance(part, list):
+        return [line for one in part[:_MOST] for line in _filled(one, depth + 1)]
+    if not isinstance(part, dict):
+        return []
+    key, value, answer = (part.get(name) for name in ("key", "value", "payload"))
+    lines = [f"{storable(key)}: {storable(value)}"] if isinstance(key, str) and isinstance(value, str) else []
+    lines += [storable(answer)] if isinstance(answer, str) and answer else []
+    return [*lines, *(line for one in part.values() for line in _filled(one, depth + 1))]
 
 
 def attachment_of(file: File) -> Attachment | None:

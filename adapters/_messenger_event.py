@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from adapters import _batch
-from adapters._messenger_content import File, attachment_of, kind_of, words_of
+from adapters._messenger_content import File, attachment_of, form_of, kind_of, words_of
 from router import strict_json
 from router.errors import InvalidPayload
 from router.fields import storable
@@ -95,7 +95,8 @@ class _Postback(msgspec.Struct):
     referral: _Referral | None = None
 
 
-# "messaging_handovers": {"pass_thread_control": {"new_owner_app_id": "123", "metadata": "…"}}
+# "messaging_handovers": {"pass_thread_control": {"new_owner_app_id": "123", "metadata": "…"}}, also take_thread_control
+# and request_thread_control
 class _Handover(msgspec.Struct):
     metadata: str | None = None
 
@@ -110,6 +111,10 @@ class _Item(msgspec.Struct):
     postback: _Postback | None = None
     referral: _Referral | None = None
     pass_thread_control: _Handover | None = None
+    take_thread_control: _Handover | None = None
+    request_thread_control: _Handover | None = None
+    messaging_feedback: dict[str, Any] | None = None
+    messaging_customer_information: dict[str, Any] | None = None
 
 
 class _Part(Value, frozen=True, kw_only=True):
@@ -252,7 +257,10 @@ def _of_kind(read: _Item, frame: _Frame) -> Message | None:
         text = storable(read.postback.title or read.postback.payload or "")
         key = _key(read.postback.mid) or f"sha256:{frame.digest}"
         return frame.message(external_id=key, text=text, kind="postback")
-    handover = read.pass_thread_control
+    form = form_of(read.messaging_feedback or read.messaging_customer_information)
+    if form:
+        return frame.message(external_id=f"sha256:{frame.digest}", text=form, kind="form")
+    handover = read.pass_thread_control or read.take_thread_control or read.request_thread_control
     return _unknown(frame, storable(handover.metadata or "") if handover else "")
 
 

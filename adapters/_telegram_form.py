@@ -138,6 +138,12 @@ class Entity(Part):
     url: str = ""
 
 
+class Preview(Part):
+    """Which link is shown with a message, which need not stand in its text."""
+
+    url: str = ""
+
+
 class Origin(Part):
     """Who wrote first what is forwarded, or answered from another chat."""
 
@@ -216,6 +222,7 @@ class Post(Part):
     refunded_payment: Payment | None = None
     entities: list[Entity] = []
     caption_entities: list[Entity] = []
+    link_preview_options: Preview | None = None
     reply_markup: Markup | None = None
     quote: Quote | None = None
     external_reply: Elsewhere | None = None

@@ -80,6 +80,7 @@ def _bought(post: Post) -> tuple[str, str]:
 def _links(post: Post, words: str) -> list[str]:
     """Where words lead that are links, and what the buttons under a forwarded message say; each once."""
     found = [entity.url for entity in (*post.entities, *post.caption_entities) if entity.type == "text_link"]
+    found.append(post.link_preview_options.url if post.link_preview_options else "")
     for row in post.reply_markup.inline_keyboard if post.reply_markup else ():
         found += [" ".join(filter(None, (button.text, button.url))) for button in row]
     return [link for link in dict.fromkeys(found) if link and link not in words]

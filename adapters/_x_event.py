@@ -140,7 +140,7 @@ class _Person(_Part):
 class _Body(_Part):
     data: list[msgspec.Raw] = []
     includes: _Includes = msgspec.field(default_factory=_Includes)
-    for_user_id: str = ""
+    for_user_id: str | int = ""
     direct_message_events: list[msgspec.Raw] = []
     users: dict[str, msgspec.Raw] = {}
 
@@ -204,8 +204,9 @@ def _of_activity(activity: _Activity, body: _Body, raw: Raw, index: int) -> Mess
     known = activity.type == "message_create" and created is not None
     created = created or _Created(sender_id="")
     person, said = _person(body, created.sender_id), created.message_data
-    own = bool(created.sender_id) and created.sender_id == body.for_user_id
-    other = created.target.recipient_id or ("" if own else body.for_user_id)
+    me = str(body.for_user_id)
+    own = bool(created.sender_id) and created.sender_id == me
+    other = created.target.recipient_id or ("" if own else me)
     attached = said.attachment or _Attached()
     picture = attached.media
     stamp = activity.created_timestamp

@@ -155,8 +155,8 @@ class Line:
         )
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
-        """One event, one message; an odd one is a mistake of its own. Follows, joins and kinds of tomorrow are of kind
-        `unknown` and automatic."""
+        """One event, one message; an odd one is a mistake of its own. Follows, joins and kinds of
+        tomorrow are of kind `unknown` and automatic, unless they have words."""
 
         def read(event: msgspec.Raw, index: int) -> Message:
             with _batch.reading(_EVENT):
@@ -232,8 +232,10 @@ def _message(event: _Event, raw: Raw, index: int) -> Message:
     kind, text, files = _said(event)
     source = event.source
     content = event.message
+    own = _clean(content.id if content else event.webhook_event_id) or f"{KIND}-{event.timestamp}"
+    edit = event.type == "messageEdited" and content is not None
     return Message(
-        external_id=_clean(content.id if content else event.webhook_event_id) or f"{KIND}-{event.timestamp}",
+        external_id=f"{own}:{event.timestamp}" if edit else own,
         channel=raw.channel,
         channel_kind=KIND,
         sent_at=datetime.fromtimestamp(event.timestamp / 1000, UTC) if event.timestamp else raw.received_at,
@@ -244,7 +246,8 @@ def _message(event: _Event, raw: Raw, index: int) -> Message:
         references=(f"album:{_clean(content.image_set.id)}",) if content and content.image_set.id.strip("\0 ") else (),
         attachments=files,
         kind=kind,
-        automatic=kind in ("unknown", "deleted"),
+        automatic=kind in ("unknown", "deleted") and not text,
+        edits=own if edit else "",
         index=index,
     )
 

@@ -106,3 +106,44 @@ def test_no_bytes_make_the_reader_fail(document: bytes) -> None:
     except InvalidPayload as error:
         told = error.reason
     assert told
+
+
+FORBIDDEN = st.characters(max_codepoint=0x1F, exclude_characters="\t\n\r") | st.sampled_from("\ufffe\uffff")
+ALLOWED = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="<>&]\ufffe\uffff"), max_size=20)
+
+
+@given(st.lists(st.tuples(ALLOWED, FORBIDDEN), max_size=4), ALLOWED)
+def test_what_xml_forbids_is_left_out(pieces: list[tuple[str, str]], end: str) -> None:
+    """A character that XML 1.0 forbids takes no message down, as such, in CDATA or as a reference: the rest is read."""
+    words = "".join(text for text, _ in pieces) + end
+    raw = "".join(text + odd for text, odd in pieces) + end
+    decimal = "".join(f"{text}&#{ord(odd)};" for text, odd in pieces) + end
+    hexadecimal = "".join(f"{text}&#x{ord(odd):06X};" for text, odd in pieces) + end
+    for content in (raw, f"<![CDATA[{raw}]]>", decimal, hexadecimal):
+        assert children(f"<xml><A>{content}</A></xml>".encode()) == {"A": words}
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        ("<![CDATA[&#8;]]>", "&#8;"),  # somebody typed it
+        ("&#20320;&#x597D;", "你好"),
+        ("a&#xD800;b&#1114112;c&#99999999999999999999;d", "abcd"),
+        ("<!-- &#8; -->x", "x"),
+    ],
+)
+def test_only_references_to_what_xml_forbids_are_left_out(content: str, read: str) -> None:
+    """What stands in CDATA is text, and other references are what they mean."""
+    assert children(f"<xml><A>{content}</A></xml>".encode()) == {"A": read}
+
+
+def test_bytes_that_are_no_utf8_take_nothing_down() -> None:
+    """A torn character is shown as one; a document in another encoding is read in that."""
+    assert children(b"<xml><A>a\xe4\xbdb</A></xml>") == {"A": "a\ufffdb"}
+    assert children("<?xml version='1.0' encoding='iso-8859-1'?><xml><A>é</A></xml>".encode("latin-1")) == {"A": "é"}
+
+
+def test_a_hostile_document_is_read_in_linear_time() -> None:
+    """A megabyte of sections that never end is refused at once."""
+    with pytest.raises(InvalidPayload):
+        children(b"<xml><A>" + b"<![CDATA[" * 110_000)

@@ -237,6 +237,32 @@ def test_junk_is_refused_in_one_sentence(body: bytes, said: str) -> None:
         translated(body=body)
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"type": "postback", "postback": {"data": "action=human"}}, ("postback", "action=human", False)),
+        ({"type": "postback", "postback": {"data": "day", "params": {"date": "2026-03-02"}}},
+         ("postback", "day\n2026-03-02", False)),
+        ({"type": "postback", "postback": {"data": "tab-2", "params": {"newRichMenuAliasId": "b"}}},
+         ("unknown", "", True)),
+        ({"type": "follow", "follow": {"isUnblocked": True}}, ("unknown", "", True)),
+        ({"type": "accountLink", "link": {"result": "ok", "nonce": "n"}}, ("unknown", "", True)),
+        ({"type": "message", "message": {"type": "hologram", "id": "9", "title": "红包"}}, ("unknown", "红包", False)),
+    ],
+)  # fmt: skip
+def test_what_is_pressed_is_said(content: dict[str, Any], expected: tuple[str, str, bool]) -> None:
+    """A button and the date that was picked are the person's words; leafing through a menu and following are not."""
+    (message,) = translated(event(**content))
+    assert (message.kind, message.text, message.automatic) == expected
+
+
+def test_an_edit_in_a_group_names_what_it_corrects() -> None:
+    """An edited message is an edit of the first one, not the same id with other words."""
+    (message,) = translated(event(text("提现 500 没到账"), type="messageEdited"))
+    assert (message.edits, message.text) == ("14353798921116", "提现 500 没到账")
+    assert message.external_id != message.edits
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),

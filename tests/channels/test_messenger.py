@@ -187,6 +187,38 @@ def test_a_batch_keeps_its_order(page: Callable[..., Messenger]) -> None:
             {"optin": {"ref": "x"}},
             {"kind": "unknown", "automatic": True},
         ),
+        (
+            {"message": {"mid": 7, "text": "是", "quick_reply": {"payload": "YES"}}},
+            {"external_id": "7", "kind": "postback", "text": "是", "automatic": False},
+        ),
+        (
+            {"postback": {"mid": "m_3", "payload": "HUMAN"}},
+            {"kind": "postback", "text": "HUMAN", "automatic": False},
+        ),
+        (
+            {"message": {"mid": "m_7", "attachments": [
+                {"type": "fallback", "title": "公告", "url": "https://a.example/1", "payload": None}]}},
+            {"kind": "fallback", "text": "公告\nhttps://a.example/1"},
+        ),
+        (
+            {"message": {"mid": "m_8", "attachments": [file("template", template_type="button", text="选一个", buttons=[
+                {"type": "web_url", "title": "官网", "url": "https://a.example"}])]}},
+            {"kind": "template", "text": "选一个\n官网\nhttps://a.example"},
+        ),
+        (
+            {"message": {"mid": "m_9", "attachments": [file("ig_reel", title="活动", url="https://a.example/r.mp4")]}},
+            {"kind": "ig_reel", "text": "活动"},
+        ),
+        (
+            {"messaging_feedback": {"feedback_screens": [{"questions": {"q1": {
+                "type": "csat", "payload": "1", "follow_up": {"type": "free_form", "payload": "还是没到账"}}}}]}},
+            {"kind": "form", "text": "1\n还是没到账", "automatic": False},
+        ),
+        (
+            {"request_thread_control": {"requested_owner_app_id": 1, "metadata": "转人工"}},
+            {"kind": "unknown", "text": "转人工", "automatic": True},
+        ),
+        ({"account_linking": {"status": "linked"}}, {"kind": "unknown", "automatic": True}),
     ],
 )  # fmt: skip
 def test_every_kind_is_told_apart(
@@ -268,6 +300,36 @@ def test_instagrams_two_forms_are_read(page: Callable[..., Messenger]) -> None:
     comment = {"field": "feed", "value": {"from": {"id": "U5", "name": "x"}, "item": "comment"}}
     (unknown,) = read(page, batch(comment, key="changes"))
     assert (unknown.kind, unknown.automatic, unknown.sender.handle) == ("unknown", True, "U5")
+
+
+@pytest.mark.parametrize(
+    ("change", "handle", "text"),
+    [
+        ({"field": "feed", "value": {"item": "comment", "from": {"id": 55}, "message": "骗子"}}, "55", "骗子"),
+        ({"field": "comments", "value": {"from": {"id": "5", "username": "t"}, "text": "没到账"}}, "5", "没到账"),
+        ({"field": "comments", "value": {"id": "1", "text": "This is an example."}}, "P1", "This is an example."),
+        ({"field": "mentions", "value": {"media_id": "1", "comment_id": "2"}}, "P1", ""),
+        ({"field": "name", "value": "A new name"}, "P1", ""),
+        ({"field": "a_field_of_tomorrow"}, "P1", ""),
+    ],
+)
+def test_what_is_no_private_message_is_an_explicit_unknown(
+    change: dict[str, Any], handle: str, text: str, page: Callable[..., Messenger]
+) -> None:
+    """Comments, mentions and fields that we do not know are kept with their words, and nobody has to answer them."""
+    (message,) = read(page, batch(change, key="changes"))
+    assert (message.sender.handle, message.text) == (handle, text)
+    assert (message.kind, message.automatic, message.direction) == ("unknown", True, Direction.IN)
+
+
+def test_metas_test_button_is_read(page: Callable[..., Messenger]) -> None:
+    """The samples of Meta's developer pages have numbers as text or as numbers, and times in seconds."""
+    for stamp in ("1772438400", 1772438400, 1772438400.0):
+        value = {"sender": {"id": 12334}, "recipient": {"id": "23245"}, "timestamp": stamp,
+                 "message": {"mid": "random_mid", "text": "random_text"}}  # fmt: skip
+        entry = {"id": 0, "time": "1", "changes": [{"field": "messages", "value": value}]}
+        (message,) = read(page, json.dumps({"object": "instagram", "entry": [entry]}).encode())
+        assert (message.key, message.text, message.sent_at) == (("facebook", "12334:random_mid"), "random_text", NOW)
 
 
 def test_a_time_that_is_none_is_the_arrival(page: Callable[..., Messenger]) -> None:

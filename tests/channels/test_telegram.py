@@ -114,6 +114,10 @@ class BotApi:
         """Take a file."""
         return self._taken(parameters, document={"file_id": "f", "file_unique_id": "u"})
 
+    async def answerCallbackQuery(self, parameters: dict[str, Any]) -> Response:  # noqa: N802
+        """Stop the button's turning."""
+        return JSONResponse({"ok": True, "result": True})
+
     async def getMe(self, parameters: dict[str, Any]) -> Response:  # noqa: N802
         """Who the bot is."""
         bot = {"id": 110201543, "is_bot": True, "first_name": "Desk", "username": "desk_bot"}
@@ -397,6 +401,133 @@ def test_the_start_button_says_nothing(words: str, said: int) -> None:
     """Opening the chat is no request, so the first word typed is the first message; a link's word is kept."""
     channel: Any = type("Opened", (), {"name": "tg", "settings": Telegram.Settings(token="env:NO_SUCH")})()
     assert len(Telegram(channel).translate(raw(update(1, message=post(7, words))))) == said
+
+
+def test_the_word_of_a_link_is_no_word_of_his() -> None:
+    """Who comes by a link said nothing yet: its word is an attribute that rules can ask for."""
+    message = translated(update(1, message=post(7, "/start order-77")))
+    assert (message.automatic, message.text, message.sender.attributes["ref"]) == (True, "", "order-77")
+    assert not translated(update(1, edited_message=post(7, "/start order-77", edit_date=1441646600))).automatic
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "text"),
+    [
+        ({"text": "看", "quote": {"text": "第一行\n第二行", "position": 0}, "reply_to_message": post(6, "x")},
+         "text", "> 第一行\n> 第二行\n看"),
+        ({"text": "骗子", "forward_origin": {"type": "hidden_user", "sender_user_name": "客服"}},
+         "forward", "↪ 客服\n骗子"),
+        ({"photo": [FILE], "caption": "图", "caption_entities": [{"type": "text_link", "url": "https://a.example"}]},
+         "text", "图\nhttps://a.example"),
+        ({"text": "点这里", "reply_markup": {"inline_keyboard": [[{"text": "领取", "url": "https://a.example"}]]}},
+         "text", "点这里\n领取 https://a.example"),
+        ({"text": "看", "link_preview_options": {"url": "https://a.example"}}, "text", "看\nhttps://a.example"),
+        ({"audio": {**FILE, "title": "录音", "performer": "陈"}}, "audio", "陈 – 录音"),
+        ({"checklist": {"title": "要办的", "tasks": [{"id": 1, "text": "退款"}]}}, "checklist", "要办的\n退款"),
+        ({"poll": {"id": "1", "question": "几点？", "options": [{"text": "8点", "voter_count": 0}]}},
+         "poll", "几点？\n8点"),
+        ({"invoice": {"title": "会员", "description": "一年", "currency": "CNY"}}, "invoice", "会员\n一年"),
+        ({"game": {"title": "红包雨", "description": "d", "photo": []}}, "game", "红包雨\nd"),
+        ({"successful_payment": {"currency": "JPY", "total_amount": 300, "invoice_payload": ""}}, "payment", "JPY 300"),
+    ],
+)  # fmt: skip
+def test_words_in_odd_places_are_read(content: dict[str, Any], kind: str, text: str) -> None:
+    """Quotes, forwards, hidden links, buttons, lists and titles are words; nothing that has words is empty."""
+    message = translated(update(1, message=post(7, **content)))
+    assert (message.kind, message.text, message.automatic) == (kind, text, False)
+
+
+def business(message_id: int, text: str, author: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A message in the chat of a business account with the guide's test user."""
+    return post(message_id, text, business_connection_id="bc-1_x", **{"from": author, **more})
+
+
+OWNER = {"id": 77, "is_bot": False, "first_name": "Desk"}
+
+
+def test_a_business_accounts_chat_is_one_of_its_own() -> None:
+    """It has the id of the bot's own chat with that person and is another one; what the owner writes is the desk's."""
+    heard = translated(update(1, business_message=business(7, "没到账", TEST)))
+    assert (heard.text, heard.direction, heard.automatic) == ("没到账", Direction.IN, False)
+    assert heard.key == ("tg", "business:bc-1_x:1111111:7")
+    own = translated(update(2, business_message=business(8, "您好", OWNER)))
+    assert (own.direction, own.thread, own.automatic) == (Direction.OUT, heard.thread, False)
+    away = translated(update(3, business_message=business(9, "不在", OWNER, is_from_offline=True)))
+    assert (away.direction, away.automatic) == (Direction.OUT, True)
+    edit = translated(update(4, edited_business_message=business(7, "到账了", TEST, edit_date=1441646600)))
+    assert (edit.edits, edit.thread) == ("7", heard.thread)
+    connected = {"id": "bc-1_x", "user": OWNER, "user_chat_id": 77, "date": 1441645532, "is_enabled": True}
+    assert translated(update(5, business_connection=connected)).automatic
+
+
+def test_our_own_answer_in_a_business_chat_is_no_news() -> None:
+    """Telegram tells the bot what it sent itself for the account; the desk knows that."""
+    bot = {"id": 110201543, "is_bot": True, "first_name": "Desk"}
+    channel: Any = type("Opened", (), {"name": "tg", "settings": Telegram.Settings(token="env:NO_SUCH")})()
+    told = update(1, business_message=business(8, "您好", OWNER, sender_business_bot=bot))
+    assert Telegram(channel).translate(raw(told)) == []
+
+
+async def test_a_business_chat_is_answered_as_its_account(bot: Any, api: BotApi) -> None:
+    """The answer names the connection; an answer in the bot's own chat names none."""
+    await bot(api).send(reply(thread="business:bc-1_x:1111111"))
+    await bot(api).send(reply(idempotency_key="k-2"))
+    assert [(one["chat_id"], one.get("business_connection_id")) for one in api.sent] == [
+        ("1111111", "bc-1_x"), ("1111111", None),
+    ]  # fmt: skip
+
+
+def pressing(message: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
+    """The press of a button."""
+    shown = {} if message is None else {"message": message}
+    return update(9, callback_query={"id": "4382bfdwdsb323b2d9", "from": TEST, "chat_instance": "1", **shown, **more})
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "thread", "answered"),
+    [
+        (pressing(post(7, "请选择", reply_markup={"inline_keyboard": [[{"text": "转人工", "callback_data": "h"}]]}),
+                  data="h"), "转人工", "1111111", "7"),
+        (pressing({"chat": CHAT, "message_id": 7, "date": 0}, data="human"), "human", "1111111", "7"),
+        (pressing(None, inline_message_id="1", data="human"), "human", "", ""),
+        (pressing(None, inline_message_id="1", game_short_name="rain"), "rain", "", ""),
+    ],
+)  # fmt: skip
+def test_a_pressed_button_is_said(content: dict[str, Any], text: str, thread: str, answered: str) -> None:
+    """Who presses "转人工" said so: his words are the button's, else what it stands for."""
+    message = translated(content)
+    assert (message.kind, message.text, message.automatic) == ("postback", text, False)
+    assert (message.thread, message.in_reply_to, message.sender.handle) == (thread, answered, "1111111")
+
+
+async def test_a_press_is_told_to_be_taken(bot: Any, api: BotApi) -> None:
+    """The button stops to turn once the press is durable: by a call after a poll, by the answer to a webhook."""
+    api.arrive(pressing(None, data="h"), update(10, message=post(7, "hi")))
+    delivery = await take(bot(api).deliveries(None))
+    assert [method for method, _ in api.calls] == ["getUpdates"]
+    assert delivery.acknowledge is not None
+    await delivery.acknowledge()
+    assert api.calls[-1] == ("answerCallbackQuery", {"callback_query_id": "4382bfdwdsb323b2d9"})
+
+
+async def test_a_press_by_webhook_is_answered_with_it(bot: Any) -> None:
+    """The answer to the request is the call."""
+    hooked = bot(mode="webhook", secret_tokens=["env:HOOK_NEW"])
+    headers = {"x-telegram-bot-api-secret-token": "new-secret_1"}
+    body = json.dumps(pressing(None, data="h")).encode()
+    taken = hooked.routes[0].receive(Request(method="POST", url="/", headers=headers, query={}, body=body), NOW)
+    assert isinstance(taken, Accepted)
+    assert json.loads(taken.answer.body) == {
+        "method": "answerCallbackQuery", "callback_query_id": "4382bfdwdsb323b2d9",
+    }  # fmt: skip
+
+
+async def test_everything_that_is_read_is_asked_for(bot: Any, api: BotApi) -> None:
+    """Telegram sends only what a bot asks for."""
+    api.arrive(update(1, message=post(7, "hi")))
+    await take(bot(api).deliveries(None))
+    asked = set(json.loads(api.calls[-1][1]["allowed_updates"]))
+    assert asked >= {"callback_query", "business_message", "edited_business_message", "deleted_business_messages"}
 
 
 def test_a_kind_of_tomorrow_is_somebodys_message() -> None:

@@ -170,6 +170,16 @@ def read(account: Callable[..., WeChat], body: bytes) -> Message:
          {"text": "", "kind": "unknown", "automatic": True, "external_id": "oUser1|1767225600|subscribe"}),
         ({"MsgType": "event", "Event": "CLICK", "EventKey": "转人工"},
          {"text": "转人工", "kind": "postback", "automatic": False}),
+        ({"MsgType": "event", "Event": "scancode_waitmsg", "EventKey": "扫码", "ScanCodeInfo": "",
+          "MsgId": "1"}, {"text": "扫码", "kind": "postback", "automatic": False}),
+        ({"MsgType": "event", "Event": "SCAN", "EventKey": "shop-7"}, {"text": "", "automatic": True}),
+        ({"MsgType": "text", "Content": "满意", "bizmsgmenuid": "101", "MsgId": "1"},
+         {"text": "满意", "kind": "postback", "automatic": False}),
+        ({"MsgType": "file", "Title": "对账单.pdf", "Description": "3月", "FileTotalLen": "99", "MsgId": "1"},
+         {"text": "对账单.pdf\n3月", "kind": "file"}),
+        ({"MsgType": "miniprogrampage", "Title": "订单", "PagePath": "pages/order?id=1", "MsgId": "1"},
+         {"text": "订单\npages/order?id=1", "kind": "miniprogrampage"}),
+        ({"MsgType": "card_of_tomorrow", "Title": "红包", "MsgId": "1"}, {"text": "红包", "kind": "unknown"}),
     ],
 )  # fmt: skip
 def test_every_kind_is_told_apart(

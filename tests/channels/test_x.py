@@ -139,6 +139,24 @@ def test_lookup_and_webhook_tell_the_same_message() -> None:
     ]
 
 
+def test_links_are_whole_and_places_have_words() -> None:
+    """A shortened link is shown as where it leads, equal in both forms; a place is named; a quick reply is a click."""
+    link = {"url": "https://t.co/abc", "expanded_url": "https://twitter.com/scam/status/1?a=1&b=2", "indices": [2, 18]}
+    own = {"url": "https://t.co/pic", "expanded_url": "https://twitter.com/messages/media/5"}
+    words = "看 https://t.co/abc https://t.co/pic"
+    said = activity("5", words, entities={"urls": [link, own]})
+    looked_up = {**event(0, words, entities={"urls": [link, own]}), "id": "5"}
+    [pushed], [polled] = translated(hook(said)), translated({"data": [looked_up]}, me=DESK)
+    assert pushed.text == polled.text == "看 https://x.com/scam/status/1?a=1&b=2 https://t.co/pic"
+    place = {"type": "shared_place", "shared_place": {"place": {"full_name": "Shanghai, CN"}}}
+    point = {"type": "shared_coordinate", "shared_coordinate": {"coordinates": {"coordinates": [121.5, 31.2]}}}
+    shared = [activity("5", "", attachment={"type": "location", "location": one}) for one in (place, point)]
+    found = translated(hook(*shared))
+    assert [one.text for one in found] == ["Shanghai, CN", "31.2, 121.5"]
+    [pressed] = translated(hook(activity("6", "冻结卡片", quick_reply_response={"type": "options"})))
+    assert (pressed.kind, pressed.text, pressed.automatic) == ("postback", "冻结卡片", False)
+
+
 def test_what_the_desk_writes_in_the_app_goes_out() -> None:
     """An answer given from the phone is the desk's: it stops the clock instead of starting one."""
     [polled] = translated({"data": [event(1, "已处理", sender=DESK)]}, me=DESK)
