@@ -74,6 +74,9 @@ _raws_between = Statement(
         ~exists().where(
             _A.partition == _R.partition, _A.position == _R.position, among(_A.kind, "invalid"),
             among(_A.state, "dropped"),
+        )
+        | exists().where(  # only a part of it was dropped
+            t.messages.c.raw_partition == _R.partition, t.messages.c.raw_position == _R.position
         ),
     )
     .order_by(_R.received_at, _R.partition, _R.position)

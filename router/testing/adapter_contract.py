@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from router.errors import InvalidPayload, OmnirouterError
 from router.model import DeskEvent, Message
-from router.ports import Accepted, Adapter, Answer, Channel, Raw, Refused, Reply, Request
+from router.ports import Accepted, Adapter, Answer, Channel, Raw, Refused, Reply, Request, Translation
 from router.testing.junk import broken, exchanged
 from router.testing.sockets import loopback_only
 
@@ -114,6 +114,7 @@ class AdapterContract:
             messages = adapter.translate(raw)
             assert messages == adapter.translate(raw)
             assert [m.index for m in messages] == sorted({m.index for m in messages})
+            assert Translation.of(messages).mistakes == ()
             for message in messages:
                 _assert_complete(message, raw)
 
@@ -136,8 +137,8 @@ class AdapterContract:
         except InvalidPayload as error:
             messages, told = [], error.reason
         else:
-            told = "translated"
-        assert told.strip()
+            told = "\n".join(["translated", *(mistake.reason for mistake in Translation.of(messages).mistakes)])
+        assert all(line.strip() for line in told.split("\n"))
         for message in messages:
             _assert_complete(message, junk)
 

@@ -7,7 +7,9 @@ one what becomes of several in a row, in the whole decision.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -270,3 +272,52 @@ def test_all_of_them_on_one_desk_are_placed(tmp_path: Path) -> None:
     """One after another on one desk each message finds its place; only two come under the id of one before."""
     placed = asyncio.run(decided(tmp_path, list(CASES_WITH_MESSAGES)))
     assert len(placed) == sum(map(len, CASES_WITH_MESSAGES.values())) - 2
+
+
+def business(update_id: int, kind: str, author: int, text: str, number: int) -> bytes:
+    """An update of a business account's chat with the customer 700100."""
+    post = {
+        "message_id": number, "date": int(NOW.timestamp()) + update_id, "chat": {"id": 700100, "type": "private"},
+        "from": {"id": author, "first_name": "x"}, "text": text, "business_connection_id": "bc1",
+    }  # fmt: skip
+    return json.dumps({"update_id": update_id, kind: post}).encode()
+
+
+async def told(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A business chat: the customer writes, the owner answers by hand, the customer writes again, the desk answers, the
+    customer takes his words back. Gives the conversations, and what the outbox holds."""
+    path = folder / "omnirouter.toml"
+    path.write_text(DESK + '[channels.telegram]\nadapter = "telegram"\ntoken = "env:NO_SUCH"\n', encoding="utf-8")
+    deleted = {"business_connection_id": "bc1", "chat": {"id": 700100}, "message_ids": [10]}
+    bodies = [
+        business(1, "business_message", 700100, "提现 500 没到账", 10),
+        business(2, "business_message", 77, "正在核实", 11),
+        business(3, "business_message", 700100, "还没到账,订单 TX88123456", 12),
+        json.dumps({"update_id": 4, "deleted_business_messages": deleted}).encode(),
+    ]
+    adapter = adapter_of("telegram")
+    url = f"sqlite:///{folder / 'desk.db'}"
+    async with Router.open(url, policy=Policy.load(str(path)), now=lambda: NOW + timedelta(minutes=5)) as desk:
+        for minute, body in enumerate(bodies):
+            raw = Raw(channel="telegram", body=body, received_at=NOW + timedelta(minutes=minute))
+            placed = await desk.receive(adapter.translate(raw))
+        conversation = placed[0].conversation
+        number = conversation if isinstance(conversation, int) else conversation.number
+        await desk.reply(number, "已到账", agent="li")
+        messages = await desk.messages(number)
+    with contextlib.closing(sqlite3.connect(folder / "desk.db")) as connection:
+        rows = connection.execute("SELECT body FROM outbox WHERE kind = 'reply' ORDER BY id").fetchall()
+    return messages, json.loads(rows[-1][0])
+
+
+def test_a_business_chat_is_one_conversation_and_is_answered_there(tmp_path: Path) -> None:
+    """The owner's own words answer the customer, what he takes back is told in his conversation, and the desk's answer
+    goes into that chat of that account."""
+    messages, outgoing = asyncio.run(told(tmp_path))
+    spoken = [one for one in messages if (one["direction"], one["automatic"]) != ("out", True)]
+    seen = [(one["direction"], one["kind"], one["automatic"]) for one in spoken]
+    assert seen == [
+        ("in", "text", False), ("out", "text", False), ("in", "text", False), ("in", "deleted", True),
+        ("out", "text", False),
+    ]  # fmt: skip
+    assert (outgoing["to"], outgoing["thread"], outgoing["in_reply_to"]) == ("700100", "business:bc1:700100", "12")

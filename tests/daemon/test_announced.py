@@ -8,14 +8,15 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from router.errors import Refused
-from router.store.aside import listed, replay
+from router.model import Redelivery
+from router.store.aside import drop, listed, raws_between, replay, replay_raw
 from workers import announced
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -74,6 +75,18 @@ def refusal(code: int, status: int = 400) -> tuple[int, dict[str, str], bytes]:
 def aside(desk: Any) -> list[tuple[int, str, str, str]]:
     """What was set aside: index, kind, state, reason."""
     return [(one["item"], one["kind"], one["state"], one["reason"]) for one in listed(desk.store, closed=True)]
+
+
+async def test_a_dropped_part_takes_no_other_out_of_a_replay(open_desk: Any, receiver: Any) -> None:
+    """Who drops the odd one of a batch still has its good ones decided again with their channel."""
+    async with open_desk(DESK.format(graph=receiver.url), NOW) as desk:
+        await posted(desk, "line", (CHATS / "l03-batch-one-odd.json").read_bytes())
+        await desk.stored(1)
+        drop(desk.store, next(listed(desk.store))["id"])
+        ((partition, position),) = raws_between(desk.store, "line", NOW, NOW + timedelta(days=1))
+        translate = desk.daemon.channels.translate
+        (again,) = replay_raw(desk.store, (partition, position), translate, NOW)
+        assert isinstance(again, Redelivery)
 
 
 async def test_an_announced_message_is_fetched_until_it_comes(open_desk: Any, receiver: Any) -> None:
