@@ -186,14 +186,17 @@ class Messenger:
         return {"authorization": f"Bearer {credential(self._settings.page_token, self._channel.name)}"}
 
     async def connect(self) -> str:
-        """Ask Graph whose token it is."""
+        """Ask Graph whose token it is; that of a page must be of the page that the channel takes."""
         if not _signature.revealed(self._settings.app_secrets):
             raise BadSettings(f"channel {self._channel.name}: none of its app_secrets is set.")
         url = f"{self._settings.graph_url}/me"
         response = await self._caller.ask("GET", url, headers=self._authorised(), params={"fields": "id,name"})
         if response.status != 200:
             raise _graph.failure(response, self._channel.now())
-        return f"the token is of {response.fields.get('name') or 'page'} ({response.fields.get('id', 'no id')})"
+        owner, wanted = str(response.fields.get("id", "no id")), self._settings.page_id
+        if wanted and owner != wanted and self._settings.platform == "messenger":
+            raise BadSettings(f"channel {self._channel.name}: the token is of page {owner}, page_id is {wanted}.")
+        return f"the token is of {response.fields.get('name') or 'page'} ({owner})"
 
     async def close(self) -> None:
         """Close the connection to Graph."""

@@ -458,6 +458,19 @@ async def test_a_reply_is_sent_once_with_its_mark(page: Callable[..., Messenger]
     assert "Wallet" in proved
 
 
+async def test_a_token_of_another_page_is_told(page: Callable[..., Messenger], serve: Any) -> None:
+    """With page_id the check compares: a token of another page would answer under the wrong name."""
+    async with serve(Graph().app) as url:
+        right, wrong = (page(graph_url=f"{url}/v24.0", page_id=page_id) for page_id in ("P1", 77))
+        try:
+            assert "P1" in await right.connect()
+            with pytest.raises(BadSettings, match="the token is of page P1, page_id is 77"):
+                await wrong.connect()
+        finally:
+            await right.close()
+            await wrong.close()
+
+
 async def test_long_answers_and_files_go_in_parts(page: Callable[..., Messenger], serve: Any) -> None:
     """A text of 4,500 characters is three messages, then the picture; after a failure only the rest is sent."""
     graph = Graph()
