@@ -234,12 +234,13 @@ def _message(event: _Event, raw: Raw, index: int) -> Message:
     content = event.message
     own = _clean(content.id if content else event.webhook_event_id) or f"{KIND}-{event.timestamp}"
     edit = event.type == "messageEdited" and content is not None
+    nobody = f"{KIND}:{own}" if content else KIND  # whose words come without a sender are not one person
     return Message(
         external_id=f"{own}:{event.timestamp}" if edit else own,
         channel=raw.channel,
         channel_kind=KIND,
         sent_at=datetime.fromtimestamp(event.timestamp / 1000, UTC) if event.timestamp else raw.received_at,
-        sender=Sender(handle=_clean(source.user_id or source.group_id or source.room_id) or KIND),
+        sender=Sender(handle=_clean(source.user_id or source.group_id or source.room_id) or nobody),
         text=text.replace("\0", ""),
         thread=_clean(source.group_id or source.room_id or source.user_id),
         in_reply_to=_clean(content.quoted_message_id if content else event.unsend.message_id if event.unsend else ""),

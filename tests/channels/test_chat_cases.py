@@ -50,7 +50,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "l05-image-external": [said("", "image")],
     "l06-group-mention": [said("@客服 结算呢", thread="Cgrp")],
     "l07-standby": [said("机器人转人工中")],
-    "l08-no-source": [said("没有来源")],
+    "l08-no-source": [said("没有来源", thread="")],
     "l09-imageset": [said("", "image", references=("album:set1",), index=n) for n in range(3)],
     "l10-empty-events": [],
     "m01-ig-test-changes": [said("我的退款呢", external_id="random_mid", sent_at=NOW)],

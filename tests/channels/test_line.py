@@ -256,6 +256,12 @@ def test_what_is_pressed_is_said(content: dict[str, Any], expected: tuple[str, s
     assert (message.kind, message.text, message.automatic) == expected
 
 
+def test_words_without_a_sender_are_not_one_persons() -> None:
+    """Two messages that name nobody are of two strangers, not of one contact."""
+    one, other = translated(event(text("一", "1"), source={}), event(text("二", "2"), source={}))
+    assert one.sender.handle != other.sender.handle
+
+
 def test_an_edit_in_a_group_names_what_it_corrects() -> None:
     """An edited message is an edit of the first one, not the same id with other words."""
     (message,) = translated(event(text("提现 500 没到账"), type="messageEdited"))
