@@ -3,19 +3,21 @@ and unknown out.
 
 Only `Authentication-Results` fields count that carry our server's name and stand above the first `Received`: that is
 where our own server writes, and where no sender can (RFC 8601, 5). Everything else, forged fields included, is unknown.
+What such a field says is read by the grammar (`_results`). One that tells DMARC's result twice is a failing one.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
+from adapters import _results
 from adapters._structure import Fields
 from router.model import Authenticity
 
 __all__ = ["verdict"]
 
-_DMARC = re.compile(r"dmarc\s*=\s*([a-z]+)")
-_FROM = re.compile(r"header\.from\s*=\s*\"?([^\s;\"]+)")
+MAX_DOMAIN = 255
+
 _PASS, _FAIL = "pass", "fail"
 
 
@@ -26,50 +28,39 @@ def verdict(fields: Fields, sender: str, trusted: str, *, doubtful: bool = False
     """
     if not trusted or b"authentication-results" not in fields:
         return Authenticity.UNKNOWN
-    words = [_dmarc(value, sender) for value in _ours(fields, trusted.strip().lower())]
+    words = {_dmarc(found, sender) for found in _ours(fields, trusted.strip().lower())} - {""}
     if _FAIL in words:
         return Authenticity.FAIL
-    return Authenticity.PASS if _PASS in words and not doubtful else Authenticity.UNKNOWN
+    return Authenticity.PASS if words == {_PASS} and not doubtful else Authenticity.UNKNOWN
 
 
-def _ours(fields: Fields, trusted: str) -> list[str]:
-    """The results above the first Received under our server's name, comments removed, in lower case."""
+def _ours(fields: Fields, trusted: str) -> Iterator[_results.Results]:
+    """The fields above the first Received under our server's name."""
     if b"received" not in fields:
-        return []
+        return
     above = fields.order[: fields.order.index(b"received")].count(b"authentication-results")
-    found = []
     for value in fields.every(b"authentication-results")[:above]:
-        text = _without_comments(value.decode("ascii", "replace")).lower()
-        name, _, results = text.partition(";")
-        if name.split()[:1] == [trusted]:
-            found.append(results)
-    return found
+        found = _results.read(value)
+        if found.server == trusted:
+            yield found
 
 
-def _dmarc(results: str, sender: str) -> str:
-    """What one field says about DMARC; a pass for another domain than the sender's says nothing."""
-    for result in results.split(";"):
-        matched = _DMARC.match(result.strip())
-        if not matched:
-            continue
-        aligned = _FROM.search(result)
-        if matched[1] == _PASS and aligned and aligned[1].rpartition("@")[2] != sender.rpartition("@")[2]:
-            return ""
-        return matched[1]
-    return ""
+def _dmarc(field: _results.Results, sender: str) -> str:
+    """What one field says about DMARC, or nothing. A pass counts only in a sound field and for the sender's domain."""
+    found = [result for result in field.results if result.method == "dmarc"]
+    if len(found) > 1 or any(result.result == _FAIL for result in found):
+        return _FAIL
+    if not found or found[0].result != _PASS:
+        return found[0].result if found else ""
+    domains = {_domain(value) for name, value in found[0].properties if name == "header.from"}
+    aligned = domains <= {sender.rpartition("@")[2]}
+    return _PASS if field.sound and aligned else "unaligned"
 
 
-def _without_comments(text: str) -> str:
-    """Drop what stands in parentheses, nested ones too; an open one swallows the rest."""
-    if "(" not in text:
-        return text
-    kept: list[str] = []
-    depth = 0
-    for piece in re.split(r"([()])", text):
-        if piece == "(":
-            depth += 1
-        elif piece == ")":
-            depth = max(0, depth - 1)
-        elif depth == 0:
-            kept.append(piece)
-    return " ".join(kept)
+def _domain(value: str) -> str:
+    """The domain of a property's value, as it travels (ASCII)."""
+    domain = value.rpartition("@")[2].strip("<> ").rstrip(".")
+    try:
+        return domain if domain.isascii() or len(domain) > MAX_DOMAIN else domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
