@@ -11,6 +11,8 @@ import binascii
 import codecs
 import re
 
+from adapters._transfer import letters
+
 __all__ = ["clean_line", "clean_text", "decode", "header"]
 
 _NAMES = {
@@ -162,15 +164,10 @@ def _words(value: bytes) -> str:
 
 
 def _word_bytes(encoding: bytes, text: bytes) -> bytes:
-    """The bytes of one encoded word; a broken base64 is read as far as it goes."""
+    """The bytes of one encoded word; what is broken in its base64 is passed over."""
     if encoding in b"qQ":
         return binascii.a2b_qp(text, header=True)
-    letters = text.rstrip(b"=").replace(b" ", b"")
-    letters = letters[:-1] if len(letters) % 4 == 1 else letters
-    try:
-        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
-    except binascii.Error:
-        return text
+    return letters(text)
 
 
 def clean_line(text: str) -> str:

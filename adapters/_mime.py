@@ -31,6 +31,7 @@ MAX_REFERENCES = 1_000
 KEPT_REFERENCES = 20
 MAX_SUBJECT = 1_000
 MAX_RECIPIENTS = 50
+MAX_SENDERS = 3
 
 _ID = re.compile(r"<([^<>]{1,4000})>")
 _WHOSE = re.compile(r"\b(?:[Ff]rom|[Bb]y)\b[^<>]{0,100}<([^<>\s]{1,255}@[^<>\s]{1,255})>")
@@ -110,8 +111,8 @@ def _sent_at(raw: Raw, fields: Fields) -> datetime:
 def _author(fields: Fields) -> _Author:
     """Who wrote: From, else Sender, else Reply-To; behind a mailing list that writes in his name, the person."""
     written = fields.every(b"from")
-    found = mailboxes(written[0], limit=3) if written else []
-    doubtful = len(written) > 1 or len(found) > 1
+    found = next(filter(None, (mailboxes(value, limit=3) for value in written[:MAX_SENDERS])), [])
+    doubtful = len(written) > 1 or len(found) > 1 or fields.mended
     for name in (b"sender", b"reply-to"):
         if not found:
             found = mailboxes(fields.first(name), limit=1)

@@ -9,10 +9,12 @@ fails on deep nesting and takes several times as long; faster packages decode fi
 from __future__ import annotations
 
 import binascii
-import contextlib
 import re
+from codecs import BOM_UTF8
 from urllib.parse import unquote_to_bytes
 
+from adapters._broken_head import Torn, in_lines
+from adapters._transfer import base64, uuencoded
 from router.errors import InvalidPayload
 
 __all__ = ["MAX_BYTES", "MAX_PARTS", "Fields", "Part", "head", "parameter", "parameters", "parse"]
@@ -26,21 +28,23 @@ MAX_PIECES = 100
 
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]*)', re.DOTALL)
 _KIND = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,127})")
+_ENCODED = frozenset({b"base64", b"quoted-printable"})
 _ENCODING = re.compile(rb"[A-Za-z0-9-]+")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _FOLDS = b" \t"
 _UUENCODED = frozenset({b"x-uuencode", b"uuencode", b"x-uue", b"uue"})
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
 class Fields:
     """Header fields of a mail or part: lower-case name to its values in order, unfolded, undecoded."""
 
-    __slots__ = ("order", "values")
+    __slots__ = ("mended", "order", "values")
 
     def __init__(self) -> None:
         self.values: dict[bytes, list[bytes]] = {}
         self.order: list[bytes] = []
+        #: Were they torn apart, so that other programs may read them in another way?
+        self.mended = False
 
     def add(self, name: bytes, value: bytes) -> list[bytes]:
         """Add a field and return all its values; one whose name no mail program writes is kept under no name."""
@@ -78,36 +82,46 @@ class Part:
         self.parts: list[Part] = []
 
     @property
+    def encoding(self) -> bytes:
+        """The transfer encoding that the part declares, in lower case."""
+        named = _ENCODING.search(self.fields.first(b"content-transfer-encoding"))
+        return named.group().lower() if named else b""
+
+    @property
     def content(self) -> bytes:
         """The body after its transfer encoding; what is broken in it is left out, never raised."""
         body = self.raw[self.start : self.end]
-        named = _ENCODING.search(self.fields.first(b"content-transfer-encoding"))
-        encoding = named.group().lower() if named else b""
+        encoding = self.encoding
         if encoding == b"base64":
-            return _base64(body)
+            return base64(body, worded=self.kind.startswith("text/"))
         if encoding == b"quoted-printable":
             return binascii.a2b_qp(body)
         if encoding in _UUENCODED:
-            return _uuencoded(body)
+            return uuencoded(body)
         return body
 
 
 class _Budget:
-    """What one mail may still use of parts and header lines."""
+    """What one mail may still use: parts, header lines, bytes of multiparts that were encoded as a whole."""
 
-    __slots__ = ("lines", "parts")
+    __slots__ = ("encoded", "lines", "parts")
 
     def __init__(self) -> None:
         self.lines = MAX_FIELD_LINES
         self.parts = MAX_PARTS
+        self.encoded = MAX_BYTES
+
+    def opened(self, part: Part) -> bytes:
+        """The content of a multipart that was encoded as a whole, which no standard allows and some programs do."""
+        self.encoded -= part.end - part.start
+        return part.content if self.encoded >= 0 else b""
 
 
 def parse(raw: bytes) -> Part:
     """The tree of a mail's parts. Raises `InvalidPayload` when the mail is empty or beyond a limit."""
     if len(raw) > MAX_BYTES:
         raise InvalidPayload(f"the mail has {len(raw)} bytes; at most {MAX_BYTES} are read")
-    if b"\n" not in raw:
-        raw = raw.replace(b"\r", b"\n")
+    raw = in_lines(raw.removeprefix(BOM_UTF8))
     if not raw.strip(b"\r\n\t \x00"):
         raise InvalidPayload("the mail is empty; a mail has header fields, an empty line and a text")
     return _part(raw, 0, len(raw), 1, "text/plain", _Budget())
@@ -115,7 +129,7 @@ def parse(raw: bytes) -> Part:
 
 def head(raw: bytes) -> Fields:
     """The header fields alone, for who needs no more. Raises `InvalidPayload` beyond a limit."""
-    return _fields(raw, 0, min(len(raw), MAX_BYTES), _Budget())[0]
+    return _fields(raw, 0, min(len(raw), MAX_BYTES), _Budget(), top=True)[0]
 
 
 def _part(raw: bytes, start: int, end: int, depth: int, default: str, budget: _Budget) -> Part:
@@ -123,7 +137,7 @@ def _part(raw: bytes, start: int, end: int, depth: int, default: str, budget: _B
     budget.parts -= 1
     if budget.parts < 0:
         raise InvalidPayload(f"the mail has more than {MAX_PARTS} parts")
-    fields, body = _fields(raw, start, end, budget)
+    fields, body = _fields(raw, start, end, budget, top=depth == 1)
     declared = fields.first(b"content-type")
     matched = _KIND.match(declared) if declared else None
     kind = f"{matched[1].decode()}/{matched[2].decode()}".lower() if matched else default
@@ -133,16 +147,23 @@ def _part(raw: bytes, start: int, end: int, depth: int, default: str, budget: _B
             raise InvalidPayload(f"the mail nests more than {MAX_DEPTH} parts in one another")
         inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         boundary = parameter(parameters(declared), b"boundary").rstrip()
-        for first, last in _split(raw, part.start, end, boundary):
+        found = _split(raw, part.start, end, boundary)
+        if not found and part.encoding in _ENCODED:
+            raw = budget.opened(part)
+            found = _split(raw, 0, len(raw), boundary)
+        for first, last in found:
             part.parts.append(_part(raw, first, last, depth + 1, inner, budget))
         if not part.parts:
             part.kind = "text/plain"
     return part
 
 
-def _fields(raw: bytes, at: int, end: int, budget: _Budget) -> tuple[Fields, int]:
-    """The header fields from `at` on, and where the body begins: behind the empty line, or at a line that is none."""
+def _fields(raw: bytes, at: int, end: int, budget: _Budget, *, top: bool) -> tuple[Fields, int]:
+    """The header fields from `at` on, and where the body begins: behind the empty line, or at a line that is none.
+
+    `top`: they are the mail's own, and are put together again where they were torn apart."""
     fields = Fields()
+    torn = Torn(raw, end)
     values = [b""]
     folds: list[bytes] = []
     first = at
@@ -153,17 +174,22 @@ def _fields(raw: bytes, at: int, end: int, budget: _Budget) -> tuple[Fields, int
         budget.lines -= 1
         if budget.lines < 0:
             raise InvalidPayload(f"the mail has more than {MAX_FIELD_LINES} header lines")
-        if line and line[0] in _FOLDS:
+        if line and line[0] in _FOLDS and (fields.order or not top):
             folds.append(line.strip())
             at = stop + 1
             continue
         if folds:
             _fold(values, folds)
-        if not line:
-            return _within(fields, at - first), stop + 1
         name, colon, value = line.partition(b":")
         if not colon and (at > first or not line.lstrip(b">").startswith(b"From ")):
-            return _within(fields, at - first), at
+            onward = torn.resumed(at, stop + 1, fields) if top else 0
+            if not onward:
+                return _within(fields, at - first), at if line else stop + 1
+            fields.mended = True
+            if line:
+                folds.append(line.strip())
+            at = onward
+            continue
         values = fields.add(name.strip().lower() if colon else b"", value.strip())
         at = stop + 1
     if folds:
@@ -238,29 +264,3 @@ def parameter(given: dict[bytes, bytes], name: bytes) -> bytes:
     while len(pieces) < MAX_PIECES and (piece := given.get(b"%s*%d" % (name, len(pieces)))) is not None:
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _base64(body: bytes) -> bytes:
-    """Decode base64 that may be broken: foreign characters are skipped, a torn end is cut off."""
-    try:
-        return binascii.a2b_base64(body)
-    except binascii.Error:
-        letters = body.translate(None, _NOT_BASE64)
-        letters = letters[:-1] if len(letters) % 4 == 1 else letters
-        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
-
-
-def _uuencoded(body: bytes) -> bytes:
-    """Decode the lines between `begin` and `end`, each by the length that it tells; what is broken is left out. A body
-    without `begin` is as it is."""
-    lines = iter(body.splitlines())
-    if not any(line.startswith(b"begin ") for line in lines):
-        return body
-    found: list[bytes] = []
-    for line in lines:
-        if line.strip() == b"end":
-            break
-        told = (((line[0] - 32) & 63) * 4 + 5) // 3 if line.strip() else 0
-        with contextlib.suppress(binascii.Error):
-            found.append(binascii.a2b_uu(line[:told]) if told else b"")
-    return b"".join(found)
