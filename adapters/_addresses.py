@@ -17,6 +17,8 @@ __all__ = ["Mailbox", "mailboxes"]
 
 #: Bytes of a field that are read: more mailboxes than anybody is answered to.
 MAX_FIELD = 64 * 1024
+#: Characters of a name.
+MAX_NAME = 200
 #: Characters of a field whose one address is written in words.
 MAX_SPOKEN = 1_000
 
@@ -42,11 +44,12 @@ class Mailbox(Value, frozen=True, kw_only=True):
     doubtful: bool = False
 
 
-def mailboxes(value: bytes, limit: int = 1_000) -> list[Mailbox]:
-    """The mailboxes of a field, in order, at most `limit`; groups are flattened, nonsense gives none."""
+def mailboxes(value: bytes, limit: int = 1_000, beside: str = "") -> list[Mailbox]:
+    """The mailboxes of a field, in order, at most `limit`; groups are flattened, nonsense gives none. `beside`: the
+    charset that the text of the same mail declares."""
     if not value or (b"@" not in value and b" at " not in value):
         return []
-    text = " ".join(decode(value[:MAX_FIELD]).split())
+    text = " ".join(decode(value[:MAX_FIELD], beside=beside).split())
     if "@" not in text:
         spoken = _SPOKEN.fullmatch(text[:MAX_SPOKEN])
         return _found(f"{spoken[2]}@{spoken[3]}", spoken[1] or spoken[4] or "", True) if spoken else []
@@ -80,24 +83,26 @@ def _name(text: str) -> str:
     """A display name for people: decoded, in one line, at most 200 characters."""
     text = text.strip()
     if "=?" in text:
-        return header(text.encode("utf-8", "replace"))[:200]
-    return clean_line(text)[:200]
+        return header(text.encode("utf-8", "replace"))[:MAX_NAME]
+    return clean_line(text)[:MAX_NAME]
 
 
 class _Reader:
     """The state of one pass over an address field."""
 
-    __slots__ = ("angle", "comment", "doubtful", "found", "inside", "limit", "quoted", "words")
+    __slots__ = ("angle", "begun", "comment", "doubtful", "found", "inside", "limit", "quoted", "words")
 
     def __init__(self, limit: int) -> None:
         self.found: list[Mailbox] = []
         self.words: list[str] = []
         self.angle: list[str] = []
+        #: What stands before a comma and has no address: the first half of a name that should have been quoted.
+        self.begun = ""
         self.inside = self.quoted = self.doubtful = False
         self.comment = 0
         self.limit = limit
 
-    def end(self) -> None:
+    def end(self, *, comma: bool = False) -> None:
         """A comma, semicolon or the end: what was read is a mailbox, if it has an address."""
         address = "".join(self.angle).strip()
         before = "".join(self.words)
@@ -111,7 +116,8 @@ class _Reader:
             matched = _ADDRESS.search(address)
             address = matched[0] if matched else ""
         if address and len(self.found) < self.limit:
-            self.found += _found(address, before, doubtful)
+            self.found += _found(address, self.begun + before, doubtful)
+        self.begun = f"{self.begun}{before.strip()}, "[:MAX_NAME] if comma and not address and before.strip() else ""
         self.words, self.angle, self.inside, self.doubtful = [], [], False, False
 
 
@@ -164,7 +170,8 @@ def _mark(reader: _Reader, mark: str) -> None:
         reader.inside = False
     elif mark == ":" and not reader.inside:
         reader.words.clear()
+        reader.begun = ""
     elif mark in ",;" and not reader.inside:
-        reader.end()
+        reader.end(comma=mark == ",")
     else:
         _take(reader, mark)

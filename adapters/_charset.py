@@ -2,7 +2,9 @@
 
 Mail lies about its encoding: gb2312 that is GBK, nothing declared at all, ASCII that is UTF-8, Big5 in a field without
 any encoding. Order: byte order mark, the declared charset if the bytes fit it, else what they look like (UTF-8,
-GB18030, Big5, Windows-1252). Decoding never fails, runs no codec that is no charset, leaves no control characters.
+GB18030, Big5, Windows-1252). They are asked what they look like only where nothing is declared, or what everything
+declares that knows no better (ASCII, Latin-1, Windows-1252), or where UTF-8 or a Chinese charset is declared and cannot
+be. Decoding never fails, runs no codec that is no charset, leaves no control characters.
 """
 
 from __future__ import annotations
@@ -11,39 +13,47 @@ import binascii
 import codecs
 import re
 
+from adapters._japanese import iso_2022_jp
 from adapters._transfer import letters
 
 __all__ = ["clean_line", "clean_text", "decode", "header"]
 
 _NAMES = {
     "utf-8": "utf-8 utf8 utf8mb4 unicode-1-1-utf-8",
-    "gb18030": "gb18030 gbk gb2312 x-gbk cp936 ms936 windows-936 euc-cn gb_2312-80 gb2312-80 chinese",
+    "gb18030": "gb18030 gbk gb2312 x-gbk cp936 ms936 windows-936 euc-cn gb_2312-80 gb2312-80 chinese gb-2312 csgb2312",
     "hz": "hz hz-gb-2312",
     "cp950": "big5 big-5 x-big5 cn-big5 cp950 windows-950",
     "big5hkscs": "big5-hkscs big5hkscs",
     "cp1252": "iso-8859-1 iso8859-1 iso_8859-1 latin1 latin-1 ansi windows-1252 cp1252",
-    "cp932": "shift_jis shift-jis sjis x-sjis windows-31j cp932",
-    "euc_jp": "euc-jp",
-    "iso2022_jp_2": "iso-2022-jp iso-2022-jp-ms",
-    "cp949": "euc-kr ks_c_5601-1987 ks_c_5601 cp949",
-    "iso2022_kr": "iso-2022-kr",
+    "cp932": "shift_jis shift-jis sjis x-sjis windows-31j cp932 ms_kanji csshiftjis",
+    "euc_jp": "euc-jp x-euc-jp eucjp",
+    "iso2022_jp_2": "iso-2022-jp iso-2022-jp-ms iso-2022-jp-1 iso-2022-jp-2 csiso2022jp cp50220 cp50221 cp50222",
+    "cp949": "euc-kr ks_c_5601-1987 ks_c_5601 cp949 windows-949 x-windows-949 uhc euckr korean",
+    "iso2022_kr": "iso-2022-kr csiso2022kr",
     "utf-7": "utf-7 utf7 unicode-1-1-utf-7",
     "utf-16": "utf-16 utf16",
     "utf-16-le": "utf-16le",
     "utf-16-be": "utf-16be",
     "utf-32": "utf-32",
-    "cp874": "tis-620 windows-874 iso-8859-11",
-    "koi8-r": "koi8-r",
+    "cp874": "tis-620 windows-874 iso-8859-11 cp874 x-windows-874 tis620",
+    "koi8-r": "koi8-r koi8 cskoi8r",
     "koi8-u": "koi8-u",
-    "mac_roman": "macintosh",
+    "mac_roman": "macintosh x-mac-roman",
+    "mac_cyrillic": "x-mac-cyrillic",
+    **{f"cp{n}": f"cp{n} ibm{n}" for n in (437, 850, 852, 855, 857, 862, 864, 866)},
     **{f"cp{n}": f"windows-{n} cp{n}" for n in (1250, 1251, 1253, 1254, 1255, 1256, 1257, 1258)},
-    **{f"iso8859-{n}": f"iso-8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16)},
+    **{f"iso8859-{n}": f"iso-8859-{n} iso8859-{n} iso_8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16)},
 }
 _ALIASES = {name: codec for codec, names in _NAMES.items() for name in names.split()}
+_ALIASES |= {f"iso-8859-8-{order}": "iso8859-8" for order in "ie"}  # how its lines run, not what its bytes say
+_JIS = "iso2022_jp_2"
+#: What is declared where nothing is known (and ASCII, which has no codec here): only then the bytes are asked.
+_GUESSED = frozenset({"", "cp1252"})
 #: Charsets whose text may be all ASCII bytes and yet mean something else.
 _SHIFTED = frozenset({"hz", "iso2022_jp_2", "iso2022_kr", "utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32"})
 #: Charsets that any bytes fit, so that a fit proves nothing.
-_SINGLE_BYTE = frozenset(c for c in _NAMES if c.startswith(("cp125", "iso8859", "koi8", "mac", "cp874")))
+_SINGLE_BYTE = frozenset(c for c in _NAMES if c.startswith(("cp125", "iso8859", "koi8", "mac", "cp4", "cp8")))
+_SINGLE_BYTE -= _GUESSED
 _CHINESE = frozenset({"gb18030", "cp950", "big5hkscs"})
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -54,31 +64,79 @@ _INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u
 _SAMPLE = 4_000
 
 
-def decode(content: bytes, declared: str = "") -> str:
-    """The text of these bytes. Total: what fits no charset is replaced by U+FFFD."""
-    codec = _ALIASES.get(declared.strip().lower(), "")
+def decode(content: bytes, declared: str = "", *, beside: str = "") -> str:
+    """The text of these bytes. Total: what fits no charset is replaced by U+FFFD.
+
+    `beside`: the charset that something beside them declares, for bytes that declare none themselves.
+    """
+    codec = _codec(declared)
     if codec not in _SHIFTED and content.isascii():
         return content.decode("ascii")
     for mark, marked in _MARKS:
         if content.startswith(mark):
             return content.decode(marked, "replace").lstrip("\ufeff")
-    if codec and codec not in _SINGLE_BYTE:
+    if beside and not codec:
+        codec = _beside(content, beside)
+    if codec == _JIS:
+        return iso_2022_jp(content) if content.isascii() else _undeclared_japanese(content)
+    if codec in _SINGLE_BYTE:
+        return _as_utf8(content, at_least=4) or content.decode(codec, "replace")
+    if codec in _GUESSED:
+        return _sniff(content, otherwise=codec or "cp1252")
+    try:
+        text = content.decode(codec)
+    except UnicodeDecodeError:
+        guessed = codec == "utf-8" or codec in _CHINESE
+        return _sniff(content, otherwise=codec) if guessed else _otherwise(content, codec)
+    return (_as_utf8(content) or text) if codec in _CHINESE else text
+
+
+def _codec(declared: str) -> str:
+    """The codec of a charset's name, however it is quoted; empty for what is no charset."""
+    return _ALIASES.get(declared.strip(" \t'\"").lower(), "")
+
+
+def _beside(content: bytes, beside: str) -> str:
+    """The codec declared beside bytes that say nothing of theirs, where it is one that no guess would find and they
+    fit it."""
+    codec = _codec(beside)
+    if codec in _GUESSED or codec in _CHINESE or codec in _SHIFTED or codec == "utf-8" or _as_utf8(content, at_least=1):
+        return ""
+    try:
+        content.decode(codec)
+    except UnicodeDecodeError:
+        return ""
+    return codec
+
+
+def _otherwise(content: bytes, codec: str) -> str:
+    """Bytes that do not fit what they declare, which no guess overrules: UTF-8 if they are, else as far as they fit."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode(codec, "replace")
+
+
+def _undeclared_japanese(content: bytes) -> str:
+    """Bytes of eight bits under a charset of seven: the other charsets of Japan, if they fit one."""
+    for codec in ("utf-8", "cp932", "euc_jp"):
         try:
-            text = content.decode(codec)
+            return content.decode(codec)
         except UnicodeDecodeError:
-            return _sniff(content, otherwise=codec)
-        return (_as_utf8(content) or text) if codec in _CHINESE else text
-    return _sniff(content, otherwise=codec or "cp1252")
+            continue
+    return iso_2022_jp(content)
 
 
-def _as_utf8(content: bytes) -> str:
-    """UTF-8 that was declared as a Chinese charset, which half of it fits by chance: its characters of three bytes
-    cannot be chance. Empty when it is none."""
+def _as_utf8(content: bytes, *, at_least: int = 0) -> str:
+    """UTF-8 that was declared as another charset, which half of it fits by chance: characters of three bytes, or
+    `at_least` so many of any, cannot be chance. Empty when it is none."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return ""
-    return text if not text.isascii() and max(text) > "\u07ff" else ""
+    if at_least:
+        return text if len(content) - len(text) >= at_least else ""
+    return text if max(text) > "\u07ff" else ""
 
 
 def _sniff(content: bytes, *, otherwise: str) -> str:
@@ -87,7 +145,7 @@ def _sniff(content: bytes, *, otherwise: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as wrong:
-        if wrong.start > 8 and len(content) - wrong.start < 4:
+        if wrong.start > 8 and len(content) - wrong.start < 4 and not content[: wrong.start].isascii():
             return content.decode("utf-8", "replace")
     chinese, codec = max(
         (_frequent(content, 0xB0, 0xD7, 0xA1), "gb18030"), (_frequent(content, 0xA4, 0xC6, 0x40), "cp950")
@@ -96,7 +154,7 @@ def _sniff(content: bytes, *, otherwise: str) -> str:
         try:
             return content.decode(codec)
         except UnicodeDecodeError:
-            if otherwise in _SINGLE_BYTE or chinese >= 0.8:
+            if otherwise == "cp1252" or chinese >= 0.8:
                 return content.decode(codec, "replace")
     if otherwise == "utf-8" and content.count(b"\xef\xbf\xbd") == 0 and _mostly_broken(content):
         otherwise = "cp1252"
@@ -132,15 +190,16 @@ def _frequent(content: bytes, low: int, high: int, trail: int) -> float:
     return hits / pairs if pairs and 2 * neighbours >= pairs else 0.0
 
 
-def header(value: bytes) -> str:
+def header(value: bytes, beside: str = "") -> str:
     """A header field's text in one line: encoded words (RFC 2047) and undeclared 8-bit characters decoded, control
-    and invisible characters removed, so that nothing of it can start a line of its own."""
+    and invisible characters removed, so that nothing of it can start a line of its own. `beside`: the charset that the
+    text of the same mail declares."""
     if b"=?" in value:
-        return clean_line(_words(value))
-    return clean_line(decode(value))
+        return clean_line(_words(value, beside))
+    return clean_line(decode(value, beside=beside))
 
 
-def _words(value: bytes) -> str:
+def _words(value: bytes, beside: str) -> str:
     """Decode the encoded words; neighbours of one charset are joined before decoding, since some split characters."""
     out: list[str] = []
     pending = bytearray()
@@ -153,13 +212,13 @@ def _words(value: bytes) -> str:
             out.append(decode(bytes(pending), charset))
             pending.clear()
         if between.strip() or at == 0:
-            out.append(decode(between))
+            out.append(decode(between, beside=beside))
         charset = name
         pending += _word_bytes(word[2], word[3])
         at = word.end()
     if pending:
         out.append(decode(bytes(pending), charset))
-    out.append(decode(value[at:]))
+    out.append(decode(value[at:], beside=beside))
     return "".join(out)
 
 

@@ -17,7 +17,7 @@ from router.model import Attachment
 from router.text.own_words import plain
 from router.text.redact import redact
 
-__all__ = ["content_of"]
+__all__ = ["charset_of", "content_of"]
 
 MAX_TAGS = 20_000
 
@@ -77,9 +77,15 @@ def _alternatives(part: Part, pages: list[str], files: list[Part], *, read: bool
         yield from next((texts for texts in reversed(others) if texts), [])
 
 
+def charset_of(part: Part) -> str:
+    """The charset that a part declares, or the first text in it."""
+    while part.parts:
+        part = part.parts[0]
+    return parameter(parameters(part.fields.first(b"content-type")), b"charset").decode("ascii", "replace")
+
+
 def _decoded(part: Part) -> str:
-    charset = parameter(parameters(part.fields.first(b"content-type")), b"charset")
-    return clean_text(decode(part.content, charset.decode("ascii", "replace")))
+    return clean_text(decode(part.content, charset_of(part)))
 
 
 def _page(html: str, pages: list[str], *, read: bool) -> str:

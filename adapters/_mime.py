@@ -17,7 +17,7 @@ from adapters import _automatic, _instant
 from adapters._addresses import Mailbox, mailboxes
 from adapters._authenticity import verdict
 from adapters._charset import clean_line, decode, header
-from adapters._content import content_of
+from adapters._content import charset_of, content_of
 from adapters._structure import Fields, Part, head, parse
 from router.errors import InvalidPayload
 from router.model import Authenticity, Message, Sender, Value
@@ -62,8 +62,9 @@ def translate(raw: Raw, desk: Desk) -> Message:
     """Turn a mail into a message. Raises `InvalidPayload` only (empty, or beyond a limit of `_structure`)."""
     root = parse(raw.body)
     fields = root.fields
-    author = _author(fields)
-    subject = header(fields.first(b"subject"))[:MAX_SUBJECT]
+    beside = charset_of(root)
+    author = _author(fields, beside)
+    subject = header(fields.first(b"subject"), beside)[:MAX_SUBJECT]
     addressed = [m.address for name in _RECIPIENTS for value in fields.every(name)[:2] for m in mailboxes(value)]
     origin = _automatic.judge(
         root, sender=author.address, subject=subject, own=(desk.address.lower(),), recipients=len(addressed)
@@ -108,10 +109,10 @@ def _sent_at(raw: Raw, fields: Fields) -> datetime:
     return _instant.of_mail(fields, latest=raw.received_at) or raw.received_at
 
 
-def _author(fields: Fields) -> _Author:
+def _author(fields: Fields, beside: str) -> _Author:
     """Who wrote: From, else Sender, else Reply-To; behind a mailing list that writes in his name, the person."""
     written = fields.every(b"from")
-    found = next(filter(None, (mailboxes(value, limit=3) for value in written[:MAX_SENDERS])), [])
+    found = next(filter(None, (mailboxes(value, limit=3, beside=beside) for value in written[:MAX_SENDERS])), [])
     doubtful = len(written) > 1 or len(found) > 1 or fields.mended
     for name in (b"sender", b"reply-to"):
         if not found:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 from codecs import BOM_UTF8
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from adapters._broken_head import Torn, in_lines
@@ -25,6 +26,7 @@ MAX_PARTS = 1_000
 MAX_FIELD_LINES = 10_000
 MAX_FIELD = 256 * 1024
 MAX_PIECES = 100
+MAX_PARAMETERS = 300
 
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]*)', re.DOTALL)
 _KIND = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,127})")
@@ -244,7 +246,7 @@ def _split(raw: bytes, start: int, end: int, boundary: bytes) -> list[tuple[int,
 def parameters(value: bytes) -> dict[bytes, bytes]:
     """The parameters of a structured field (`; name=value`), names in lower case, quotes removed; the first wins."""
     found: dict[bytes, bytes] = {}
-    for matched in _PARAMETER.finditer(value):
+    for matched in islice(_PARAMETER.finditer(value), MAX_PARAMETERS):
         name, text = matched[1].lower(), matched[2].strip()
         if text.startswith(b'"'):
             text = text[1:-1] if len(text) > 1 and text.endswith(b'"') else text[1:]
