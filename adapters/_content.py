@@ -1,7 +1,9 @@
 """What does a mail contain? A tree of parts in; text to read, HTML as it was sent, and files out.
 
-Of alternatives one is the text and the others are not read again; a text part with a file name is a file. HTML is kept
-as it came, not made safe: whoever shows it must do that. Content of files is decoded and hashed, never opened.
+Of alternatives one is the text (`_alternatives`); a text part with a file name is a file. What wraps a mail's text is
+opened: opaque signatures (`_smime`), TNEF (`_tnef`), invitations (`_calendar`), flowed lines and files between lines
+(`_wrapped_text`). HTML is kept as it came, not made safe: whoever shows it must do that. Content of files is decoded
+and hashed, never opened.
 """
 
 from __future__ import annotations
@@ -9,10 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from adapters import _calendar, _smime, _tnef
+from adapters._alternatives import is_enough, to_read
 from adapters._charset import clean_text, decode
 from adapters._filename import default_name, file_name
-from adapters._structure import Part, parameter, parameters
+from adapters._structure import Part, parameter, parameters, parse
+from adapters._wrapped_text import unflowed, without_files
 from router import attachment
+from router.errors import InvalidPayload
 from router.model import Attachment
 from router.text.own_words import plain
 from router.text.redact import redact
@@ -20,25 +26,30 @@ from router.text.redact import redact
 __all__ = ["charset_of", "content_of"]
 
 MAX_TAGS = 20_000
+#: Signed messages and TNEF streams of one mail that are opened.
+MAX_OPENED = 5
 
 _TAG = re.compile(r"<[^<>]*>")
 _TEXTS = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext"})
+_SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_WRAPPED = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_ANY = frozenset({"application/octet-stream", *_SIGNED, *_WRAPPED})
 
 
 def content_of(root: Part) -> tuple[str, str, tuple[Attachment, ...]]:
     """The text, the HTML as it was sent, and the files."""
-    pages: list[str] = []
-    files: list[Part] = []
+    reading = _Reading()
     if root.kind in _TEXTS and not root.parts:
-        texts = [_page(_decoded(root), pages, read=True) if root.kind == "text/html" else _decoded(root).strip()]
+        texts = [reading.text_of(root)]
     else:
-        texts = [text for text in _texts(root, pages, files, read=True) if text]
-        texts = texts or [_decoded(part).strip() for part in files if part.kind == "text/plain" and _is_shown(part)]
-    found = []
-    for number, part in enumerate(files[: attachment.MOST], 1):
-        name = file_name(part) or default_name(part.kind, number)
-        found.append(attachment.of_bytes(part.content, name, _type(part)))
-    return "\n\n".join(texts), "\n".join(pages), tuple(found)
+        texts = [text for text in reading.texts(root) if text] or reading.otherwise()
+    files = enumerate(reading.files[: attachment.MOST], 1)
+    found = (_attached(file, number) if isinstance(file, Part) else file for number, file in files)
+    return "\n\n".join(texts), "\n".join(reading.pages), tuple(found)
+
+
+def _attached(part: Part, number: int) -> Attachment:
+    return attachment.of_bytes(part.content, file_name(part) or default_name(part.kind, number), _type(part))
 
 
 def _type(part: Part) -> str:
@@ -47,34 +58,100 @@ def _type(part: Part) -> str:
     return "" if redact(decode(written[:200])).found else part.kind
 
 
-def _texts(part: Part, pages: list[str], files: list[Part], *, read: bool) -> Iterator[str]:
-    """The texts of a part in reading order, its pages and files besides. `read` is false for HTML whose plain
-    alternative was read already."""
-    if part.kind == "multipart/alternative":
-        yield from _alternatives(part, pages, files, read=read)
-    elif part.parts:
+class _Reading:
+    """One walk over a mail: the pages and files that it passed, and texts that count where nothing else is said."""
+
+    def __init__(self) -> None:
+        self.pages: list[str] = []
+        self.files: list[Part | Attachment] = []
+        self._wrapped: list[_tnef.Tnef] = []
+        self._opened = 0
+
+    def texts(self, part: Part, *, read: bool = True) -> Iterator[str]:
+        """The texts of a part in reading order. `read` is false for HTML whose plain alternative suffices."""
+        if part.kind == "multipart/alternative":
+            yield from self._alternatives(part, read=read)
+        elif part.parts:
+            for child in part.parts:
+                yield from self.texts(child, read=read)
+        elif part.kind in _TEXTS and not _is_file(part):
+            yield self.text_of(part, read=read)
+        elif not self._opens(part):
+            self.files.append(part)
+        elif _is_called(part, _WRAPPED, "winmail.dat"):
+            self._unwrap(part)
+        else:
+            yield from self._signed(part, read=read)
+
+    def otherwise(self) -> list[str]:
+        """The texts of a mail that says nothing in the usual places: of shown files, of TNEF, of an invitation."""
+        parts = [file for file in self.files if isinstance(file, Part)]
+        shown = [part for part in parts if part.kind in ("text/plain", "text/html") and _is_shown(part)]
+        texts = [self.text_of(part) for part in shown]
+        for wrapped in self._wrapped if not any(texts) else ():
+            texts.append(wrapped.text or self._page(wrapped.html, read=True))
+        if not any(texts):
+            texts = [_calendar.words(p.content, charset_of(p)) for p in parts if p.kind == "text/calendar"][:MAX_OPENED]
+        return [text for text in texts if text]
+
+    def text_of(self, part: Part, *, read: bool = True) -> str:
+        """The words of one part; of a page only where it is to be read."""
+        if part.kind == "text/html":
+            return self._page(_decoded(part), read=read)
+        text, files = without_files(_decoded(part))
+        self.files += [attachment.of_bytes(content, name) for name, content in files]
+        return text.strip()
+
+    def _alternatives(self, part: Part, *, read: bool) -> Iterator[str]:
+        """Of alternatives the plain one or the last of the others (the richest), whichever says what was meant."""
+        plain_text = ""
         for child in part.parts:
-            yield from _texts(child, pages, files, read=read)
-    elif part.kind == "text/html" and not _is_file(part):
-        yield _page(_decoded(part), pages, read=read)
-    elif part.kind in _TEXTS and not _is_file(part):
-        yield _decoded(part).strip()
-    else:
-        files.append(part)
+            if child.kind == "text/plain" and not plain_text and not _is_file(child):
+                plain_text = self.text_of(child)
+        rich = [child for child in part.parts if child.kind != "text/plain" or _is_file(child)]
+        compared = read and not is_enough(plain_text)
+        others = [[text for text in self.texts(child, read=compared) if text] for child in rich]
+        richest = next((texts for texts in reversed(others) if texts), [])
+        if not plain_text:
+            yield from richest
+        else:
+            yield to_read(plain_text, "\n\n".join(richest)) if richest else plain_text
 
+    def _page(self, html: str, *, read: bool) -> str:
+        """Keep a page and read its words. One with more tags than any person writes is read without its structure and
+        not kept (the raw has it): parsers of HTML take quadratic time for what is nested without end."""
+        if html.count("<") > MAX_TAGS:
+            return " ".join(_TAG.sub(" ", html).split()) if read else ""
+        self.pages.append(html)
+        return plain(html).strip() if read else ""
 
-def _alternatives(part: Part, pages: list[str], files: list[Part], *, read: bool) -> Iterator[str]:
-    """Of alternatives the plain one, unless it is empty; of several others the last (the richest)."""
-    plain_text = ""
-    for child in part.parts:
-        if child.kind == "text/plain" and not plain_text and not _is_file(child):
-            plain_text = _decoded(child).strip()
-    rich = [child for child in part.parts if child.kind != "text/plain" or _is_file(child)]
-    others = [[t for t in _texts(child, pages, files, read=read and not plain_text) if t] for child in rich]
-    if plain_text:
-        yield plain_text
-    else:
-        yield from next((texts for texts in reversed(others) if texts), [])
+    def _opens(self, part: Part) -> bool:
+        """Is a part one that wraps others, and may it still be opened?"""
+        wraps = part.kind in _ANY and (
+            _is_called(part, _WRAPPED, "winmail.dat") or _is_called(part, _SIGNED, "smime.p7m")
+        )
+        self._opened += wraps
+        return wraps and self._opened <= MAX_OPENED
+
+    def _unwrap(self, part: Part) -> None:
+        """The files of a TNEF stream; it stays a file itself where not all of it is read."""
+        found = _tnef.read(part.content)
+        if found is None or not found.whole:
+            self.files.append(part)
+        if found is not None:
+            self._wrapped.append(found)
+            self.files += [attachment.of_bytes(file.content, file.name, file.type) for file in found.files]
+
+    def _signed(self, part: Part, *, read: bool) -> Iterator[str]:
+        """The texts of an opaquely signed message, which stays a file with its signature."""
+        self.files.append(part)
+        content = _smime.signed_content(part.content)
+        try:
+            inner = parse(content) if content else None
+        except InvalidPayload:
+            inner = None
+        if inner is not None:
+            yield from self.texts(inner, read=read)
 
 
 def charset_of(part: Part) -> str:
@@ -85,16 +162,14 @@ def charset_of(part: Part) -> str:
 
 
 def _decoded(part: Part) -> str:
-    return clean_text(decode(part.content, charset_of(part)))
+    text = clean_text(decode(part.content, charset_of(part)))
+    given = parameters(part.fields.first(b"content-type")) if part.kind == "text/plain" else {}
+    return unflowed(text) if given.get(b"delsp", b"").lower() == b"yes" else text
 
 
-def _page(html: str, pages: list[str], *, read: bool) -> str:
-    """Keep a page and read its words. One with more tags than any person writes is read without its structure and
-    not kept (the raw has it): parsers of HTML take quadratic time for what is nested without end."""
-    if html.count("<") > MAX_TAGS:
-        return " ".join(_TAG.sub(" ", html).split()) if read else ""
-    pages.append(html)
-    return plain(html).strip() if read else ""
+def _is_called(part: Part, kinds: frozenset[str], name: str) -> bool:
+    """Is a part of such a kind, or a file without a kind that has this name?"""
+    return part.kind in kinds or (part.kind in _ANY and file_name(part).lower() == name)
 
 
 def _is_file(part: Part) -> bool:
