@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from adapters._notice import notice
 from adapters._structure import Fields, Part
 from router.model import Value
 
@@ -34,7 +35,7 @@ _NO_ANSWER_FIELDS = frozenset({
 _PRECEDENCE = frozenset({b"bulk", b"junk", b"list", b"auto_reply"})
 _SUPPRESS = re.compile(rb"(?i)(?:^|[\s,;])(?:all|oof|autoreply)(?=$|[\s,;])")
 _MACHINE = re.compile(
-    r"(?:mailer[-_.]?daemon|postmaster|(?:do[-_.]?)?not?[-_.]?reply|noreply|bounces?|auto[-_.]?(?:reply|responder))(?:[-_+.=].*)?"
+    r"(?:mailer[-_.]?daemon|post[-_.]?master|(?:do[-_.]?)?not?[-_.]?reply|noreply|bounces?|auto[-_.]?(?:reply|responder))(?:[-_+.=].*)?"
 )
 _DAEMON = re.compile(r"mailer[-_.]?daemon(?:[-_+.=].*)?")
 _AWAY = re.compile(
@@ -99,6 +100,8 @@ def _automatic(root: Part, sender: str, subject: str) -> str:
     machine = null_path or not sender or bool(_MACHINE.fullmatch(local)) or submitted not in (b"", b"no")
     if machine and (_BOUNCED.search(subject) or _BOUNCE_WORDS.search(root.raw, root.start, root.start + 600)):
         return "a bounce in plain words"
+    if told := notice(root, local=local, nobody=null_path, machine=machine, subject=subject):
+        return told
     if submitted == b"auto-replied" or _first_token(fields, b"precedence") == b"auto_reply":
         return "an automatic reply"
     if submitted not in (b"", b"no") and (null_path or b"x-auto-response-suppress" in fields):

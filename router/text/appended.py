@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from router.text.quote_marks import LIMIT, Mark, contacts, mark, marks
+from router.text.quoted_headers import is_name
 
 __all__ = ["appended"]
 
@@ -35,7 +36,8 @@ def appended(lines: Sequence[str], at: int) -> int:
         return 0
     line = lines[at][:LIMIT].strip()
     if line[:1] == "|":
-        return next((end + 1 for end in range(at + 1, _last(lines, at, _CARD)) if lines[end].startswith("签名由")), 0)
+        signed = (end + 1 for end in range(at + 1, _last(lines, at, _CARD)) if lines[end].startswith("签名由"))
+        return next(signed, 0) or _card(lines, at)
     if line == "-":
         return _footer(lines, at + 1, line)
     if len(line) < _RULE:
@@ -47,6 +49,18 @@ def appended(lines: Sequence[str], at: int) -> int:
     if _NEXT_PART.fullmatch(line):
         return _note(lines, at + 1)
     return _footer(lines, at + 1, line) if not line.strip(_DRAWN) else 0
+
+
+def _card(lines: Sequence[str], at: int) -> int:
+    """Behind a card that is drawn with bars: lines of nothing else, names and ways to reach somebody between them."""
+    end = at
+    while end < _last(lines, at, _CARD) and (line := lines[end].strip()):
+        if line.strip("| ") and not (is_name(line) or contacts(line)):
+            return 0
+        end += 1
+    block = [line.strip() for line in lines[at:end]]
+    bars = sum(not line.strip("| ") for line in block)
+    return end if 3 <= bars < len(block) and not (block[0] + block[-1]).strip("| ") else 0
 
 
 def _last(lines: Sequence[str], at: int, most: int) -> int:

@@ -29,6 +29,7 @@ from router.text.quote_marks import (
     marks,
     names,
     opens,
+    speaks,
 )  # fmt: skip
 from router.text.quoted_headers import after_headers, header_block, is_name
 
@@ -122,6 +123,7 @@ class _Scan:
         elif kind is Mark.RULE and label(self._next_words(self.at + 1)) == "from":
             self._quoted_mail(after_headers(self.lines, self.at + 1))
         elif kind is Mark.WORDS and (fields := header_block(self.lines, self.at)) is not None:
+            self._letterhead()
             self._quoted_mail(after_headers(self.lines, fields))
         elif kind is Mark.WORDS and (size := self._attribution()):
             self.own += filter(None, [before_opener(line)])
@@ -190,18 +192,37 @@ class _Scan:
         return next((line for line in self.lines[start : start + 3] if line.strip()), "")
 
     def _signature(self) -> None:
-        """Below the delimiter: a signature when short; else somebody drew a line in his own text."""
-        end, words = self.at + 1, 0
+        """Below the delimiter: a signature when short; else somebody drew a line in his own text. Words that speak to
+        the reader end it where they stand apart, and below two dashes without their space (which only people type)
+        wherever they stand."""
+        end, words, apart = self.at + 1, 0, self.lines[self.at] != "-- "
         while end < len(self.lines) and words <= _SIGNATURE_LINES:
-            if mark(self.lines[end]) not in (Mark.WORDS, Mark.BLANK, Mark.DEVICE):
+            line = self.lines[end]
+            if mark(line) not in (Mark.WORDS, Mark.BLANK, Mark.DEVICE) or (apart and speaks(line)):
                 break
-            words += bool(self.lines[end].strip())
+            apart |= not line.strip()
+            words += bool(line.strip())
             end += 1
-        if words <= _SIGNATURE_LINES:
+        spoken = end < len(self.lines) and words <= _SIGNATURE_LINES and speaks(self.lines[end])
+        if words <= _SIGNATURE_LINES and not (spoken and (not words or not any(map(str.strip, self.own)))):
             self.signature.extend(self.lines[self.at + 1 : end])
         else:
             self.own.extend(self.lines[self.at : end])
         self.at = end
+
+    def _letterhead(self) -> None:
+        """Move the writer's name and address, which Foxmail sets between his words and the mail that he answers, to the
+        signature: an address alone, two empty lines above it, and nothing above that announces it."""
+        at = len(self.own) - 1
+        while at > 0 and not self.own[at].strip():
+            at -= 1
+        if at < 1 or "@" not in self.own[at] or not contacts(self.own[at]):
+            return
+        at -= bool(self.own[at - 1].strip()) and is_name(self.own[at - 1].strip())
+        above = next((i for i in range(at - 1, -1, -1) if self.own[i].strip()), -1)
+        if above >= 0 and at - above > 2 and self.own[above].strip()[-1] not in ":：":
+            self.signature[:0] = self.own[at:]
+            del self.own[at:]
 
     def _chat_quote(self) -> None:
         """A chat's quote: 「name：words」, a rule, then the answer."""

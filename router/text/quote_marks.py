@@ -17,7 +17,7 @@ from router.model import Value
 
 __all__ = [
     "LIMIT", "Cited", "Mark", "Marks", "before_opener", "cites", "closes", "contacts", "initials", "is_device", "label",
-    "mark", "marks", "names", "opens", "stamped",
+    "mark", "marks", "names", "opens", "speaks", "stamped",
 ]  # fmt: skip
 
 #: Characters of a line that are looked at.
@@ -40,6 +40,9 @@ _BEFORE_OPENER = re.compile(
     r"(?:[0-9]|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}[,. ])"
 )
 _INITIALS = re.compile(r"\s?(?:([A-Za-z]{1,12})>|([|:}]))(?:[>\s]|$)")
+_IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
+_PAUSE = re.compile(r"[，。！？；,!?;]")
+_NUMBERED = re.compile(r"(?<![^\s(\[])#[0-9]{1,7}(?![0-9])")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _LABEL = re.compile(r"[|*\s>]{0,4}([^:：﹕|*\s][^:：﹕|*]{0,15}?)\*{0,2}\s{0,3}[:：﹕|]")
 
@@ -82,6 +85,7 @@ class Marks(Value, frozen=True, kw_only=True):
     device_suffixes: tuple[str, ...]
     device_names: tuple[str, ...]
     closings: frozenset[str]
+    disclaimers: tuple[str, ...]
     contacts: tuple[str, ...]
     quote_selector: str
     rest_selector: str
@@ -109,6 +113,7 @@ def marks() -> Marks:
         device_suffixes=tuple(devices["suffixes"]),
         device_names=tuple(devices["names"]),
         closings=frozenset(known["closings"]["words"]),
+        disclaimers=tuple(known["closings"]["disclaimers"]),
         contacts=tuple(sorted(known["closings"]["contacts"], key=len, reverse=True)),
         quote_selector=", ".join(html["quotes"]),
         rest_selector=", ".join(html["rest"]),
@@ -185,8 +190,11 @@ def closes(line: str) -> bool:
 def cites(words: str) -> Cited:
     """Is this an attribution as a whole ("On 2 March 2026, Support wrote:")?
 
-    SURELY with an address or a year in it; MAYBE with less: then only `>` lines below make it one.
+    SURELY with an address or a year in it; MAYBE with less: then only `>` lines below make it one. NO for the line
+    above a numbered comment ("--- Comment #6 from Li Lei … ---"): what stands below is what a tracker tells anew.
     """
+    if _NUMBERED.search(words[:LIMIT]) and not _says_wrote(words[:LIMIT].strip(_RULES + _COLONS).lower()):
+        return Cited.NO
     cited = _wrote(words)
     return Cited.MAYBE if cited is Cited.NO and _names_author(words) else cited
 
@@ -244,6 +252,19 @@ def stamped(line: str) -> bool:
         return False
     found = _STAMP.fullmatch(line[:LIMIT].strip())
     return found is not None and (not found["who"] or found["who"].endswith((" on ", " am ", " le ")))
+
+
+def speaks(line: str) -> bool:
+    """Does this line speak to its reader, as no line of a signature does: most of its words are no names, or it is a
+    sentence of Chinese? What lawyers put below a signature is none of the writer's words."""
+    words = line[:LIMIT].strip()
+    low = words.lower()
+    if any(phrase in low for phrase in marks().disclaimers):
+        return False
+    if len(_IDEOGRAPH.findall(words)) >= 6:
+        return bool(_PAUSE.search(words))
+    spoken = [word for word in words.split() if word[:1].isalpha() and "@" not in word and "/" not in word]
+    return len(spoken) >= 5 and 2 * sum(word[:1].islower() for word in spoken) >= len(spoken)
 
 
 def contacts(line: str) -> bool:
