@@ -88,7 +88,9 @@ def decode(content: bytes, declared: str = "", *, beside: str = "") -> str:
     except UnicodeDecodeError:
         guessed = codec == "utf-8" or codec in _CHINESE
         return _sniff(content, otherwise=codec) if guessed else _otherwise(content, codec)
-    return (_as_utf8(content) or text) if codec in _CHINESE else text
+    if codec == "utf-8" or codec in _SHIFTED:
+        return text
+    return _as_utf8(content, at_least=0 if codec in _CHINESE else 4) or text
 
 
 def _codec(declared: str) -> str:
@@ -119,7 +121,7 @@ def _otherwise(content: bytes, codec: str) -> str:
 
 def _undeclared_japanese(content: bytes) -> str:
     """Bytes of eight bits under a charset of seven: the other charsets of Japan, if they fit one."""
-    for codec in ("utf-8", "cp932", "euc_jp"):
+    for codec in ("utf-8", "euc_jp", "cp932"):
         try:
             return content.decode(codec)
         except UnicodeDecodeError:
