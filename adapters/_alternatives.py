@@ -28,8 +28,8 @@ MIN_LINES = 3
 _LINK = re.compile(r"https?://\S+|<[^<>\s]{1,500}>|\[(?:cid:|image)[^\]]{0,200}\]", re.IGNORECASE)
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _OF_ITSELF = re.compile(
-    r"\b(?:html|mime|multipart|e-?mail (?:client|program|reader|software)|mail (?:client|program|reader)|web ?browser"
-    r"|view(?:ed|ing)? (?:this|the|it)\b|rich[- ]text|plain[- ]text|alternative)\b"
+    r"(?<![a-z])(?:html|mime|multipart|(?:e-?)?mail (?:client|program|reader|software)|web ?browser"
+    r"|view(?:ed|ing)? (?:this|the|it)|rich[- ]text|plain[- ]text|alternative)(?![a-z])"
     r"|不支持|不支援|无法显示|無法顯示|不能显示|客户端|用戶端|浏览器|瀏覽器|在线(?:查看|阅读)|網頁版|网页版|格式(?:的)?[邮郵信]|"
     r"(?:查看|檢視|显示|顯示)(?:此|本|该)?(?:邮件|郵件|信件)",
     re.IGNORECASE,

@@ -110,10 +110,14 @@ class _Rtf:
 
     def read(self, rtf: bytes) -> str:
         """The words of a rich text."""
-        for token in _TOKEN.finditer(rtf):
+        at = 0
+        while token := _TOKEN.search(rtf, at):
+            at = token.end()
             word, number, code, sign, brace, text = token.groups()
             if brace:
                 self._brace(brace)
+            elif word == b"bin":
+                at += max(0, int(number or 0))  # so many bytes are no words
             elif word:
                 self._word(word, int(number) if number else None)
             elif sign == b"*":
@@ -141,8 +145,6 @@ class _Rtf:
             if self._group.read:
                 self._said.append(chr(number & 0xFFFF))
             self._skip = self._group.stand_ins
-        elif word == b"bin":
-            self._set(read=False)  # bytes follow that are no words; nothing behind them in their group is one
         elif word in _UNREAD:
             self._set(read=False, fonts=word == b"fonttbl")
         elif number is None:

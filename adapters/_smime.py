@@ -98,7 +98,7 @@ def signed_content(message: bytes) -> bytes | None:
         _version, _digests, enclosed, *_ = reader.within(signed)
         _, content = _two(reader, enclosed)
         [octets] = reader.within(content)
-        return b"".join(reader.octets(octets))
+        return b"".join(reader.octets(octets)) or None
     except ValueError:  # also where there are more or fewer values than the form has
         return None
 

@@ -31,6 +31,7 @@ MAX_PARAMETERS = 300
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]*)', re.DOTALL)
 _KIND = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,127})")
 _ENCODED = frozenset({b"base64", b"quoted-printable"})
+_OWN_ENCODING = re.compile(rb"^Content-Transfer-Encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _ENCODING = re.compile(rb"[A-Za-z0-9-]+")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _FOLDS = b" \t"
@@ -150,7 +151,7 @@ def _part(raw: bytes, start: int, end: int, depth: int, default: str, budget: _B
         inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         boundary = parameter(parameters(declared), b"boundary").rstrip()
         found = _split(raw, part.start, end, boundary)
-        if not found and part.encoding in _ENCODED:
+        if part.encoding in _ENCODED and not any(_OWN_ENCODING.search(raw, *place) for place in found):
             raw = budget.opened(part)
             found = _split(raw, 0, len(raw), boundary)
         for first, last in found:

@@ -280,6 +280,10 @@ def test_header_words(value: bytes, text: str) -> None:
         (b"=?utf-8?Q?ceo=40support.example=3E?= <evil@attacker.example>", ["evil@attacker.example"], None),
         (b"<@route,@b.example:chen@mail.example>", ["chen@mail.example"], ""),
         (b"a@b.example.", ["a@b.example"], ""),
+        (b"Chen, Li <chen@mail.example>", ["chen@mail.example"], "Chen, Li"),
+        (b"some name, some name2@mail.example", ["name2@mail.example"], "some name, some"),
+        (b"Chen, Li, Dr. <chen@mail.example>, Bo <bo@mail.example>", ["chen@mail.example", "bo@mail.example"], None),
+        (b"Team: nobody; Li <li@mail.example>", ["li@mail.example"], "Li"),
         (b"anna at mail.example (Anna Lee)", ["anna@mail.example"], "Anna Lee"),
         (b"anna.lee at mail.example", ["anna.lee@mail.example"], ""),
         (b'"Lee, Anna" <anna at mail.example>', ["anna@mail.example"], "Lee, Anna"),
@@ -405,6 +409,37 @@ def test_automatic_mail(fields: dict[str, str], automatic: bool, no_answer: bool
     message = read(mail(**{k.replace("-", "_"): v for k, v in fields.items()}))
     assert (message.automatic, "no_auto_answer" in message.flags) == (automatic, no_answer)
     assert ("automatic" in message.flags) == automatic
+
+
+SNS = '{"notificationType":"Bounce","bounce":{"bouncedRecipients":[{"emailAddress":"li@kunde.example"}]}}'
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "body", "automatic"),
+    [
+        ("post_master@carrier.example", "Re:Hello", "Error: Invalid user address: 138@carrier.example", True),
+        ("postmaster@corp.example", "Re: 充值", "收件人不存在", True),
+        ("postmaster@corp.example", "Abuse desk", "Which address shall our users write to?", False),
+        ("xyz-admin@k13.example", "Loop Alert: Duplicated Message-ID (xyz ML)", "Your mail was not distributed.", True),
+        ("users-owner@l.example", "Your message to Users awaits moderator approval", "Reason: size", True),
+        ("users-bounces@l.example", "Post to users rejected", "Your message to users was rejected.", True),
+        ("mailman@l.example", "confirm 4711", "Please confirm your subscription to users", True),
+        ("it-admin@corp.example", "My mail was rejected", "My message to your desk was rejected by the app.", False),
+        ("it-admin@corp.example", "bonus", "The bonus was not distributed to our staff.", False),
+        ("no-reply@sns.cloud.example", "AWS Notification Message", SNS, True),
+        ("no-reply@sns.cloud.example", "AWS Notification Message", base64.b64encode(SNS.encode()).decode(), True),
+        ("dev@corp.example", "our logs", SNS, False),
+        ("noreply@form.example", "Contact form", "user not found, recipient unknown, mailbox full", False),
+        ("noreply@form.example", "Contact form: 充值", "邮箱已满,收不到验证码", False),
+    ],
+)
+def test_notices_of_mail_systems(sender: str, subject: str, body: str, automatic: bool) -> None:
+    """What a mail system tells without any field of automatic mail is told by sender and words together; a person's
+    words are his own wherever they come from."""
+    encoding = "base64" if body.isascii() and " " not in body and "{" not in body else "8bit"
+    message = read(mail(body, From=sender, Subject=subject, Content_Transfer_Encoding=encoding))
+    assert message.automatic == automatic
+    assert not automatic or "no_auto_answer" in message.flags
 
 
 def test_bounce_names_what_came_back() -> None:
