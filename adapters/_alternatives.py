@@ -24,6 +24,8 @@ MAX_PLACEHOLDER = 500
 MOSTLY, HARDLY = 0.7, 0.3
 #: Lines of a page that a plain text in one line is not.
 MIN_LINES = 3
+#: So many lines of a page to one of a plain text show that breaks are missing there.
+FEWER = 6
 
 _LINK = re.compile(r"https?://\S+|<[^<>\s]{1,500}>|\[(?:cid:|image)[^\]]{0,200}\]", re.IGNORECASE)
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -51,11 +53,16 @@ def to_read(plain: str, page: str) -> str:
     common = sum((_pairs(shown) & _pairs(others)).values()) / max(1, len(shown) - 1)
     if common >= MOSTLY:
         is_part = len(shown) <= len(others) / 2
-        is_unbroken = "\n" not in plain and page.count("\n") + 1 >= MIN_LINES
-        return page if is_part or is_unbroken else plain
+        return page if is_part or _is_unbroken(plain, page) else plain
     if common <= HARDLY and len(_LINK.sub("", plain)) <= MAX_PLACEHOLDER:
         return page if _OF_ITSELF.search(plain) else f"{plain}\n\n{page}"
     return plain
+
+
+def _is_unbroken(plain: str, page: str) -> bool:
+    """Does a plain text run lines of the page together, all or most of them?"""
+    lines, others = (sum(1 for line in text.splitlines() if line.strip()) for text in (plain, page))
+    return others >= MIN_LINES and (lines == 1 or FEWER * lines <= others)
 
 
 def _words(text: str) -> list[str]:

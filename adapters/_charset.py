@@ -58,6 +58,8 @@ _CHINESE = frozenset({"gb18030", "cp950", "big5hkscs"})
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 _WORD = re.compile(rb"=\?([A-Za-z0-9_.:+-]{1,60})(?:\*[A-Za-z0-9-]{0,40})?\?([bBqQ])\?([^?]*)\?=")
+#: Where a field was folded within a character of UTF-8.
+_FOLDED = re.compile(rb"(=[89A-Fa-f][0-9A-Fa-f])[ \t]+(?==[89ABab][0-9A-Fa-f])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _NEWLINES = re.compile(r"\r+\n?|\n\r|\x85|\u2028|\u2029")
 _INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]")
@@ -227,7 +229,7 @@ def _words(value: bytes, beside: str) -> str:
 def _word_bytes(encoding: bytes, text: bytes) -> bytes:
     """The bytes of one encoded word; what is broken in its base64 is passed over."""
     if encoding in b"qQ":
-        return binascii.a2b_qp(text, header=True)
+        return binascii.a2b_qp(_FOLDED.sub(rb"\1", text), header=True)
     return letters(text)
 
 

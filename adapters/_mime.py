@@ -64,7 +64,7 @@ def translate(raw: Raw, desk: Desk) -> Message:
     fields = root.fields
     beside = charset_of(root)
     author = _author(fields, beside)
-    subject = header(fields.first(b"subject"), beside)[:MAX_SUBJECT]
+    subject = header(next(filter(None, fields.every(b"subject")), b""), beside)[:MAX_SUBJECT]
     addressed = [m.address for name in _RECIPIENTS for value in fields.every(name)[:2] for m in mailboxes(value)]
     origin = _automatic.judge(
         root, sender=author.address, subject=subject, own=(desk.address.lower(),), recipients=len(addressed)

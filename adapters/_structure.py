@@ -31,6 +31,7 @@ MAX_PARAMETERS = 300
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]*)', re.DOTALL)
 _KIND = re.compile(rb"\s*([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,127})")
 _ENCODED = frozenset({b"base64", b"quoted-printable"})
+_BARE_PARAMETER = re.compile(rb"[A-Za-z-]{1,40}(?:\*[0-9]{0,3}\*?)?=")
 _OWN_ENCODING = re.compile(rb"^Content-Transfer-Encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _ENCODING = re.compile(rb"[A-Za-z0-9-]+")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
@@ -177,7 +178,7 @@ def _fields(raw: bytes, at: int, end: int, budget: _Budget, *, top: bool) -> tup
         budget.lines -= 1
         if budget.lines < 0:
             raise InvalidPayload(f"the mail has more than {MAX_FIELD_LINES} header lines")
-        if line and line[0] in _FOLDS and (fields.order or not top):
+        if line and ((line[0] in _FOLDS and (fields.order or not top)) or _goes_on(folds or values, line)):
             folds.append(line.strip())
             at = stop + 1
             continue
@@ -198,6 +199,11 @@ def _fields(raw: bytes, at: int, end: int, budget: _Budget, *, top: bool) -> tup
     if folds:
         _fold(values, folds)
     return _within(fields, end - first), end
+
+
+def _goes_on(above: list[bytes], line: bytes) -> bool:
+    """Is a line the rest of a field, although it lost its indentation: a parameter below a semicolon?"""
+    return above[-1].endswith(b";") and _BARE_PARAMETER.match(line) is not None
 
 
 def _fold(values: list[bytes], folds: list[bytes]) -> None:

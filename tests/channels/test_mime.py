@@ -256,6 +256,7 @@ def test_uuencoded_bodies(encoding: str, change: Callable[[bytes], bytes]) -> No
         (b"Re: =?utf-8?B?6YCA5qy+?= now", "Re: 退款 now"),
         (b"=?utf-8?Q?hi=0D=0ABcc:_a=40b?=", "hi Bcc: a@b"),
         (b"=?utf-8?Q?a_b?=", "a b"),
+        (b"=?utf-8?Q?=E9=80 =80=E6=AC=BE =E4=BD=A0 a?=", "退款 你 a"),
         (b"=?utf-8?B?5L2g5aW9", "=?utf-8?B?5L2g5aW9"),
         ("退\u200b款\u202e".encode(), "退款"),
         (b"=?nonsense?B?6YCA5qy+?=", "退款"),

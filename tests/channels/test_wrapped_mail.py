@@ -197,6 +197,19 @@ def test_torn_headers(raw: str) -> None:
     assert (message.subject, message.text) == ("transfer missing", "body")
 
 
+@pytest.mark.parametrize("break_", ["\n", "\n ", "\n\t", ""])
+def test_parameters_that_lost_their_indentation(break_: str) -> None:
+    """A boundary or charset on a line of its own belongs to the field above."""
+    body = b"--a:b\nContent-Type: text/plain;\ncharset=gbk\n\n" + "退款".encode("gbk") + b"\n--a:b--"
+    fields = f'From: z@kunde.example\nContent-Type: multipart/mixed;{break_}boundary="a:b"\nSubject: s\n\n'
+    assert read(fields.encode() + body).text == "退款"
+
+
+def test_the_first_subject_that_says_something() -> None:
+    """An empty field hides no subject."""
+    assert read(b"From: z@kunde.example\nSubject:\nSubject: lost card\n\nx").subject == "lost card"
+
+
 @pytest.mark.parametrize(
     ("raw", "text"),
     [
