@@ -9,26 +9,23 @@ reading some twice, so two texts that have nothing in common are both read, unle
 from __future__ import annotations
 
 import re
-from collections import Counter
-from itertools import pairwise
 
-__all__ = ["is_enough", "to_read"]
+__all__ = ["suffices", "to_read"]
 
 #: A plain text with so many characters and lines is one; the page is not compared with it.
 ENOUGH, ENOUGH_LINES = 2_000, 5
-#: Characters of a text that are compared.
-MAX_COMPARED = 20_000
+#: Characters of a text that are compared, and places of it that are looked for in the other.
+MAX_COMPARED, PLACES = 20_000, 64
 #: Characters that a placeholder may have, its links aside.
 MAX_PLACEHOLDER = 500
-#: The share of its pairs of words that a text has in common with one that says the same, and with one that does not.
+#: The share of its places that a text has in common with one that says the same, and with one that does not.
 MOSTLY, HARDLY = 0.7, 0.3
-#: Lines of a page that a plain text in one line is not.
-MIN_LINES = 3
-#: So many lines of a page to one of a plain text show that breaks are missing there.
-FEWER = 6
+#: Lines of a page that a plain text in one line is not; and so many to one of a plain text that misses breaks.
+MIN_LINES, FEWER = 3, 6
 
-_LINK = re.compile(r"https?://\S+|<[^<>\s]{1,500}>|\[(?:cid:|image)[^\]]{0,200}\]", re.IGNORECASE)
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+_TAG = re.compile(r"<[^<>]*>")
+_LINK = re.compile(r"https?://\S+|<[^<>\s]{1,500}>|\[(?:cid:|image)[^\]]{0,200}\]|&nbsp;", re.IGNORECASE)
+_NO_LETTERS = re.compile(r"[\W_]+")
 _OF_ITSELF = re.compile(
     r"(?<![a-z])(?:html|mime|multipart|(?:e-?)?mail (?:client|program|reader|software)|web ?browser"
     r"|view(?:ed|ing)? (?:this|the|it)|rich[- ]text|plain[- ]text|alternative)(?![a-z])"
@@ -38,23 +35,26 @@ _OF_ITSELF = re.compile(
 )
 
 
-def is_enough(plain: str) -> bool:
-    """Is this plain text long and broken into lines, so that nobody put it in place of another?"""
-    return len(plain) >= ENOUGH and plain.count("\n") >= ENOUGH_LINES
+def suffices(plain: str, html: str) -> bool:
+    """Does this plain text say what the page says, as far as a cheap look at its source shows?"""
+    lines = plain.count("\n")
+    if len(plain) >= ENOUGH and lines >= ENOUGH_LINES:
+        return True
+    if not lines:
+        return False
+    letters, others = _letters(plain), _letters(_TAG.sub("", html))
+    return 2 * len(letters) > len(others) and lines * FEWER > html.count("\n") and _share(letters, others) >= MOSTLY
 
 
 def to_read(plain: str, page: str) -> str:
     """The text to read of a plain text and the words of the page that stands for the same."""
-    shown, others = _words(plain), _words(page)
-    if not others:
-        return plain
-    if not shown:
-        return page
-    common = sum((_pairs(shown) & _pairs(others)).values()) / max(1, len(shown) - 1)
+    letters, others = _letters(plain), _letters(page)
+    if not letters or not others:
+        return page if others else plain
+    common = _share(letters, others)
     if common >= MOSTLY:
-        is_part = len(shown) <= len(others) / 2
-        return page if is_part or _is_unbroken(plain, page) else plain
-    if common <= HARDLY and len(_LINK.sub("", plain)) <= MAX_PLACEHOLDER:
+        return page if 2 * len(letters) <= len(others) or _is_unbroken(plain, page) else plain
+    if common <= HARDLY and _share(others, letters) <= HARDLY and len(_LINK.sub("", plain)) <= MAX_PLACEHOLDER:
         return page if _OF_ITSELF.search(plain) else f"{plain}\n\n{page}"
     return plain
 
@@ -65,11 +65,15 @@ def _is_unbroken(plain: str, page: str) -> bool:
     return others >= MIN_LINES and (lines == 1 or FEWER * lines <= others)
 
 
-def _words(text: str) -> list[str]:
-    """The words of a text, Chinese ones by the character, links aside."""
-    return _WORD.findall(_LINK.sub(" ", text[:MAX_COMPARED]).casefold())
+def _letters(text: str) -> str:
+    """The letters and digits of a text without what stands between them, links aside."""
+    return _NO_LETTERS.sub("", _LINK.sub(" ", text[:MAX_COMPARED]).casefold())
 
 
-def _pairs(words: list[str]) -> Counter[tuple[str, ...]]:
-    """Words with their right neighbours: single ones are common to all texts of a language."""
-    return Counter(pairwise(words)) if len(words) > 1 else Counter([tuple(words)])
+def _share(letters: str, others: str) -> float:
+    """The share of places of one text that stand in the other: short runs that no two texts have by chance."""
+    size = min(10 if letters.isascii() else 5, len(letters))
+    last = len(letters) - size
+    step = max(1, last // PLACES)
+    places = [letters[at : at + size] for at in range(0, last + 1, step)]
+    return sum(place in others for place in places) / len(places)

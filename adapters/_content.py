@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from adapters import _calendar, _smime, _tnef
-from adapters._alternatives import is_enough, to_read
+from adapters._alternatives import suffices, to_read
 from adapters._charset import clean_text, decode
 from adapters._filename import default_name, file_name
 from adapters._structure import Part, parameter, parameters, parse
@@ -67,21 +67,21 @@ class _Reading:
         self._wrapped: list[_tnef.Tnef] = []
         self._opened = 0
 
-    def texts(self, part: Part, *, read: bool = True) -> Iterator[str]:
-        """The texts of a part in reading order. `read` is false for HTML whose plain alternative suffices."""
+    def texts(self, part: Part, beside: str = "") -> Iterator[str]:
+        """The texts of a part in reading order; `beside`: the plain text that stands for the same."""
         if part.kind == "multipart/alternative":
-            yield from self._alternatives(part, read=read)
+            yield from self._alternatives(part, beside)
         elif part.parts:
             for child in part.parts:
-                yield from self.texts(child, read=read)
+                yield from self.texts(child, beside)
         elif part.kind in _TEXTS and not _is_file(part):
-            yield self.text_of(part, read=read)
+            yield self.text_of(part, beside)
         elif not self._opens(part):
             self.files.append(part)
         elif _is_called(part, _WRAPPED, "winmail.dat"):
             self._unwrap(part)
         else:
-            yield from self._signed(part, read=read)
+            yield from self._signed(part, beside)
 
     def otherwise(self) -> list[str]:
         """The texts of a mail that says nothing in the usual places: of shown files, of TNEF, of an invitation."""
@@ -89,41 +89,41 @@ class _Reading:
         shown = [part for part in parts if part.kind in ("text/plain", "text/html") and _is_shown(part)]
         texts = [self.text_of(part) for part in shown]
         for wrapped in self._wrapped if not any(texts) else ():
-            texts.append(wrapped.text or self._page(wrapped.html, read=True))
+            texts.append(wrapped.text or self._page(wrapped.html))
         if not any(texts):
             texts = [_calendar.words(p.content, charset_of(p)) for p in parts if p.kind == "text/calendar"][:MAX_OPENED]
         return [text for text in texts if text]
 
-    def text_of(self, part: Part, *, read: bool = True) -> str:
-        """The words of one part; of a page only where it is to be read."""
+    def text_of(self, part: Part, beside: str = "") -> str:
+        """The words of one part; none of a page whose plain text suffices."""
         if part.kind == "text/html":
-            return self._page(_decoded(part), read=read)
+            return self._page(_decoded(part), beside)
         text, files = without_files(_decoded(part))
         self.files += [attachment.of_bytes(content, name) for name, content in files]
         return text.strip()
 
-    def _alternatives(self, part: Part, *, read: bool) -> Iterator[str]:
+    def _alternatives(self, part: Part, beside: str) -> Iterator[str]:
         """Of alternatives the plain one or the last of the others (the richest), whichever says what was meant."""
         plain_text = ""
         for child in part.parts:
             if child.kind == "text/plain" and not plain_text and not _is_file(child):
                 plain_text = self.text_of(child)
         rich = [child for child in part.parts if child.kind != "text/plain" or _is_file(child)]
-        compared = read and not is_enough(plain_text)
-        others = [[text for text in self.texts(child, read=compared) if text] for child in rich]
+        others = [[text for text in self.texts(child, plain_text or beside) if text] for child in rich]
         richest = next((texts for texts in reversed(others) if texts), [])
-        if not plain_text:
-            yield from richest
-        else:
-            yield to_read(plain_text, "\n\n".join(richest)) if richest else plain_text
+        if plain_text and richest:
+            richest = [to_read(plain_text, "\n\n".join(richest))]
+        yield from richest or [plain_text]
 
-    def _page(self, html: str, *, read: bool) -> str:
+    def _page(self, html: str, beside: str = "") -> str:
         """Keep a page and read its words. One with more tags than any person writes is read without its structure and
         not kept (the raw has it): parsers of HTML take quadratic time for what is nested without end."""
-        if html.count("<") > MAX_TAGS:
-            return " ".join(_TAG.sub(" ", html).split()) if read else ""
-        self.pages.append(html)
-        return plain(html).strip() if read else ""
+        kept = html.count("<") <= MAX_TAGS
+        if kept:
+            self.pages.append(html)
+        if beside and suffices(beside, html):
+            return ""
+        return plain(html).strip() if kept else " ".join(_TAG.sub(" ", html).split())
 
     def _opens(self, part: Part) -> bool:
         """Is a part one that wraps others, and may it still be opened?"""
@@ -142,7 +142,7 @@ class _Reading:
             self._wrapped.append(found)
             self.files += [attachment.of_bytes(file.content, file.name, file.type) for file in found.files]
 
-    def _signed(self, part: Part, *, read: bool) -> Iterator[str]:
+    def _signed(self, part: Part, beside: str) -> Iterator[str]:
         """The texts of an opaquely signed message, which stays a file with its signature."""
         self.files.append(part)
         content = _smime.signed_content(part.content)
@@ -151,7 +151,7 @@ class _Reading:
         except InvalidPayload:
             inner = None
         if inner is not None:
-            yield from self.texts(inner, read=read)
+            yield from self.texts(inner, beside)
 
 
 def charset_of(part: Part) -> str:

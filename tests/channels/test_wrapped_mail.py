@@ -309,6 +309,7 @@ def alternative(plain: str, page: str) -> bytes:
         ("yes\n\n> Did it arrive?", "<p>yes</p><blockquote>Did it arrive?</blockquote>", "yes\n\n> Did it arrive?"),
         ("It has not arrived <https://a.example/1>", "<p>It has not <a href='https://a.example/1'>arrived</a></p>",
          "It has not arrived <https://a.example/1>"),
+        ("订单清单\n------\n1. TX1\n------\n付款失败", "<p>订单清单</p>", "订单清单\n------\n1. TX1\n------\n付款失败"),
         ("My card was stolen", "<img src='cid:a'>", "My card was stolen"),
         ("My card was stolen", "", "My card was stolen"),
         ("My card was stolen in Lisbon", "<p>Best bank of the year! Read our news</p>",
