@@ -19,6 +19,7 @@ from router.text.quote_marks import (
     LIMIT,
     Cited,
     Mark,
+    announces,
     before_opener,
     cites,
     closes,
@@ -212,7 +213,7 @@ class _Scan:
 
     def _letterhead(self) -> None:
         """Move the writer's name and address, which Foxmail sets between his words and the mail that he answers, to the
-        signature: an address alone, two empty lines above it, and nothing above that announces it."""
+        signature: an address alone, three empty lines above it, and nothing above that announces it."""
         at = len(self.own) - 1
         while at > 0 and not self.own[at].strip():
             at -= 1
@@ -220,7 +221,7 @@ class _Scan:
             return
         at -= bool(self.own[at - 1].strip()) and is_name(self.own[at - 1].strip())
         above = next((i for i in range(at - 1, -1, -1) if self.own[i].strip()), -1)
-        if above >= 0 and at - above > 2 and self.own[above].strip()[-1] not in ":：":
+        if above >= 0 and at - above > 3 and not announces(self.own[above]):
             self.signature[:0] = self.own[at:]
             del self.own[at:]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from router.model import Value
 
 __all__ = [
-    "LIMIT", "Cited", "Mark", "Marks", "before_opener", "cites", "closes", "contacts", "initials", "is_device", "label",
-    "mark", "marks", "names", "opens", "speaks", "stamped",
+    "LIMIT", "Cited", "Mark", "Marks", "announces", "before_opener", "cites", "closes", "contacts", "initials",
+    "is_device", "label", "mark", "marks", "names", "opens", "speaks", "stamped",
 ]  # fmt: skip
 
 #: Characters of a line that are looked at.
@@ -86,6 +86,7 @@ class Marks(Value, frozen=True, kw_only=True):
     device_names: tuple[str, ...]
     closings: frozenset[str]
     disclaimers: tuple[str, ...]
+    spoken: frozenset[str]
     contacts: tuple[str, ...]
     quote_selector: str
     rest_selector: str
@@ -114,6 +115,7 @@ def marks() -> Marks:
         device_names=tuple(devices["names"]),
         closings=frozenset(known["closings"]["words"]),
         disclaimers=tuple(known["closings"]["disclaimers"]),
+        spoken=frozenset(known["closings"]["spoken"]),
         contacts=tuple(sorted(known["closings"]["contacts"], key=len, reverse=True)),
         quote_selector=", ".join(html["quotes"]),
         rest_selector=", ".join(html["rest"]),
@@ -255,16 +257,27 @@ def stamped(line: str) -> bool:
 
 
 def speaks(line: str) -> bool:
-    """Does this line speak to its reader, as no line of a signature does: most of its words are no names, or it is a
-    sentence of Chinese? What lawyers put below a signature is none of the writer's words."""
+    """Does this line speak to its reader, as no line of a signature does: most of its words are no names, or some are
+    such as only sentences have? What lawyers put below a signature is none of the writer's words."""
     words = line[:LIMIT].strip()
     low = words.lower()
-    if any(phrase in low for phrase in marks().disclaimers):
+    known = marks()
+    if contacts(words) or any(phrase in low for phrase in known.disclaimers):
         return False
-    if len(_IDEOGRAPH.findall(words)) >= 6:
-        return bool(_PAUSE.search(words))
+    ideographs = len(_IDEOGRAPH.findall(words))
+    if ideographs >= 4:
+        said = any(word in low for word in known.spoken if not word.isascii())
+        return said or (ideographs >= 6 and bool(_PAUSE.search(words)))
     spoken = [word for word in words.split() if word[:1].isalpha() and "@" not in word and "/" not in word]
+    if len(spoken) >= 3 and not known.spoken.isdisjoint(low.split()):
+        return True
     return len(spoken) >= 5 and 2 * sum(word[:1].islower() for word in spoken) >= len(spoken)
+
+
+def announces(line: str) -> bool:
+    """Does this line say that an address follows?"""
+    words = line[:LIMIT].strip().lower()
+    return words.endswith(tuple(_COLONS)) or "邮" in words or "郵" in words or "mail" in words or "address" in words
 
 
 def contacts(line: str) -> bool:
