@@ -79,17 +79,23 @@ def decode(content: bytes, declared: str = "", *, beside: str = "") -> str:
             return content.decode(marked, "replace").lstrip("\ufeff")
     if beside and not codec:
         codec = _beside(content, beside)
+    if codec in _GUESSED:
+        return _sniff(content, otherwise="cp1252")
     if codec == _JIS:
-        return iso_2022_jp(content) if content.isascii() else _undeclared_japanese(content)
+        return iso_2022_jp(content) if content.isascii() else _unshifted_japanese(content)
     if codec in _SINGLE_BYTE:
         return _as_utf8(content, at_least=4) or content.decode(codec, "replace")
-    if codec in _GUESSED:
-        return _sniff(content, otherwise=codec or "cp1252")
+    return _declared(content, codec)
+
+
+def _declared(content: bytes, codec: str) -> str:
+    """Bytes under a charset that not all bytes fit. Only UTF-8 and the Chinese ones may be something else by guess."""
     try:
         text = content.decode(codec)
     except UnicodeDecodeError:
-        guessed = codec == "utf-8" or codec in _CHINESE
-        return _sniff(content, otherwise=codec) if guessed else _otherwise(content, codec)
+        if codec == "utf-8" or codec in _CHINESE:
+            return _sniff(content, otherwise=codec)
+        return _fitting(content, "utf-8") or content.decode(codec, "replace")
     if codec == "utf-8" or codec in _SHIFTED:
         return text
     return _as_utf8(content, at_least=0 if codec in _CHINESE else 4) or text
@@ -100,47 +106,36 @@ def _codec(declared: str) -> str:
     return _ALIASES.get(declared.strip(" \t'\"").lower(), "")
 
 
-def _beside(content: bytes, beside: str) -> str:
-    """The codec declared beside bytes that say nothing of theirs, where it is one that no guess would find and they
-    fit it."""
-    codec = _codec(beside)
-    if codec in _GUESSED or codec in _CHINESE or codec in _SHIFTED or codec == "utf-8" or _as_utf8(content, at_least=1):
-        return ""
-    try:
-        content.decode(codec)
-    except UnicodeDecodeError:
-        return ""
-    return codec
-
-
-def _otherwise(content: bytes, codec: str) -> str:
-    """Bytes that do not fit what they declare, which no guess overrules: UTF-8 if they are, else as far as they fit."""
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode(codec, "replace")
-
-
-def _undeclared_japanese(content: bytes) -> str:
-    """Bytes of eight bits under a charset of seven: the other charsets of Japan, if they fit one."""
-    for codec in ("utf-8", "euc_jp", "cp932"):
+def _fitting(content: bytes, *codecs: str) -> str:
+    """The text by the first of these codecs that the bytes fit, or nothing."""
+    for codec in codecs:
         try:
             return content.decode(codec)
         except UnicodeDecodeError:
             continue
-    return iso_2022_jp(content)
+    return ""
+
+
+def _beside(content: bytes, beside: str) -> str:
+    """The codec declared beside bytes that say nothing of theirs, where it is one that no guess would find and they
+    fit it."""
+    codec = _codec(beside)
+    found_by_guess = codec in _GUESSED or codec in _CHINESE or codec in _SHIFTED or codec == "utf-8"
+    return "" if found_by_guess or _as_utf8(content, at_least=1) or not _fitting(content, codec) else codec
+
+
+def _unshifted_japanese(content: bytes) -> str:
+    """Bytes of eight bits under a charset of seven: the other charsets of Japan, if they fit one."""
+    return _fitting(content, "utf-8", "euc_jp", "cp932") or iso_2022_jp(content)
 
 
 def _as_utf8(content: bytes, *, at_least: int = 0) -> str:
     """UTF-8 that was declared as another charset, which half of it fits by chance: characters of three bytes, or
     `at_least` so many of any, cannot be chance. Empty when it is none."""
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        return ""
+    text = _fitting(content, "utf-8")
     if at_least:
-        return text if len(content) - len(text) >= at_least else ""
-    return text if max(text) > "\u07ff" else ""
+        return text if text and len(content) - len(text) >= at_least else ""
+    return text if text and max(text) > "\u07ff" else ""
 
 
 def _sniff(content: bytes, *, otherwise: str) -> str:

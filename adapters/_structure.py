@@ -133,6 +133,7 @@ def parse(raw: bytes) -> Part:
 
 def head(raw: bytes) -> Fields:
     """The header fields alone, for who needs no more. Raises `InvalidPayload` beyond a limit."""
+    raw = in_lines(raw.removeprefix(BOM_UTF8))
     return _fields(raw, 0, min(len(raw), MAX_BYTES), _Budget(), top=True)[0]
 
 
