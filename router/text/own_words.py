@@ -40,6 +40,7 @@ __all__ = ["LONGEST", "OwnWords", "cut", "plain"]
 LONGEST = 1 << 20
 _BREAKS = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
 _SIGNATURE_LINES = 12
+_LETTERHEAD_LINES = 20
 _ATTRIBUTION = 300
 _SHINGLE = 16
 _CHAT_QUOTE_LINES = 60
@@ -214,16 +215,16 @@ class _Scan:
     def _letterhead(self) -> None:
         """Move the writer's name and address, which Foxmail sets between his words and the mail that he answers, to the
         signature: an address alone, three empty lines above it, and nothing above that announces it."""
-        at = len(self.own) - 1
-        while at > 0 and not self.own[at].strip():
-            at -= 1
-        if at < 1 or "@" not in self.own[at] or not contacts(self.own[at]):
+        first = max(0, len(self.own) - _LETTERHEAD_LINES)
+        filled = [at for at in range(first, len(self.own)) if self.own[at].strip()]
+        if len(filled) < 2 or "@" not in self.own[filled[-1]] or not contacts(self.own[filled[-1]]):
             return
-        at -= bool(self.own[at - 1].strip()) and is_name(self.own[at - 1].strip())
-        above = next((i for i in range(at - 1, -1, -1) if self.own[i].strip()), -1)
-        if above >= 0 and at - above > 3 and not announces(self.own[above]):
-            self.signature[:0] = self.own[at:]
-            del self.own[at:]
+        begin = filled.pop()
+        if filled[-1] == begin - 1 and is_name(self.own[begin - 1].strip()):
+            begin = filled.pop()
+        if filled and begin - filled[-1] > 3 and not announces(self.own[filled[-1]]):
+            self.signature[:0] = self.own[begin:]
+            del self.own[begin:]
 
     def _chat_quote(self) -> None:
         """A chat's quote: 「name：words」, a rule, then the answer."""

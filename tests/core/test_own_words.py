@@ -172,6 +172,10 @@ CRAFTED = {
     "devices": "发自我的iPhone\n",
     "chat quotes": "「a\n",
     "blanks": " \n",
+    "letterheads": "a\n\n\n\na@b.example\nFrom: a@b\nDate: 1\nSubject: x\n> q\n\n\n\n",
+    "cards": "|\n|\n",
+    "comments": "--- Comment #6 from a <a@b> ---\n",
+    "bare dashes": "--\nI am not here.\n\n",
     "one line": "On 在 > wrote: ",
 }
 
