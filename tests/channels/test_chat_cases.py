@@ -164,7 +164,7 @@ def test_the_odd_one_of_a_batch_is_named() -> None:
 @pytest.mark.parametrize("name", ["m09-edit-zero", "m09b-edit-zero-real"])
 def test_what_is_announced_without_content_is_to_be_fetched(name: str) -> None:
     """An edit that Instagram announces without text is no empty message: it is fetched under its id."""
-    found = translated(name)
+    found = Translation.of(translated(name))
     assert (list(found), found.announced, found.mistakes) == ([], (Announced(index=0, key="m9"),), ())
 
 
