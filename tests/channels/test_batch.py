@@ -83,8 +83,10 @@ BATCHES: dict[str, tuple[str, Callable[[int], Any], Callable[[list[Any]], Any]]]
     "X, webhook": ("x", pushed, lambda parts: {"for_user_id": "7", "direct_message_events": parts}),
     "Telegram, album": ("telegram", photo, lambda parts: parts),
 }  # fmt: skip
+#: JSON has no other numbers: a body with one is none, and no event in it can be told from another.
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | FINITE | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=5,
 )
