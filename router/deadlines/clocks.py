@@ -16,7 +16,9 @@ import msgspec
 from router.deadlines.promise import Promises, Step
 from router.model import Value
 
-__all__ = ["Breach", "Clock", "ClockEvent", "Clocks", "Firing", "Pledge", "Run", "Unanswered", "from_json", "to_json"]
+__all__ = [
+    "Breach", "Clock", "ClockEvent", "Clocks", "Firing", "Past", "Pledge", "Run", "Unanswered", "from_json", "to_json",
+]  # fmt: skip
 
 
 class Unanswered(Value, frozen=True, kw_only=True):
@@ -32,7 +34,9 @@ class Unanswered(Value, frozen=True, kw_only=True):
 class ClockEvent(Value, frozen=True, kw_only=True):
     """What happened to a conversation at `at` and became known to the desk at `seen_at` (None: at once).
 
-    Types and what they need: `customer_message` (facts, window), `agent_reply` (a human's public one), `auto_reply`,
+    Types and what they need: `customer_message` (facts, window), `agent_reply` (a human's public one; `to` is how far
+    it has come where that can still change, with an id), `reply_state` (ids: the reply's; `to`: how far it has come
+    now, of `router.reply_states`; unanswered: what waits again, where the clocks cannot know it), `auto_reply`,
     `internal_note`, `status` (to), `set` (attrs, deadline), `policies` and `schedule` (the promises given are new),
     `merge_in` and `split_in` (unanswered), `merged_into`, `split_out` (ids of the messages that leave;
     unanswered: the first that stays).
@@ -109,6 +113,24 @@ class Run(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
         return min(pledge.at for pledge in self.pledges)
 
 
+class Past(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """An event as it is kept while a reply before it may still turn out not to have arrived; `waiting` are its
+    unanswered messages."""
+
+    type: str
+    at: int
+    seen: int
+    id: str = ""
+    to: str = ""
+    facts: dict[str, Any] = {}
+    window: int = 0
+    attrs: dict[str, Any] | None = None
+    deadline: str | None = None
+    waiting: tuple[Pledge, ...] | None = None
+    ids: tuple[str, ...] = ()
+    replied: int | None = None
+
+
 class Breach(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """An entry of the append-only log: `at` is when it was one, `told` whether it went out as a firing."""
 
@@ -123,7 +145,7 @@ class Breach(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
 _SHORT = {
     "status": "s", "runs": "r", "log": "b", "attrs": "a", "deadline": "d", "replied": "h", "seen": "t", "ids": "i",
-    "gone": "g", "version": "v", "moves": "m",
+    "gone": "g", "version": "v", "moves": "m", "before": "u", "since": "e", "replies": "o",
 }  # fmt: skip
 
 
@@ -132,6 +154,8 @@ class Clocks(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT):
 
     `attrs` and `deadline` are what policies were chosen by, `replied` says that the desk has answered before, `ids` are
     the last events' (for idempotency), `gone` that it was absorbed, `moves` the queues that ladders moved it to.
+    While a reply may still turn out not to have arrived, `before` are the clocks before the first such one, `since`
+    what happened from it on, and `replies` how far each of them has come.
     """
 
     status: str = "open"
@@ -145,6 +169,9 @@ class Clocks(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT):
     gone: bool = False
     version: str = ""
     moves: tuple[str, ...] = ()
+    before: Clocks | None = None
+    since: tuple[Past, ...] = ()
+    replies: dict[str, str] = {}
 
     @classmethod
     def empty(cls) -> Clocks:
@@ -204,7 +231,10 @@ class Firing(Value, frozen=True, kw_only=True):
 
 def to_json(clocks: Clocks) -> dict[str, Any]:
     """Plain JSON values of these clocks, kept short: facts are written once, trailing defaults left out."""
-    plain: dict[str, Any] = msgspec.to_builtins(clocks)
+    return _short(msgspec.to_builtins(clocks))
+
+
+def _short(plain: dict[str, Any]) -> dict[str, Any]:
     table: list[dict[str, Any]] = []
     for run in plain.get("r", ()):
         for pledge in run[2]:
@@ -216,13 +246,19 @@ def to_json(clocks: Clocks) -> dict[str, Any]:
         _trim(run, _RUN_DEFAULTS)
     if table:
         plain["f"] = table
+    for past in plain.get("e", ()):
+        _trim(past, _PAST_DEFAULTS)
+    if "u" in plain:
+        plain["u"] = _short(plain["u"])
     return plain
 
 
 def from_json(mapping: Mapping[str, Any]) -> Clocks:
     """The clocks of these JSON values; an empty mapping is no clocks yet."""
-    if not mapping:
-        return _EMPTY
+    return msgspec.convert(_full(mapping), Clocks) if mapping else _EMPTY
+
+
+def _full(mapping: Mapping[str, Any]) -> dict[str, Any]:
     table = mapping.get("f", ())
     runs = []
     for metric, cycle, pledges, *rest in mapping.get("r", ()):
@@ -231,13 +267,15 @@ def from_json(mapping: Mapping[str, Any]) -> Clocks:
             for p in pledges
         ]
         runs.append((metric, cycle, found, *rest))
-    return msgspec.convert({**mapping, "r": runs}, Clocks)
+    before = {"u": _full(mapping["u"])} if "u" in mapping else {}
+    return {**mapping, "r": runs, **before}
 
 
 #: Where the facts stand in a pledge, and what its places and those of a run hold by default.
 _FACTS = Pledge.__struct_fields__.index("facts")
 _PLEDGE_DEFAULTS: tuple[Any, ...] = ("", 0, None, "", 0, (), None, 0)
 _RUN_DEFAULTS: tuple[Any, ...] = ("", 0, (), "", None, False, 1, 0)
+_PAST_DEFAULTS: tuple[Any, ...] = ("", 0, 0, "", "", {}, 0, None, None, None, (), None)
 _FILL = _PLEDGE_DEFAULTS[:_FACTS]
 
 

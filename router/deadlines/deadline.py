@@ -3,7 +3,7 @@
 In: the clocks so far, an event, the promises of the configuration. Out: the clocks after it. `advance` is the step of
 the fold, cheap enough for every message; `fold` takes all events in any order, with repetitions. What the clocks say
 at an instant, and what is to be done about it, is told by `router.deadlines.watch`, whose functions are importable
-from here too. Rules: deadlines, 6 to 18.
+from here too. Rules: deadlines, 6 to 19.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.deadlines.calendar import microseconds
-from router.deadlines.clocks import Breach, Clock, ClockEvent, Clocks, Firing, Unanswered, from_json, to_json
+from router.deadlines.clocks import Breach, Clock, ClockEvent, Clocks, Firing, Past, Unanswered, from_json, to_json
 from router.deadlines.draft import Draft, short_id
 from router.deadlines.promise import REPLY_METRICS, DeadlinePolicy, Ladder, Promises, Step, Target
+from router.deadlines.replies import event_of, noted, past_of, put_together, settled_first, turns
 from router.deadlines.watch import breaches_at, clocks_at, firings, next_due, next_wake
+from router.reply_states import UNDONE, follows
 
 __all__ = [
     "Breach", "Clock", "ClockEvent", "Clocks", "DeadlinePolicy", "Firing", "Ladder", "Promises", "Step", "Target",
@@ -62,6 +64,71 @@ def advance(clocks: Clocks, event: ClockEvent, promises: Promises) -> Clocks:
     version are re-targeted first.
     Raises NaiveDatetime, and NoOpenTime if the promises are strict.
     """
+    short = short_id(event.id)
+    if short and short in clocks.ids:
+        return clocks
+    if event.type == "reply_state":
+        return _reply_came_to(clocks, event, promises)
+    return _shortened(noted(clocks, _step(clocks, event, promises), event, promises), promises)
+
+
+def _reply_came_to(clocks: Clocks, event: ClockEvent, promises: Promises) -> Clocks:
+    """A reply has come further. One that has not arrived answers nothing: what happened is folded again without it."""
+    reply = short_id(event.ids[0])
+    was = clocks.replies.get(reply)
+    if was is None:  # of another conversation that was merged in, or too long ago
+        return noted(clocks, _step(clocks, event, promises), event, promises) if event.to in UNDONE else clocks
+    if not follows(was, event.to):
+        return clocks
+    replies = {**clocks.replies, reply: event.to}
+    if not turns(was, event.to):
+        return _shortened(replace(clocks, replies=replies), promises)
+    present = _step(clocks, replace(event, type=""), promises)
+    since = (*clocks.since, past_of(event, promises))
+    after = put_together(present, _replayed(clocks.before or clocks, since, replies, promises), promises)
+    return _shortened(replace(after, before=clocks.before, since=since, replies=replies), promises)
+
+
+def _replayed(clocks: Clocks, since: Iterable[Past], replies: Mapping[str, str], promises: Promises) -> Clocks:
+    """The clocks after all that happened since, without the replies that did not arrive.
+
+    Who solved a conversation because of such a reply, before that was known, has cancelled no promise.
+    """
+    unheard = set[str]()
+    for past in since:
+        event = event_of(past)
+        if past.type == "agent_reply":
+            if replies.get(past.id) in UNDONE:
+                unheard.add(past.id)
+                continue
+            unheard.clear()
+        elif past.type == "reply_state":
+            if past.to not in UNDONE:
+                unheard.update(reply for reply in past.ids if replies.get(reply) in UNDONE)
+                continue
+            if past.to != "unknown":
+                unheard.difference_update(past.ids)
+        elif past.type == "status" and past.to in ENDED and unheard:
+            event = replace(event, type="ended_unheard")
+        clocks = _step(clocks, event, promises)
+    return clocks
+
+
+def _shortened(clocks: Clocks, promises: Promises) -> Clocks:
+    """The clocks without what is kept for replies that are settled for good."""
+    while done := settled_first(clocks):
+        before = _replayed(clocks.before or clocks, clocks.since[:done], clocks.replies, promises)
+        since = clocks.since[done:]
+        if not since:
+            return replace(clocks, before=None, since=(), replies={})
+        left = {past.id for past in since}
+        replies = {reply: state for reply, state in clocks.replies.items() if reply in left}
+        clocks = replace(clocks, before=before, since=since, replies=replies)
+    return clocks
+
+
+def _step(clocks: Clocks, event: ClockEvent, promises: Promises) -> Clocks:
+    """The clocks after one more event, whatever becomes of the replies before it."""
     short = short_id(event.id)
     if short and short in clocks.ids:
         return clocks
@@ -123,6 +190,21 @@ def _auto_reply(draft: Draft, event: ClockEvent, at: int) -> None:
 def _status(draft: Draft, event: ClockEvent, at: int) -> None:
     if event.to != draft.status:
         _set_status(draft, event.to, at)
+
+
+def _ended_unheard(draft: Draft, event: ClockEvent, at: int) -> None:
+    """It was solved because of an answer that did not arrive: the work ends, what was promised still is."""
+    before, draft.status = draft.status, event.to
+    for place, run in draft.open_runs() if before not in ENDED else ():
+        if run.metric == "resolution":
+            draft.end(place, at, "met")
+
+
+def _reply_state(draft: Draft, event: ClockEvent, at: int) -> None:
+    """A reply did not arrive: whoever waits for it is the desk's to do again."""
+    if draft.status != "open":
+        _set_status(draft, "open", at)
+    _merge_in(draft, event, at)
 
 
 def _set_status(draft: Draft, status: str, at: int) -> None:
@@ -210,6 +292,8 @@ _ACTS = {
     "agent_reply": _agent_reply,
     "auto_reply": _auto_reply,
     "status": _status,
+    "ended_unheard": _ended_unheard,
+    "reply_state": _reply_state,
     "policies": _new_promises,
     "schedule": _new_promises,
     "merge_in": _merge_in,

@@ -18,6 +18,7 @@ from router.deadlines.calendar import Schedule, instant, microseconds
 from router.deadlines.clocks import Breach, Clock, Clocks, Firing, Pledge, Run
 from router.deadlines.draft import Draft
 from router.deadlines.promise import PROVIDER, Ladder, Promises, Step, Target
+from router.deadlines.replies import awaited
 from router.deadlines.span import reach, warning_of
 from router.deadlines.zone import SECOND
 from router.errors import NoOpenTime
@@ -33,11 +34,15 @@ _KINDS = ("warning", "breach", "step")
 def clocks_at(clocks: Clocks, promises: Promises, now: datetime, *, steps: bool = False) -> tuple[Clock, ...]:
     """The clocks as they stand at `now`, in the order in which they began; one that was promised nothing is left out.
 
-    `now` is not before the last event. `steps` adds when open ones warn and escalate. Raises NaiveDatetime.
+    A clock whose answer is still on its way runs on, and nothing of it fires. `now` is not before the last event.
+    `steps` adds when open ones warn and escalate. Raises NaiveDatetime.
     """
     moment = microseconds(now)
+    coming = awaited(clocks)
     return tuple(
-        _row(run, lead, clocks.log, promises, moment, steps) for run in clocks.runs if (lead := run.lead) is not None
+        _row(run, lead, clocks.log, promises, moment, steps, under_way=run.end in coming)
+        for run in clocks.runs
+        if (lead := run.lead) is not None
     )
 
 
@@ -126,10 +131,14 @@ def _target(run: Run, lead: Pledge, promises: Promises) -> tuple[Target | None, 
     return target, schedule, "" if schedule is None else target.schedule or policy.schedule
 
 
-def _row(run: Run, lead: Pledge, log: tuple[Breach, ...], promises: Promises, now: int, steps: bool) -> Clock:
+def _row(
+    run: Run, lead: Pledge, log: tuple[Breach, ...], promises: Promises, now: int, steps: bool, under_way: bool
+) -> Clock:
     _, schedule, name = _target(run, lead, promises)
     state = run.state
-    if not state:
+    if under_way and state in ("met", "late") and run.metric != "resolution":
+        state, run = "breached" if state == "late" else "running", replace(run, end=None)
+    elif not state:
         state = "paused" if lead.due is None else "breached" if lead.due < now else "running"
     coming = list(_instants(run, lead, promises)) if steps and not run.state else []
     paused = sum(until - since for since, until in lead.pauses)
