@@ -32,6 +32,7 @@ _NO_ANSWER_FIELDS = frozenset({
     b"x-fc-machinegenerated", b"x-failed-recipients", b"feedback-id", b"x-ms-exchange-inbox-rules-loop", b"x-loop",
     b"disposition-notification-to", b"return-receipt-to",
 })  # fmt: skip
+_BOUNCE_FIELDS = frozenset({b"x-failed-recipients", b"x-ms-exchange-message-is-ndr"})
 _PRECEDENCE = frozenset({b"bulk", b"junk", b"list", b"auto_reply"})
 _SUPPRESS = re.compile(rb"(?i)(?:^|[\s,;])(?:all|oof|autoreply)(?=$|[\s,;])")
 _MACHINE = re.compile(
@@ -95,7 +96,7 @@ def _automatic(root: Part, sender: str, subject: str) -> str:
         return "our own automatic mail came back"
     if root.kind == "multipart/report" or root.kind in _REPORTS or any(p.kind in _REPORTS for p in root.parts):
         return "a delivery, read or abuse report"
-    if b"x-failed-recipients" in fields or _DAEMON.fullmatch(local):
+    if not _BOUNCE_FIELDS.isdisjoint(fields.values) or _DAEMON.fullmatch(local):
         return "a bounce"
     machine = null_path or not sender or bool(_MACHINE.fullmatch(local)) or submitted not in (b"", b"no")
     if machine and (_BOUNCED.search(subject) or _BOUNCE_WORDS.search(root.raw, root.start, root.start + 600)):

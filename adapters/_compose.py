@@ -55,7 +55,7 @@ def compose(reply: Reply, address: str, *, answer_to: str = "") -> Envelope:
         encoded = value if value.isascii() else Header(value, "utf-8", header_name=name).encode()
         body[name] = encoded
     content = body.as_bytes(policy=_POLICY)
-    sender = "" if reply.automatic else address
+    sender = "" if reply.automatic else answer_to or address  # where an answer goes by its token, a bounce does too
     return Envelope(sender=sender, recipient=recipient, content=content, international=not recipient.isascii())
 
 

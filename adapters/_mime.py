@@ -13,7 +13,7 @@ import re
 from datetime import datetime
 from hashlib import sha256
 
-from adapters import _automatic, _instant
+from adapters import _automatic, _bounce, _instant
 from adapters._addresses import Mailbox, mailboxes
 from adapters._authenticity import verdict
 from adapters._charset import clean_line, decode, header
@@ -75,6 +75,7 @@ def translate(raw: Raw, desk: Desk) -> Message:
     if origin.automatic:
         references = (*references, *(i for i in _returned(root) if i not in references))
     texts, pages, files = content_of(root)
+    bounce = _bounce.read(root, why=origin.why if origin.automatic else "", subject=subject, text=texts)
     return Message(
         external_id=_external_id(fields, raw.body),
         channel=desk.channel,
@@ -93,6 +94,7 @@ def translate(raw: Raw, desk: Desk) -> Message:
         reply_token=_reply_token(addressed, in_reply_to[:1], references),
         recipients=_ours(addressed, desk.address),
         flags=_flags(origin, author),
+        bounce=bounce,
     )
 
 

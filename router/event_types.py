@@ -17,5 +17,6 @@ EVENT_TYPES: Final = (
     "conversation.status", "conversation.tagged", "conversation.taken", "conversation.unlinked", "deadline.breach",
     "deadline.retargeted", "deadline.step", "deadline.warning", "incident.answered", "incident.joined",
     "incident.opened", "message.arrived_again", "message.noted", "message.received", "message.sent", "note.taken",
-    "reply.automatic", "reply.failed", "reply.queued", "reply.sent", "reply.unknown",
+    "reply.automatic", "reply.bounced", "reply.copy_bounced", "reply.delayed", "reply.delivered", "reply.failed",
+    "reply.queued", "reply.read", "reply.sent", "reply.unknown",
 )  # fmt: skip

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from msgspec.structs import replace
+
+from router.bounce import KnownReply
 from router.model import Contact, Conversation, Decision, Handle, Key, KnownMessage, Link, Marker, Message, Redelivery
 
 __all__ = ["Known"]
@@ -22,7 +25,7 @@ class Known:
 
     __slots__ = (
         "by_contact", "contacts", "conversations", "edited_by", "handles", "joined", "links", "markers", "merged",
-        "messages", "number", "threads",
+        "messages", "number", "replies", "threads",
     )  # fmt: skip
 
     def __init__(self, number: int = 1) -> None:
@@ -38,6 +41,7 @@ class Known:
         self.links: dict[int, list[Link]] = {}
         self.merged: dict[int, int] = {}
         self.joined: dict[int, int] = {}
+        self.replies: dict[int, KnownReply] = {}
 
     @classmethod
     def empty(cls) -> Known:
@@ -121,6 +125,9 @@ class Known:
         self.put(conversation)
         for marker in decision.markers:
             self.markers.setdefault(marker.key, []).append(marker)
+        if decision.outcome is not None and decision.outcome.state:
+            reply = self.replies[decision.outcome.reply]
+            self.replies[reply.number] = replace(reply, state=decision.outcome.state)
         for link in decision.links:
             self.links.setdefault(conversation.number, []).append(link)
 

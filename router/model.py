@@ -17,6 +17,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from router.bounce import Bounce, Outcome
+
 __all__ = [
     "Attachment",
     "Authenticity",
@@ -132,7 +134,8 @@ class Message(Value, frozen=True, kw_only=True):
     loops. `reply_token`: a signed reply address or Message-ID of ours that the mail carries, unverified as yet.
     `moved`: another id that the provider gave this thread, before or from now on.
     `kind`: `text`, or what it is instead (`sticker`, `reaction`, `location`, `call`, `unknown`, …). `recipients`: our
-    own addresses that it was sent to. `markers` of the sender's list mail are in `flags`.
+    own addresses that it was sent to. `markers` of the sender's list mail are in `flags`. `bounce`: what a report says
+    of a mail that did not arrive.
     """
 
     external_id: str
@@ -158,6 +161,7 @@ class Message(Value, frozen=True, kw_only=True):
     recipients: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     agent: str = ""
+    bounce: Bounce | None = None
     index: int = 0
 
     def __post_init__(self) -> None:
@@ -362,6 +366,7 @@ class Placement(Value, frozen=True, kw_only=True, tag="placement"):
     the state after; `contacts_joined` are absorbed into it. `threads_joined` are chains that this message fuses into
     `thread`. `thread_keys` and `handles` lead later messages here. `class_` is empty for what is no customer message
     (outbound, notes, automatic mail). `text`, `own_text` and `subject` are redacted. `trace` explains, a line a step.
+    `outcome`: what it makes of a reply of the desk that it is about.
     """
 
     number: int
@@ -395,6 +400,7 @@ class Placement(Value, frozen=True, kw_only=True, tag="placement"):
     events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     trace: tuple[str, ...] = ()
     policy_version: str = ""
+    outcome: Outcome | None = None
 
 
 Decision: TypeAlias = Redelivery | Placement

@@ -16,10 +16,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from router.conversation import desk_side, progress
+from router.bounce import KnownReply
+from router.conversation import arrival, desk_side, progress
 from router.deadlines.calendar import microseconds
 from router.errors import InvalidPayload
-from router.follow_ups import dedupe
+from router.follow_ups import bounced, dedupe
 from router.follow_ups.evidence import Evidence, weigh_claims
 from router.follow_ups.identity import Identity, identify
 from router.follow_ups.incident import Relation, relate
@@ -91,13 +92,34 @@ def decide_prepared(
     if message.direction is not Direction.IN:
         return desk_side.place(reading, linked, known, policy, now, flags)
     identity = identify(message, known, failed=reading.failed)
-    evidence = weigh_claims(message, identity, linked, known, claim=claim, failed=reading.failed)
+    reply = bounced.reply_named(message, claim, known)
+    if reply is not None:
+        answered = known.conversation(reply.conversation)
+        evidence = Evidence(joins=answered, method="bounce") if answered is not None else Evidence()
+    else:
+        evidence = weigh_claims(message, identity, linked, known, claim=claim, failed=reading.failed)
     if message.automatic:
         verdict, relation = _automatic(evidence), Relation()
     else:
         verdict = place(reading, identity, evidence, known, policy.follow_ups)
         verdict, relation = _among_others(verdict, reading, identity, known, policy)
-    return _placement(reading, linked, identity, evidence, verdict, relation, known, policy, now, flags)
+    placed = _placement(reading, linked, identity, evidence, verdict, relation, known, policy, now, flags)
+    return placed if reply is None or evidence.joins is None else _came_back(placed, reply, known, policy, now)
+
+
+def _came_back(placed: Placement, reply: KnownReply, known: Known, policy: Policy, now: datetime) -> Placement:
+    """The placement of a bounce, with what it makes of our reply and of the conversation that waited for it."""
+    bounce = placed.message.bounce
+    outcome = None if bounce is None else bounced.outcome_of(bounce, reply)
+    if outcome is None:
+        return replace(placed, trace=(*placed.trace, f"about reply {reply.number}, which is {reply.state} already"))
+    placed = replace(placed, outcome=outcome, trace=(*placed.trace, f"{outcome.event}: reply {reply.number}"))
+    if not outcome.state or reply.automatic:
+        return placed
+    written_in = known.conversations.get(reply.conversation)
+    came = arrival.came(placed.conversation, reply.number, outcome.state, now, policy, written_in=written_in)
+    events = (*placed.events, *came.events)
+    return replace(placed, conversation=came.conversation, reopened=came.reopened, events=events)
 
 
 def _automatic(evidence: Evidence) -> Verdict:

@@ -9,6 +9,7 @@ tried for a day. Only under the duty `send:KIND:CHANNEL` does a node send, so tw
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +30,7 @@ from router.errors import (
 from router.model import Attachment
 from router.ports import Receipt, Reply
 from router.store import Store
-from router.store.outbox import Due, claim, lanes, recover, settle
+from router.store.outbox import Due, claim, is_under_way, lanes, recover, settle
 from router.store.tables import instant
 from workers.channels import Channels
 from workers.duties import Duties
@@ -45,6 +46,8 @@ _GIVE_UP = {"reply": timedelta(days=7), "event": timedelta(days=1), "notify": ti
 _SETTINGS_PAUSE = timedelta(minutes=5)
 #: Seconds in which a call that is under way at a stop may still end.
 _LAST_CALLS = 25
+#: A look at the ledger that took longer says nothing of the present: the process was stopped.
+_STOPPED = 2.0
 
 
 class Outbound:
@@ -107,6 +110,9 @@ class Outbound:
 
     async def _attempt(self, due: Due) -> None:
         outcome: dict[str, Any]
+        if not await self._is_ours(due):
+            _log.warning("send.lost", kind=due.kind, lane=_named(due), row=due.row, attempt=due.attempt)
+            return
         try:
             receipt = await self._call(due)
             outcome = {"state": "sent", "external_id": receipt.external_id, "detail": receipt.detail}
@@ -114,6 +120,15 @@ class Outbound:
             outcome = self._failed(due, failure)
         now = self._now()
         await asyncio.to_thread(settle, self._store, due, outcome.pop("state"), now, **outcome)
+
+    async def _is_ours(self, due: Due) -> bool:
+        """Is the attempt still ours? Whoever was stopped meanwhile asks again: others go on after a lease's time."""
+        while True:
+            began = time.monotonic()
+            if not await asyncio.to_thread(is_under_way, self._store, due):
+                return False
+            if time.monotonic() - began < _STOPPED:
+                return True
 
     async def _call(self, due: Due) -> Receipt:
         if due.kind == "reply":

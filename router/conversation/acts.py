@@ -21,18 +21,19 @@ from router.follow_ups.memory import spoken
 from router.model import Conversation, Status
 from router.policy import Policy
 
-__all__ = ["ENDED", "attributes", "let_go", "note_taken", "reply_given", "status_set", "ticked", "woken"]
+__all__ = ["ENDED", "attributes", "let_go", "note_taken", "reply_given", "reply_id", "status_set", "ticked", "woken"]
 
 ENDED = (Status.SOLVED, Status.CLOSED)
 
 
 def reply_given(
     conversation: Conversation, at: datetime, text: str, policy: Policy, *, seen_at: datetime | None = None,
-    automatic: bool = False, event_id: str = "",
+    automatic: bool = False, event_id: str = "", state: str = "",
 ) -> Conversation:  # fmt: skip
     """The conversation after a public reply at `at` (aware). A human's ends the wait and the reply clocks; an
     automatic one ends only the metrics that the policy lists. Whether `text` asks for something is remembered, since
-    what comes next is likely the answer."""
+    what comes next is likely the answer. `state` (of `router.reply_states`) with the id `reply_id` gives is how far
+    it has come, where that may change; without one it was said elsewhere and stands."""
     after = replace(
         conversation,
         last_message_at=max(conversation.last_message_at, at),
@@ -40,8 +41,13 @@ def reply_given(
         waiting_since=conversation.waiting_since if automatic else None,
         matter=conversation.matter if automatic else spoken(conversation.matter, text),
     )
-    event = ClockEvent(type="auto_reply" if automatic else "agent_reply", at=at, seen_at=seen_at, id=event_id)
-    return ticked(after, event, policy)
+    kind = "auto_reply" if automatic else "agent_reply"
+    return ticked(after, ClockEvent(type=kind, at=at, seen_at=seen_at, id=event_id, to=state), policy)
+
+
+def reply_id(number: int) -> str:
+    """The id under which the clocks know a reply of the desk."""
+    return f"m{number}"
 
 
 def note_taken(conversation: Conversation, at: datetime, policy: Policy) -> Conversation:

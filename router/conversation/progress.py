@@ -126,7 +126,7 @@ def _recorded(
         last_message_at=max(base.last_message_at, at),
         last_in_at=base.last_in_at if message.automatic else max(base.last_in_at or at, at),
         messages=base.messages + 1,
-        language=identity.contact.language or base.language,
+        language=base.language if message.automatic and not first else identity.contact.language or base.language,
         flags=tuple(dict.fromkeys((*base.flags, *flags))),
         channels=base.channels if message.channel in base.channels else (*base.channels, message.channel),
         threads=tuple(dict.fromkeys(threads)),

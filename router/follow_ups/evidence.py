@@ -24,7 +24,7 @@ class Evidence(Value, frozen=True, kw_only=True):
     """What the headers of a message are worth. `method` says by what `joins` was found."""
 
     joins: Conversation | None = None
-    method: Literal["", "reply_address", "reply", "thread", "edit"] = ""
+    method: Literal["", "reply_address", "reply", "thread", "edit", "bounce"] = ""
     rejected: Conversation | None = None
     suggested: Conversation | None = None
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from router.model import Handle, Value
+from router.model import Handle, Message, Value
 
-__all__ = ["Claim", "participant_mark", "sign", "verify"]
+__all__ = ["Claim", "participant_mark", "sign", "tokens_of", "verify"]
 
 VERSION = 1
 LENGTH = 48
@@ -75,6 +75,13 @@ def verify(token: str, keys: Mapping[int, bytes], now: datetime) -> Claim | None
     if now >= end:
         return None
     return Claim(conversation=int.from_bytes(body[2:10], "big"), participant=body[12:20], expires_at=end)
+
+
+def tokens_of(message: Message) -> tuple[str, ...]:
+    """What may be tokens of ours in a message: of a bounce all that were found, the likeliest first."""
+    if message.bounce is not None:
+        return tuple(dict.fromkeys(proof[:LENGTH] for proof in message.bounce.proofs))
+    return (message.reply_token,) if message.reply_token else ()
 
 
 def _mac(key: bytes, body: bytes) -> bytes:

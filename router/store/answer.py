@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import and_, bindparam, select
 
-from router.conversation.acts import reply_given
+from router.conversation.acts import reply_given, reply_id
 from router.errors import Misasked, Refused
 from router.follow_ups import reply_address
 from router.model import Attachment, Conversation, Direction, Handle
@@ -137,7 +137,7 @@ def queue_reply(
     own = store.reserve_numbers(tx, 1)
     handle: Handle = ("email" if heard.realm == "mail" else heard.channel, heard.handle)
     external_id = _external_id(store, c, heard, handle, own, now)
-    after = reply_given(c, now, text, store.policy, automatic=automatic, event_id=f"m{own}")
+    after = reply_given(c, now, text, store.policy, automatic=automatic, event_id=reply_id(own), state="pending")
     effects.change(replace(after, messages=after.messages + 1))
     files = [{"name": a.name, "type": a.type, "size": a.size, "sha256": a.sha256, "url": a.url} for a in attachments]
     scope = _scope(heard)

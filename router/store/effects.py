@@ -14,8 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import BigInteger, bindparam, update
+from sqlalchemy import BigInteger, bindparam, select, update
 
+from router.bounce import Outcome
 from router.known import Known
 from router.model import Contact, Conversation, Handle, Key, Link, Marker, Placement, Redelivery
 from router.store import tables as t
@@ -99,6 +100,17 @@ _count_redeliveries = Statement(
         index_elements=["channel"], set_={"count": t.redeliveries.c.count + bindparam("more", type_=BigInteger())}
     )
 )
+_came = Statement(
+    update(t.outbox)
+    .where(
+        t.outbox.c.kind == "reply", t.outbox.c.message == bindparam("reply"), t.outbox.c.state == bindparam("was"),
+        t.outbox.c.attempts == bindparam("count"),
+    )
+    .values(state=bindparam("what"), detail=bindparam("words"))
+)  # fmt: skip
+_any_outgoing = Statement(
+    select(t.outbox.c.id).where(t.outbox.c.kind == "reply", t.outbox.c.message == bindparam("reply"))
+)
 _next_number = Statement(
     update(t.counters)
     .where(t.counters.c.name == bindparam("counter"))
@@ -138,6 +150,7 @@ class Effects:
         self._joins: list[tuple[int, int]] = []
         self._fusions: list[tuple[int, int]] = []
         self._redelivered: Counter[str] = Counter()
+        self._outcomes: list[Outcome] = []
 
     def place(self, p: Placement, raw: tuple[int, int] | None) -> None:
         """Take in a placement; `raw` is the (partition, position) it came from."""
@@ -167,6 +180,15 @@ class Effects:
             self.tell(Event(at=at, type=type_, conversation=p.conversation.number, message=p.number, body=body))
             if type_.startswith("incident."):
                 self._report(body, micros(at))
+        if p.outcome is not None:
+            self.came(p.outcome, p.conversation.number, at)
+
+    def came(self, outcome: Outcome, conversation: int, at: datetime) -> None:
+        """How far a reply of the desk has come, as the outside is told of it."""
+        body = {"channel": outcome.channel, "attempt": outcome.attempts, "detail": outcome.status}
+        self.tell(Event(at=at, type=outcome.event, conversation=conversation, message=outcome.reply, body=body))
+        if outcome.state:
+            self._outcomes.append(outcome)
 
     def _report(self, body: Mapping[str, Any], at: int) -> None:
         """Conversations that an incident has, or has from now on."""
@@ -232,8 +254,17 @@ class Effects:
             raise LostUpdate
         tx.many(_put_message, self._messages)
         tx.many(_put_decision, self._decisions)
+        self._write_outcomes(tx)
         self._write_relations(tx)
         self._write_events(tx, receivers, now)
+
+    def _write_outcomes(self, tx: Tx) -> None:
+        for one in self._outcomes:
+            moved = tx.run(
+                _came, reply=one.reply, was=one.was, count=one.attempts, what=one.state, words=one.detail
+            )  # fmt: skip
+            if moved != 1 and tx.one(_any_outgoing, reply=one.reply) is not None:
+                raise LostUpdate
 
     def _write_people(self, tx: Tx, now: datetime) -> None:
         tx.many(_put_contact, [contact_row(c, now) for c in self._contacts.values()])

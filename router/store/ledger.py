@@ -174,7 +174,7 @@ class Store:
         self, tx: Tx, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, history: bool
     ) -> list[Decision]:
         number = self.reserve_numbers(tx, len(arrivals))
-        wants = _wants(arrivals, now, self.reply_keys) | recorded.wants(
+        wants = self._wants(arrivals, now) | recorded.wants(
             tx, [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)]
         )
         known = load(tx, wants, number)
@@ -205,8 +205,15 @@ class Store:
         if what.key in erased:
             return Redelivery(key=what.key, number=0, conversation=0, channel=what.channel)
         assert prepared is not None  # noqa: S101  (every message was prepared)
-        claim = reply_address.verify(what.reply_token, self.reply_keys, clock) if what.reply_token else None
+        claim = self._claim(what, clock)
         return decide_prepared(prepared, known, self.policy, clock, claim=claim)
+
+    def _claim(self, message: Message, now: datetime) -> reply_address.Claim | None:
+        """What the reply token of a message proves; of a bounce the first that is genuine, wherever it stands."""
+        for token in reply_address.tokens_of(message):
+            if claim := reply_address.verify(token, self.reply_keys, now):
+                return claim
+        return None
 
     def _take(self, arrival: Arrival, decision: Decision, known: Known, effects: Effects) -> None:
         if isinstance(decision, Redelivery):
@@ -262,6 +269,13 @@ class Store:
                 high = low + size
             self._numbers = (low + n, high)
             return low
+
+    def _wants(self, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime) -> Wants:
+        messages: list[Prepared] = [p for _, p in arrivals if p is not None]
+        claims = [(p.message, claim) for p in messages if (claim := self._claim(p.message, now))]
+        claimed = frozenset(claim.conversation for _, claim in claims)
+        bounced = frozenset(claim.conversation for message, claim in claims if message.bounce is not None)
+        return _wants(messages, claimed, bounced, now)
 
     def _erased_keys(self, tx: Tx, wants: Wants) -> set[Key]:
         if tx.one(_any_erased) is None:
@@ -334,21 +348,15 @@ def _aside_row(aside: Aside) -> dict[str, object]:
     }
 
 
-def _wants(
-    arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, reply_keys: Mapping[int, bytes]
-) -> Wants:
-    messages: list[Prepared] = [p for _, p in arrivals if p is not None]
+def _wants(messages: Sequence[Prepared], claimed: frozenset[int], replies: frozenset[int], now: datetime) -> Wants:
     return Wants(
         keys=frozenset(k for p in messages for k in (p.message.key, *thread.parents(p.message), *_edited(p.message))),
         renamed=frozenset(renamed(p.message, p.digest).key for p in messages),
         threads=frozenset(k for p in messages for k in thread.keys(p.message)),
         handles=frozenset(h for p in messages for h in p.handles),
         markers=frozenset(k for p in messages for k in p.markers),
-        conversations=frozenset(
-            claim.conversation
-            for p in messages
-            if p.message.reply_token and (claim := reply_address.verify(p.message.reply_token, reply_keys, now))
-        ),
+        conversations=claimed,
+        replies=replies,
         since=min((p.message.sent_at for p in messages), default=now),
     )
 

@@ -1,8 +1,9 @@
 """What is to be sent, and what came of it? The outbox: rows made with their cause, an attempt row before each call.
 
-States: pending, sending, sent, failed, unknown. A row that was being sent when its sender died becomes unknown (a
-reply: a person looks) or pending again (events and notices: their receiver knows the key). Blocking functions over
-the store.
+States: those of `router.reply_states`. A row that was being sent when its sender died becomes unknown (a reply: a
+person looks) or pending again (events and notices: their receiver knows the key). Every change of a row names the
+attempt that it belongs to, so a node that was stopped and comes back settles nothing of another's. Blocking functions
+over the store.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
+from router.errors import NotFound
 from router.known import Known
+from router.reply_states import follows
 from router.store import tables as t
-from router.store.effects import Effects, Event
+from router.store.act import locked
+from router.store.arrival import come
+from router.store.effects import Effects
 from router.store.ledger import Store
 from router.store.queries import utc
 from router.store.statement import Statement, insert, member
 from router.store.tables import instant, micros
 
-__all__ = ["Due", "claim", "lanes", "next_due", "outcomes", "recover", "settle"]
+__all__ = ["Due", "claim", "is_under_way", "lanes", "next_due", "outcomes", "recover", "settle"]
 
 _O = t.outbox.c
 _decode = msgspec.json.Decoder().decode
@@ -44,8 +49,11 @@ _lanes = Statement(select(_O.kind, _O.channel).where(_O.state == _PENDING).disti
 _next_due = Statement(select(_O.due_at).where(_O.state == _PENDING).order_by(_O.due_at).limit(1))
 _begin = Statement(
     update(t.outbox)
-    .where(_O.id == bindparam("row"), _O.state == _PENDING)
+    .where(_O.id == bindparam("row"), _O.state == _PENDING, _O.attempts == bindparam("before"))
     .values(state="sending", attempts=bindparam("count"))
+)
+_under_way = Statement(
+    select(_O.id).where(_O.id == bindparam("row"), _O.state == "sending", _O.attempts == bindparam("count"))
 )
 _put_attempt = insert(t.attempts)
 _end_attempt = Statement(
@@ -55,11 +63,14 @@ _end_attempt = Statement(
 )
 _settle = Statement(
     update(t.outbox)
-    .where(_O.id == bindparam("row"))
+    .where(_O.id == bindparam("row"), _O.attempts == bindparam("count"), _O.state == bindparam("was"))
     .values(state=bindparam("what"), due_at=bindparam("again"), detail=bindparam("words"))
 )
+_state_of = Statement(
+    select(_O.state).where(_O.id == bindparam("row"), _O.attempts == bindparam("count")).with_for_update()
+)
 _sending = Statement(
-    select(_O.id, _O.kind, _O.conversation, _O.message, _O.attempts).where(
+    select(_O.id, _O.kind, _O.channel, _O.conversation, _O.message, _O.key, _O.body, _O.attempts, _O.created_at).where(
         _O.state == "sending", _O.kind == bindparam("what"), _O.channel == bindparam("where")
     )
 )
@@ -104,6 +115,14 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+def _due_of(row: Sequence[Any], attempt: int = 0) -> Due:
+    """A row of `_due` or `_sending`; `attempt` is the one that begins, else its present one."""
+    return Due(
+        row=row[0], kind=row[1], channel=row[2], conversation=row[3], message=row[4], key=row[5],
+        body=_decode(row[6]), attempt=attempt or row[7], created_at=instant(row[8]),
+    )  # fmt: skip
+
+
 def lanes(store: Store) -> list[tuple[str, str]]:
     """Which (kind, channel) have something pending."""
     with store.database.read() as tx:
@@ -125,7 +144,7 @@ def claim(store: Store, kind: str, channel: str, now: datetime, limit: int = 20)
         found = []
         for row in tx.rows(_due, present=micros(now), what=kind, where=channel, rows=limit):
             attempt = row[7] + 1
-            if tx.run(_begin, row=row[0], count=attempt) != 1:
+            if tx.run(_begin, row=row[0], before=row[7], count=attempt) != 1:
                 continue
             tx.run(
                 _put_attempt,
@@ -136,12 +155,7 @@ def claim(store: Store, kind: str, channel: str, now: datetime, limit: int = 20)
                 outcome="",
                 detail="",
             )
-            found.append(
-                Due(
-                    row=row[0], kind=row[1], channel=row[2], conversation=row[3], message=row[4], key=row[5],
-                    body=_decode(row[6]), attempt=attempt, created_at=instant(row[8]),
-                )
-            )  # fmt: skip
+            found.append(_due_of(row, attempt))
         return found
 
     with store.database.read() as tx:  # a transaction that changes nothing would ring the bell, for ever
@@ -160,31 +174,59 @@ def settle(
     again_at: datetime | None = None,
     external_id: str = "",
     blocked: bool = False,
-) -> None:
+) -> bool:
     """Say what came of an attempt: `sent`, `failed`, `unknown`, or `pending` with the instant to try again.
 
     `external_id` is the provider's id of a sent reply: an echo of it is then known as a redelivery. `blocked` closes
-    the handle. What a person should know of is an event of the conversation.
+    the handle. What a person should know of is an event of the conversation, whose clocks go by it. Returns False where
+    this attempt settles nothing any more: the row is another's by now, or has come further.
     """
 
-    def work(tx: Any) -> None:
+    def work(tx: Any) -> bool:
+        if due.kind == "reply":
+            locked(tx, due.conversation)  # before the row, as whoever decides a bounce does
         tx.run(_end_attempt, row=due.row, count=due.attempt, present=micros(now), what=state, words=detail)
-        tx.run(_settle, row=due.row, what=state, again=micros(again_at or now), words=detail)
-        if due.kind != "reply":
-            return
-        if state == "sent" and external_id:
+        if due.kind == "reply" and state == "sent" and external_id:
             _take_provider_id(tx, due, external_id)
+        if not _settled(tx, due.row, due.attempt, state, again_at or now, detail):
+            return False
+        if due.kind != "reply":
+            return True
         if blocked:
             tx.run(_close_handle, where=due.channel, written=str(due.body.get("to", "")))
-        if state in ("sent", "failed", "unknown"):
-            effects = Effects(Known())
-            body = {"channel": due.channel, "attempt": due.attempt, "detail": detail}
-            effects.tell(
-                Event(at=now, type=f"reply.{state}", conversation=due.conversation, message=due.message, body=body)
-            )
-            effects.write(tx, now, store.receivers)
+        if state != "pending":
+            _tell(tx, store, due, state, detail, now)
+        return True
 
-    store.again(work)
+    try:
+        return store.again(work)
+    except NotFound:  # the conversation was erased meanwhile, and its rows with it
+        return False
+
+
+def _settled(tx: Any, row: int, attempt: int, state: str, again_at: datetime, detail: str) -> bool:
+    """Settle a row under the number of its attempt; does its present state still allow it?"""
+    found = tx.one(_state_of, row=row, count=attempt)
+    if found is None or not follows(found[0], state):
+        return False
+    changed = tx.run(_settle, row=row, count=attempt, was=found[0], what=state, again=micros(again_at), words=detail)
+    return bool(changed == 1)
+
+
+def _tell(tx: Any, store: Store, reply: Due, state: str, detail: str, now: datetime) -> None:
+    effects = Effects(Known())
+    body = {"channel": reply.channel, "attempt": reply.attempt, "detail": detail}
+    come(
+        tx, store, effects, reply=reply.message, conversation=reply.conversation, state=state, now=now, body=body,
+        automatic=bool(reply.body.get("automatic")),
+    )  # fmt: skip
+    effects.write(tx, now, store.receivers)
+
+
+def is_under_way(store: Store, due: Due) -> bool:
+    """Is this attempt still the row's present one? Ask right before a call: who was stopped may have lost it."""
+    with store.database.read() as tx:
+        return tx.one(_under_way, row=due.row, count=due.attempt) is not None
 
 
 def _take_provider_id(tx: Any, due: Due, external_id: str) -> None:
@@ -202,21 +244,10 @@ def recover(store: Store, kind: str, channel: str, now: datetime) -> int:
     """Rows that a dead sender left in `sending`: replies become unknown, the others are sent again. How many there
     were."""
 
-    def work(tx: Any) -> int:
-        rows: Sequence[Any] = tx.rows(_sending, what=kind, where=channel)
-        effects = Effects(Known())
-        for row, row_kind, conversation, message, attempt in rows:
-            state = "unknown" if row_kind == "reply" else "pending"
-            words = "the sender stopped while it was sending"
-            tx.run(_end_attempt, row=row, count=attempt, present=micros(now), what=state, words=words)
-            tx.run(_settle, row=row, what=state, again=micros(now), words=words)
-            if state == "unknown":
-                body = {"channel": channel, "attempt": attempt, "detail": words}
-                effects.tell(Event(at=now, type="reply.unknown", conversation=conversation, message=message, body=body))
-        effects.write(tx, now, store.receivers)
-        return len(rows)
-
-    return store.again(work)
+    state, words = ("unknown" if kind == "reply" else "pending"), "the sender stopped while it was sending"
+    with store.database.read() as tx:
+        left = [_due_of(row) for row in tx.rows(_sending, what=kind, where=channel)]
+    return sum(settle(store, due, state, now, detail=words) for due in left)
 
 
 def outcomes(store: Store, messages: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -11,10 +11,12 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+import msgspec
 import xxhash
 from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.sql import text as sql_text
 
+from router.bounce import KnownReply
 from router.known import Known
 from router.model import Conversation, Handle, Key, Link, Marker, Value
 from router.store import tables as t
@@ -34,6 +36,7 @@ __all__ = ["MissedLock", "Wants", "load"]
 _REACH = timedelta(days=400)
 _PER_CONTACT = 40
 _PER_MARKER = 24
+_REPLIES = 200
 #: Markers by which a message may join another contact's conversation, so that contact is locked too.
 _JOINING = ("order:", "hash:", "account:", "handle:")
 
@@ -46,7 +49,7 @@ class MissedLock(Exception):
 
 class Wants(Value, frozen=True, kw_only=True):
     """What a batch of messages needs to know: message keys (`renamed`: those they would get if their id is taken),
-    thread keys, handles, marker keys, and from when on."""
+    thread keys, handles, marker keys, and from when on; `replies`: conversations whose replies some may be about."""
 
     keys: frozenset[Key] = frozenset()
     renamed: frozenset[Key] = frozenset()
@@ -54,6 +57,7 @@ class Wants(Value, frozen=True, kw_only=True):
     handles: frozenset[Handle] = frozenset()
     markers: frozenset[str] = frozenset()
     conversations: frozenset[int] = frozenset()
+    replies: frozenset[int] = frozenset()
     since: datetime | None = None
 
     def __or__(self, other: Wants) -> Wants:
@@ -64,6 +68,7 @@ class Wants(Value, frozen=True, kw_only=True):
             handles=self.handles | other.handles,
             markers=self.markers | other.markers,
             conversations=self.conversations | other.conversations,
+            replies=self.replies | other.replies,
             since=self.since or other.since,
         )
 
@@ -139,6 +144,17 @@ _links = Statement(
         member(t.links.c.conversation, "numbers"), t.links.c.undone.is_(False)
     )
 )
+_replies = Statement(
+    select(
+        t.messages.c.number, t.messages.c.conversation, t.messages.c.external_id, t.messages.c.handle,
+        t.messages.c.sent_at, t.messages.c.channel, t.messages.c.automatic, t.outbox.c.state, t.outbox.c.attempts,
+        t.outbox.c.body,
+    )
+    .outerjoin(t.outbox, (t.outbox.c.message == t.messages.c.number) & (t.outbox.c.kind == "reply"))
+    .where(member(t.messages.c.conversation, "numbers"), t.messages.c.direction == "out", t.messages.c.realm == "mail")
+    .order_by(t.messages.c.number.desc())
+    .limit(_REPLIES)
+)  # fmt: skip
 _advise = Statement(sql_text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"))
 
 
@@ -162,7 +178,20 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
     _load_conversations(
         tx, wants, known, {m.conversation for m in known.messages.values()} | marked | wants.conversations
     )
+    if wants.replies:
+        _load_replies(tx, wants.replies, known)
     return known
+
+
+def _load_replies(tx: Tx, conversations: Collection[int], known: Known) -> None:
+    """The last replies of these conversations by mail; one whose outbox row is forgotten was sent long ago."""
+    for row in tx.rows(_replies, numbers=sorted(conversations)):
+        body = msgspec.json.decode(row[9]) if row[9] else {}
+        known.replies[row[0]] = KnownReply(
+            number=row[0], conversation=row[1], external_id=row[2], handle=row[3], written_at=instant(row[4]),
+            channel=row[5], automatic=bool(row[6]), state=row[7] or "sent", attempts=row[8] or 0,
+            copies=tuple(body.get("cc", ())),
+        )  # fmt: skip
 
 
 def _contacts_of(tx: Tx, conversations: Collection[int]) -> set[int]:

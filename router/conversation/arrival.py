@@ -1,0 +1,76 @@
+"""What does it change in a conversation that a reply has come further, or did not arrive?
+
+In: the conversation, the number of the reply, how far it has come. Out: the conversation after it and what is worth
+telling. A reply that did not arrive answers nothing: who waited for it waits again, what was solved because of it is
+open again, held by whoever held it if it was open, else by nobody (rules: deadlines, 7a and 19). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from router.conversation.acts import ENDED, let_go, reply_id, ticked
+from router.conversation.relating import unanswered
+from router.deadlines import deadline
+from router.deadlines.calendar import microseconds
+from router.deadlines.clocks import ClockEvent, Unanswered
+from router.deadlines.promise import REPLY_METRICS
+from router.model import Conversation, Status, Value
+from router.policy import Policy
+from router.reply_states import UNDONE
+
+__all__ = ["Came", "came"]
+
+
+class Came(Value, frozen=True, kw_only=True):
+    """The conversation after, and the events of it: types and small facts."""
+
+    conversation: Conversation
+    reopened: bool = False
+    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+
+def came(
+    c: Conversation, reply: int, state: str, at: datetime, policy: Policy, *, written_in: Conversation | None = None
+) -> Came:
+    """The conversation once a human's reply of this number is `state`, of `router.reply_states`, seen at `at`.
+
+    `written_in`: the conversation that it was written in, which may have been merged into this one since.
+    """
+    again = None
+    if state in UNDONE and written_in is not None and written_in.merged_into:
+        again = _returned(c, written_in, reply, state, at, policy)
+    event = ClockEvent(type="reply_state", at=at, ids=(reply_id(reply),), to=state, unanswered=again)
+    after = ticked(c, event, policy)
+    before, clocks = deadline.from_json(c.clocks), deadline.from_json(after.clocks)
+    if clocks.runs != before.runs:
+        after = replace(after, waiting_since=min((one.at for one in unanswered(after)), default=None))
+    if state not in UNDONE or c.status is Status.OPEN:
+        return Came(conversation=after)
+    reopened = c.status in ENDED
+    told: tuple[str, Mapping[str, Any]] = ("conversation.reopened", {"from": c.status.value})
+    if not reopened:
+        told = ("conversation.status", {"status": "open", "from": c.status.value})
+    events = [told]
+    if c.holder:
+        events.append(("conversation.released", {"held_by": c.holder, "reason": state}))
+    after = let_go(replace(after, status=Status.OPEN), policy)
+    return Came(conversation=after, reopened=reopened, events=tuple(events))
+
+
+def _returned(
+    c: Conversation, gone: Conversation, reply: int, state: str, at: datetime, policy: Policy
+) -> tuple[Unanswered, ...]:
+    """The messages of an absorbed conversation that only this reply answered: none if somebody answered since."""
+    clocks = deadline.from_json(gone.clocks)
+    if c.last_out_at is not None and clocks.seen is not None and microseconds(c.last_out_at) > clocks.seen:
+        return ()
+    waited = {p.id for run in clocks.runs if run.state == "moved" and run.metric in REPLY_METRICS for p in run.pledges}
+    alone = replace(clocks, since=tuple(past for past in clocks.since if past.type != "merged_into"))
+    event = ClockEvent(type="reply_state", at=at, ids=(reply_id(reply),), to=state)
+    after = replace(gone, clocks=deadline.to_json(deadline.advance(alone, event, policy.promises)))
+    return tuple(one for one in unanswered(after) if one.id not in waited)

@@ -1,0 +1,84 @@
+"""How does the ledger take in that a reply has come further: from its sending, its provider, or a person?
+
+In: a transaction, the reply, its new state. Out: the conversation after it, the event, all in the caller's `Effects`.
+The contact is locked first, as everywhere, then the outbox row is settled. Blocking functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from router.conversation import arrival
+from router.errors import Misasked, NotFound, Refused
+from router.ref import ref_of
+from router.store import queries
+from router.store import tables as t
+from router.store.act import act
+from router.store.effects import Effects, Event, LostUpdate
+from router.store.ledger import Store
+from router.store.statement import Statement, Tx, member
+
+__all__ = ["come", "settle_unknown"]
+
+_O, _M = t.outbox.c, t.messages.c
+_unknown = Statement(
+    select(_O.message, _O.attempts, _O.channel, _M.automatic, _M.conversation)
+    .join(t.messages, _M.number == _O.message)
+    .where(_O.kind == "reply", _O.state == "unknown", member(_M.conversation, "numbers"))
+    .order_by(_O.message)
+)
+_set = Statement(
+    update(t.outbox)
+    .where(
+        _O.kind == "reply", _O.message == bindparam("reply"), _O.state == bindparam("was"),
+        _O.attempts == bindparam("count"),
+    )
+    .values(state=bindparam("what"))
+)  # fmt: skip
+
+
+def come(
+    tx: Tx, store: Store, effects: Effects, *, reply: int, conversation: int, automatic: bool, state: str,
+    now: datetime, body: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """A reply is `state` now: tell it, and let the conversation know. Its contact must be locked (`locked`)."""
+    c = queries.conversation(tx, conversation)
+    if not automatic:
+        written_in = queries.conversation_itself(tx, conversation)
+        moved = arrival.came(c, reply, state, now, store.policy, written_in=written_in)
+        if moved.conversation != c:
+            effects.change(moved.conversation)
+        for kind, told in moved.events:
+            effects.tell(Event(at=now, type=kind, conversation=c.number, message=reply, body=told))
+    effects.tell(Event(at=now, type=f"reply.{state}", conversation=c.number, message=reply, body=body))
+
+
+def settle_unknown(store: Store, number: int, state: str, *, agent: str, now: datetime, reply: int = 0) -> int:
+    """A person found out what became of a reply whose fate was unknown: `sent` or `failed`. Returns its number.
+
+    Raises `Refused` when the conversation has none such, or several and `reply` names none of them.
+    """
+    if state not in ("sent", "failed"):
+        raise Misasked(f"A reply is settled as sent or failed; {state!r} is neither.")
+
+    def change(tx: Tx, c: Any, effects: Effects) -> int:
+        found = tx.rows(_unknown, numbers=queries.family(tx, c.number))
+        wanted = [row for row in found if not reply or row[0] == reply]
+        if not wanted:
+            raise NotFound(f"{ref_of(c.number)} has no {f'reply {reply}' if reply else 'reply'} whose fate is unknown.")
+        if len(wanted) > 1:
+            numbers = ", ".join(str(row[0]) for row in wanted)
+            raise Refused(f"{ref_of(c.number)} has {len(wanted)} such replies: {numbers}; name one with --message.")
+        own, attempts, channel, automatic, where = wanted[0]
+        if tx.run(_set, reply=own, was="unknown", count=attempts, what=state) != 1:
+            raise LostUpdate
+        body = {"channel": channel, "attempt": attempts, "detail": "a person said so", "agent": agent}
+        come(tx, store, effects, reply=own, conversation=where, automatic=bool(automatic), state=state, now=now,
+             body=body)  # fmt: skip
+        return int(own)
+
+    return act(store, number, now, change)
