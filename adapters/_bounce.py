@@ -37,7 +37,8 @@ _CODE = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _ADDRESS = re.compile(r"[^\s<>()\[\]:;,\"'“”（）：，。、=]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
 _FAILED = re.compile(
     r"undeliver|could(?: not|n't) be delivered|cannot be delivered|delivery (?:has )?fail|fail\w* to deliver"
-    r"|did not reach|permanent (?:fatal )?error|returned to sender|mail delivery|failure notice|user unknown|qmail-send program|bounce"
+    r"|did not reach|permanent (?:fatal )?error|returned to sender|mail delivery|failure notice"
+    r"|user unknown|qmail-send program|bounce"
     r"|退信|退件|退回|投递失败|投遞失敗|无法投递|無法投遞|无法送达|無法送達|未送达|未送達|发送失败|寄送失敗|不存在|配信不能",
     re.IGNORECASE,
 )

@@ -106,6 +106,10 @@ class Settings(BaseModel):
     reply_address: Literal["message-id", "plus", "catch-all"] = "message-id"
     mark_seen: bool = False
 
+    def no_way_out(self, handle: str = "") -> str:
+        """Why no reply can reach whoever writes here, or nothing; a reply waits until there is an smtp table."""
+        return "" if handle or self.smtp is not None else "it has no smtp table, so nothing is sent"
+
     @field_validator("address")
     @classmethod
     def _one_address(cls, text: str) -> str:

@@ -62,6 +62,10 @@ class Settings(BaseModel):
             raise ValueError("give auth_tokens (Twilio) or secrets (call events in JSON): unsigned calls are not taken")
         return self
 
+    def no_way_out(self, handle: str = "") -> str:
+        """Why no reply can reach this handle."""
+        return "a telephone takes no written reply; call back and post the call's summary"
+
 
 class Phone:
     """Calls, voicemails, text messages and call summaries."""

@@ -8,6 +8,7 @@ or not at all: with a mistake in it, it is answered with every mistake and kept 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -35,6 +36,8 @@ from router.secret import Secret
 from router.text import kept
 from router.wire import all_of, messages_from_body, read_body
 
+#: Handles that the page gives its visitors (`workers.visitor`).
+_VISITOR: Final = re.compile(r"visitor-[0-9a-f]{32}")
 #: Bytes of one request.
 LARGEST: Final = 8 << 20
 _JSON: Final = "application/json"
@@ -59,6 +62,16 @@ class Settings(BaseModel):
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
                 raise ValueError("an origin is scheme and host only, such as https://www.example.com")
         return origins
+
+    def no_way_out(self, handle: str = "") -> str:
+        """Why no reply can reach this handle (empty: some of those who write here), or nothing. Without a page replies
+        wait until there is a reply_url."""
+        if self.reply_url or (handle and (not self.page or _VISITOR.fullmatch(handle))):
+            return ""
+        if self.page:
+            whom = f"{handle} is no visitor of its page" if handle else "only visitors of its page see replies"
+            return f"it has no reply_url, and {whom}; set reply_url to reach who writes by signed webhook"
+        return "it has neither reply_url nor page = true; set one of them"
 
 
 class Webhook:
@@ -122,6 +135,8 @@ class Webhook:
         """Push the reply to `reply_url`; without one the live-chat page shows it. The key makes repeats harmless."""
         if not self._settings.reply_url:
             if self._settings.page:
+                if why := self._settings.no_way_out(reply.to):
+                    raise SendRejected(f"No reply can leave channel {self._channel.name}: {why}.")
                 return Receipt(external_id=reply.external_id, detail="shown on the live-chat page")
             raise BadSettings(f"channel {self._channel.name} has no reply_url, so no reply can be sent.")
         body = json_bytes({"type": "reply", "timestamp": _stamp(reply.created_at), "data": _wire(reply)})

@@ -14,16 +14,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.conversation.acts import ENDED, let_go, reply_id, ticked
-from router.conversation.relating import unanswered
 from router.deadlines import deadline
-from router.deadlines.calendar import microseconds
+from router.deadlines.calendar import instant, microseconds
 from router.deadlines.clocks import ClockEvent, Unanswered
 from router.deadlines.promise import REPLY_METRICS
 from router.model import Conversation, Status, Value
 from router.policy import Policy
 from router.reply_states import UNDONE
 
-__all__ = ["Came", "came"]
+__all__ = ["Came", "came", "unanswered"]
 
 
 class Came(Value, frozen=True, kw_only=True):
@@ -74,3 +73,16 @@ def _returned(
     event = ClockEvent(type="reply_state", at=at, ids=(reply_id(reply),), to=state)
     after = replace(gone, clocks=deadline.to_json(deadline.advance(alone, event, policy.promises)))
     return tuple(one for one in unanswered(after) if one.id not in waited)
+
+
+def unanswered(c: Conversation) -> tuple[Unanswered, ...]:
+    """The customer messages that wait for an answer in this conversation, with their own times."""
+    found: dict[str, Unanswered] = {}
+    windows: dict[str, int] = {}
+    for run in deadline.from_json(c.clocks).runs:
+        for pledge in () if run.state else run.pledges:
+            if run.metric in ("first_reply", "next_reply"):
+                found[pledge.id] = Unanswered(id=pledge.id, at=instant(pledge.at), facts=pledge.facts)
+            elif run.metric == "reply_window":
+                windows[pledge.id] = pledge.window
+    return tuple(replace(one, window=windows.get(one.id, 0)) for one in sorted(found.values(), key=lambda u: u.at))

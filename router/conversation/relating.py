@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from router.conversation.acts import attributes, reply_given, status_set, ticked
+from router.conversation.acts import attributes, reply_given, reply_id, status_set, ticked
+from router.conversation.arrival import came, unanswered
 from router.conversation.progress import FOLLOWING
 from router.deadlines import deadline
-from router.deadlines.calendar import instant
 from router.deadlines.clocks import ClockEvent, Clocks, Unanswered
 from router.deadlines.draft import short_id
 from router.deadlines.promise import REPLY_METRICS
@@ -24,7 +24,10 @@ from router.follow_ups import memory
 from router.model import Conversation, Handle, MessageClass, Status, Value
 from router.policy import Policy
 
-__all__ = ["Act", "Asked", "Happened", "Joined", "Part", "Stays", "merged", "parted", "shrunk", "told", "unanswered"]
+__all__ = [
+    "Act", "Asked", "Happened", "Joined", "Outcome", "Part", "Stays", "merged", "parted", "shrunk", "told",
+    "unanswered",
+]  # fmt: skip
 
 #: What a merged conversation is: as busy as the busier of the two.
 _BUSY = (Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED, Status.CLOSED)
@@ -44,12 +47,22 @@ class Stays(Value, frozen=True, kw_only=True):
 
 
 class Act(Value, frozen=True, kw_only=True):
-    """What the desk did at `at`: set the status `to`, or (None) answered the customer with `text`."""
+    """What the desk did at `at`: set the status `to`, or (None) answered the customer with `text`, by the `reply` of
+    this number (0: elsewhere)."""
 
     at: datetime
     to: Status | None = None
     text: str = ""
     automatic: bool = False
+    reply: int = 0
+
+
+class Outcome(Value, frozen=True, kw_only=True):
+    """A reply of the desk was seen to be `state` at `at`."""
+
+    at: datetime
+    reply: int
+    state: str
 
 
 class Asked(Value, frozen=True, kw_only=True):
@@ -67,7 +80,7 @@ class Joined(Value, frozen=True, kw_only=True):
     gone: Conversation
 
 
-Happened: TypeAlias = Act | Asked | Joined
+Happened: TypeAlias = Act | Outcome | Asked | Joined
 
 
 class Part(Value, frozen=True, kw_only=True):
@@ -84,19 +97,6 @@ def told(type_: str, c: Conversation, contact: Mapping[str, Any], at: datetime, 
     """An event for the clocks of a conversation, with the facts that its promises read now."""
     promise = "none" if "spam" in c.flags else c.deadline_policy
     return ClockEvent(type=type_, at=at, attrs=attributes(c, contact), deadline=promise, **more)
-
-
-def unanswered(c: Conversation) -> tuple[Unanswered, ...]:
-    """The customer messages that wait for an answer in this conversation, with their own times."""
-    found: dict[str, Unanswered] = {}
-    windows: dict[str, int] = {}
-    for run in deadline.from_json(c.clocks).runs:
-        for pledge in () if run.state else run.pledges:
-            if run.metric in ("first_reply", "next_reply"):
-                found[pledge.id] = Unanswered(id=pledge.id, at=instant(pledge.at), facts=pledge.facts)
-            elif run.metric == "reply_window":
-                windows[pledge.id] = pledge.window
-    return tuple(replace(one, window=windows.get(one.id, 0)) for one in sorted(found.values(), key=lambda u: u.at))
 
 
 def merged(
@@ -204,8 +204,13 @@ def _lived(part: Part, policy: Policy) -> Conversation:
             c, _ = merged(c, what.gone, part.contact, what.at, policy)
         elif isinstance(what, Asked):
             c = _asked(c, what, part.contact, policy)
+        elif isinstance(what, Outcome):
+            c = came(c, what.reply, what.state, what.at, policy).conversation
         elif what.to is None:
-            c = reply_given(c, what.at, what.text, policy, automatic=what.automatic)
+            own, state = (reply_id(what.reply), "pending") if what.reply else ("", "")
+            c = reply_given(
+                c, what.at, what.text, policy, automatic=what.automatic, event_id=own, state=state
+            )  # fmt: skip
         else:
             c = status_set(c, what.to, what.at, policy)
     return c

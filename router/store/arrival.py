@@ -22,7 +22,7 @@ from router.store.effects import Effects, Event, LostUpdate
 from router.store.ledger import Store
 from router.store.statement import Statement, Tx, member
 
-__all__ = ["come", "settle_unknown"]
+__all__ = ["come", "settle_unknown", "settle_unreachable"]
 
 _O, _M = t.outbox.c, t.messages.c
 _unknown = Statement(
@@ -31,13 +31,18 @@ _unknown = Statement(
     .where(_O.kind == "reply", _O.state == "unknown", member(_M.conversation, "numbers"))
     .order_by(_O.message)
 )
+_queued = Statement(
+    select(_O.attempts, _O.channel, _M.conversation, _M.handle)
+    .join(t.messages, _M.number == _O.message)
+    .where(_O.kind == "reply", _O.message == bindparam("reply"), _O.state == "pending")
+)
 _set = Statement(
     update(t.outbox)
     .where(
         _O.kind == "reply", _O.message == bindparam("reply"), _O.state == bindparam("was"),
         _O.attempts == bindparam("count"),
     )
-    .values(state=bindparam("what"))
+    .values(state=bindparam("what"), detail=bindparam("words"))
 )  # fmt: skip
 
 
@@ -57,6 +62,26 @@ def come(
     effects.tell(Event(at=now, type=f"reply.{state}", conversation=c.number, message=reply, body=body))
 
 
+def settle_unreachable(store: Store, reply: int, *, now: datetime) -> str:
+    """Fail a reply that its channel cannot bring to its recipient, before anybody tries. The reason, or nothing."""
+    with store.database.read() as tx:
+        row = tx.one(_queued, reply=reply)
+    told = None if row is None else getattr(store.policy.channel(row[1]).settings, "no_way_out", None)
+    why = str(told(row[3])) if row is not None and told is not None else ""
+    if row is None or not why:
+        return ""
+    words = f"No reply can leave channel {row[1]}: {why}."
+
+    def change(tx: Tx, _: Any, effects: Effects) -> str:
+        if tx.run(_set, reply=reply, was="pending", count=row[0], what="failed", words=words) != 1:
+            return ""
+        body = {"channel": row[1], "attempt": row[0], "detail": words}
+        come(tx, store, effects, reply=reply, conversation=row[2], automatic=False, state="failed", now=now, body=body)
+        return words
+
+    return act(store, row[2], now, change)
+
+
 def settle_unknown(store: Store, number: int, state: str, *, agent: str, now: datetime, reply: int = 0) -> int:
     """A person found out what became of a reply whose fate was unknown: `sent` or `failed`. Returns its number.
 
@@ -74,9 +99,10 @@ def settle_unknown(store: Store, number: int, state: str, *, agent: str, now: da
             numbers = ", ".join(str(row[0]) for row in wanted)
             raise Refused(f"{ref_of(c.number)} has {len(wanted)} such replies: {numbers}; name one with --message.")
         own, attempts, channel, automatic, where = wanted[0]
-        if tx.run(_set, reply=own, was="unknown", count=attempts, what=state) != 1:
+        said = f"{agent or 'a person'} says so"
+        if tx.run(_set, reply=own, was="unknown", count=attempts, what=state, words=said) != 1:
             raise LostUpdate
-        body = {"channel": channel, "attempt": attempts, "detail": "a person said so", "agent": agent}
+        body = {"channel": channel, "attempt": attempts, "detail": said, "agent": agent}
         come(tx, store, effects, reply=own, conversation=where, automatic=bool(automatic), state=state, now=now,
              body=body)  # fmt: skip
         return int(own)

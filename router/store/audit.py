@@ -42,6 +42,7 @@ _events = Statement(
     .order_by(_E.seq)
 )
 _REPLIES = ("reply.queued", "message.sent")
+_UNDOING = ("reply.failed", "reply.unknown", "reply.bounced")
 #: What makes a conversation's history more than a sequence of messages and statuses.
 _RELATED = ("conversation.merged", "conversation.split")
 
@@ -129,7 +130,7 @@ def _by_events(
     c: Conversation, messages: Mapping[int, Row], events: Sequence[Sequence[Any]]
 ) -> Iterator[tuple[str, Any, Any]]:
     """Status and waiting since, by going through the events in their order."""
-    status, waiting = "open", None
+    status, waits = "open", _Waits()
     for _, _, type_, number, _, body in events:
         said = _decode(body)
         message = messages.get(number)
@@ -141,17 +142,58 @@ def _by_events(
             status = "open"
         elif type_ == "conversation.spam":
             status = "closed"
-        if status in ("solved", "closed"):
-            waiting = None
+        if type_ in _REPLIES and not said.get("automatic"):
+            waits.answer(number)
+        elif type_.startswith("reply."):
+            waits.turn(number, stands=type_ not in _UNDOING)
         elif type_ == "message.received" and message is not None and message.asks and not said.get("quiet"):
-            waiting = message.sent_at if waiting is None else min(waiting, message.sent_at)
-        elif type_ in _REPLIES and not said.get("automatic"):
-            waiting = None
+            waits.ask(message.sent_at)
+        if status in ("solved", "closed"):
+            waits.end()
     if status != c.status.value:
         yield "status", c.status.value, status
+    waiting = waits.oldest()
     rebuilt = None if waiting is None else instant(waiting)
     if rebuilt != c.waiting_since:
         yield "waiting_since", c.waiting_since, rebuilt
+
+
+class _Waits:
+    """Who waits for an answer, as the log tells it: what came before each reply, whether that stands, and what came
+    since the last."""
+
+    def __init__(self) -> None:
+        self._asked: list[list[int]] = [[]]
+        self._replies: list[int] = []
+        self._stands: dict[int, bool] = {}
+
+    def ask(self, at: int) -> None:
+        self._asked[-1].append(at)
+
+    def answer(self, reply: int) -> None:
+        self._replies.append(reply)
+        self._stands[reply] = True
+        self._asked.append([])
+
+    def turn(self, reply: int, *, stands: bool) -> None:
+        if reply in self._stands:
+            self._stands[reply] = stands
+
+    def end(self) -> None:
+        """Solved: nobody waits any more, but for those who have an answer that may yet not arrive."""
+        for asked in self._open():
+            asked.clear()
+
+    def oldest(self) -> int | None:
+        return min((at for asked in self._open() for at in asked), default=None)
+
+    def _open(self) -> Iterator[list[int]]:
+        """What came since the last reply that stands."""
+        yield self._asked[-1]
+        for reply, asked in zip(reversed(self._replies), reversed(self._asked[:-1]), strict=True):
+            if self._stands[reply]:
+                return
+            yield asked
 
 
 def _by_clocks(

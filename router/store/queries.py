@@ -47,11 +47,13 @@ _MESSAGE_COLUMNS = (
     func.coalesce(t.thread_keys.c.thread, _M.thread),
     _M.conversation, _M.sent_at, _M.received_at, _M["class"], _M.issue_type, _M.confidence, _M.unsure, _C.tags,
     _M.flags, _C.queue, _M.subject, _M.text, _M.own_text, _M.kind, _M.agent, _M.attachments, _M.edits,
+    t.outbox.c.state,
 )  # fmt: skip
 _messages_from = (
     select(*_MESSAGE_COLUMNS)
     .join(t.conversations, _C.number == _M.conversation)
     .outerjoin(t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id))
+    .outerjoin(t.outbox, and_(t.outbox.c.message == _M.number, t.outbox.c.kind == "reply"))
 )
 _messages_page = Statement(
     _messages_from.where(_M.number > bindparam("after"), _M.kind != "status")
@@ -188,6 +190,7 @@ def _message(
         "agent": row[22] or None,
         "attachments": _decode(row[23]),
         "edits": row[24] or None,
+        "state": row[25] or ("sent" if row[3] == "out" else None),
     }
     if raw:
         shown["full_text"] = row[19]

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import bindparam, delete, select, update
 
-from router.conversation.relating import Act, Asked, Happened, Joined, Part, parted
+from router.conversation.relating import Act, Asked, Happened, Joined, Outcome, Part, parted
 from router.errors import Refused
 from router.model import Conversation, MessageClass, Status
 from router.policy import Policy
@@ -30,6 +30,8 @@ from router.store.tables import instant
 
 __all__ = ["Family", "family_of", "unmerged"]
 
+#: How far a reply has come, where that changes who waits.
+_OUTCOMES = ("reply.sent", "reply.failed", "reply.unknown", "reply.bounced", "reply.delivered", "reply.read")
 _merge_of = Statement(select(t.merges.c.into, t.merges.c.before).where(t.merges.c.absorbed == bindparam("number")))
 _forget_merge = Statement(delete(t.merges).where(t.merges.c.absorbed == bindparam("number")))
 _events_of = Statement(
@@ -38,7 +40,7 @@ _events_of = Statement(
         t.events.c.conversation == bindparam("number"),
         among(
             t.events.c.type, "conversation.merged", "conversation.status", "conversation.spam", "message.received",
-            "reply.queued", "reply.automatic", "message.sent",
+            "reply.queued", "reply.automatic", "message.sent", *_OUTCOMES,
         ),
     )
     .order_by(t.events.c.seq)
@@ -147,10 +149,13 @@ def _happened(tx: Tx, family: Family, policy: Policy, *, mine: bool) -> Iterator
         elif type_ in ("conversation.merged", "conversation.spam"):
             if mine:
                 yield from _to_the_whole(tx, type_, instant(at), facts)
+        elif type_ in _OUTCOMES:
+            yield Outcome(at=instant(at), reply=number, state=type_.removeprefix("reply."))
         elif type_ != "conversation.status":
             if row is None or family.shares(row)[0 if mine else 1]:
                 quiet = type_ == "reply.automatic" or bool(facts.get("automatic"))
-                yield Act(at=instant(at), text=row.text if row else "", automatic=quiet)
+                ours = number if type_ == "reply.queued" else 0
+                yield Act(at=instant(at), text=row.text if row else "", automatic=quiet, reply=ours)
         elif to := facts.get("to") or (facts["status"] if "from" not in facts else ""):
             yield Act(at=instant(at), to=Status(to))
 

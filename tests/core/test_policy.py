@@ -16,6 +16,7 @@ from router.errors import ConfigurationError
 from router.event_types import EVENT_TYPES
 from router.model import Message, Sender
 from router.policy import ChannelPolicy, Policy, in_language, version_of
+from router.reply_states import REPLY_STATES
 from router.secret import Secret
 
 SMALL = """
@@ -242,7 +243,7 @@ def test_every_event_that_is_told_can_be_asked_for() -> None:
     sources = "".join(path.read_text("utf-8") for path in (Path(router.__file__).parent).rglob("*.py"))
     families = {word.partition(".")[0] for word in EVENT_TYPES}
     named = set(re.findall(rf'"((?:{"|".join(families)})\.[a-z_]+)"', sources))
-    states = {f"reply.{state}" for state in ("sent", "failed", "unknown")}
+    states = {f"reply.{state}" for state in REPLY_STATES}
     kinds = {f"deadline.{kind}" for kind in ("warning", "breach", "step")}
     assert named - set(EVENT_TYPES) == set()
     listed = Path(event_types.__file__).read_text("utf-8")

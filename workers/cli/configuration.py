@@ -134,7 +134,16 @@ def _remarks(policy: Any) -> list[str]:
             schedule.check_open(now)
         except NoOpenTime:
             remarks.append(f"schedules.{name}: has no open time from now on; give it new dates.")
+    for channel in policy.channels.values():
+        if channel.enabled and (why := _no_way_out(channel)):
+            remarks.append(f"channels.{channel.name}: its replies may reach nobody: {why}.")
     return remarks
+
+
+def _no_way_out(channel: Any) -> str:
+    """Why replies on a channel can reach nobody, or only some; nothing where they reach whoever wrote."""
+    told = getattr(channel.settings, "no_way_out", None)
+    return str(told()) if told is not None else ""
 
 
 async def _connections(policy: Any) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from router.errors import ConfigurationError, NotFound, Refused
+from router.errors import ConfigurationError, Misasked, NotFound, Refused
 from workers.cli.printing import JsonFlag, json_line, line
 
 if TYPE_CHECKING:
@@ -86,29 +86,55 @@ def _attachments(paths: Sequence[Path]) -> tuple[Attachment, ...]:
 
 def reply(
     conversation: Which,
-    text: Words,
+    text: Annotated[str | None, typer.Option(metavar="TEXT", help="The words; - reads them from stdin.")] = None,
     agent: Agent = "",
     channel: Annotated[str, typer.Option(metavar="NAME", help="Else the customer's last one.")] = "",
     attach: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="May be repeated.")] = None,
     seen: Annotated[int | None, typer.Option(metavar="SEQ", help="The last event that you know of.")] = None,
     force: Force = False,
+    settle: Annotated[str, typer.Option(metavar="STATE", help="An unknown reply was: sent or failed.")] = "",
+    message: Annotated[int, typer.Option(metavar="REPLY", help="Which one, with --settle.")] = 0,
     as_json: JsonFlag = False,
 ) -> int:
-    """Answer a conversation; refused when another agent holds it or somebody answered since --seen."""
-    from router.ref import number_of, ref_of
-    from router.store import desk, outbox
+    """Answer a conversation; refused when another agent holds it or somebody answered since --seen.
 
+    With --settle: say what became of a reply of which nobody knows whether it was sent.
+    """
+    from router.ref import number_of, ref_of
+    from router.store import arrival, desk, outbox
+
+    if settle:
+        return _settle(conversation, settle, message, agent, as_json)
+    if text is None:
+        raise Misasked("What does the reply say? Give --text TEXT, or - for stdin.")
     number, words, files = number_of(conversation), words_of(text), _attachments(attach or [])
 
     def act(store: Store, now: datetime) -> tuple[int, dict[str, Any]]:
         own = desk.reply(
             store, number, words, agent=agent, now=now, channel=channel, attachments=files, seen=seen, force=force
         )
+        arrival.settle_unreachable(store, own, now=now)
         return own, outbox.outcomes(store, [own])[own]
 
     own, sent = _done(act)
+    if sent["state"] == "failed":
+        if as_json:
+            json_line({"message": own, "conversation": number, "ref": ref_of(number), **sent})
+        raise Refused(f"Reply {own} to {ref_of(number)} is not sent: {sent['detail']}")
     sentence = f"Reply {own} to {ref_of(number)} waits to be sent by {sent['channel']}; the daemon sends it."
     return _say(as_json, sentence, message=own, conversation=number, ref=ref_of(number), **sent)
+
+
+def _settle(conversation: str, state: str, message: int, agent: str, as_json: bool) -> int:
+    from router.ref import number_of, ref_of
+    from router.store import arrival
+
+    number = number_of(conversation)
+    own = _done(
+        lambda store, now: arrival.settle_unknown(store, number, state, agent=agent, now=now, reply=message)
+    )  # fmt: skip
+    sentence = f"Reply {own} to {ref_of(number)} is {state} now."
+    return _say(as_json, sentence, message=own, conversation=number, ref=ref_of(number), state=state)
 
 
 def note(conversation: Which, text: Words, agent: Agent = "", as_json: JsonFlag = False) -> int:

@@ -28,7 +28,7 @@ FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "messages": (
         "id", "channel", "external_id", "direction", "automatic", "sender", "contact", "thread", "conversation",
         "sent_at", "received_at", "class", "issue_type", "confidence", "unsure", "tags", "flags", "queue", "subject",
-        "text",
+        "text", "state",
     ),
     "conversations": (
         "id", "ref", "contact", "status", "queue", "priority", "issue_type", "tags", "channels", "first_message_at",
