@@ -48,6 +48,8 @@ _LARGEST = (MEGABYTES << 20) * 4 // 3 + 65_536
 _LONGEST = 10_000
 _ID = re.compile(r"[0-9a-f]{32}")
 _LANGUAGE = "accept-language"
+#: The header in which the page's script says who the visitor is, where cookies do not travel.
+_TOKEN = "x-chat-token"  # noqa: S105  (a header's name)
 #: Streams that are open at once, in all and by one visitor.
 _STREAMS, _STREAMS_EACH = 1_000, 4
 #: Seconds between a look at the ledger and the next, and of silence before a line that keeps the connection open.
@@ -93,7 +95,15 @@ class LiveChat:
         return (channel, adapter) if isinstance(adapter, Webhook) and channel.settings.page else None
 
     def _visitor(self, request: Request, channel: ChannelPolicy) -> str:
-        return self._visitors.handle(channel.name, request.cookies.get(COOKIE, ""))
+        """Who asks: by the token that the page's own script sends, else by the cookie."""
+        tokens = (request.headers.get(_TOKEN, ""), request.cookies.get(COOKIE, ""))
+        return next((who for token in tokens if (who := self._visitors.handle(channel.name, token))), "")
+
+    def _stranger(self, channel: ChannelPolicy) -> Response:
+        """The page is not known any more: it gets a token of its own to go on with, and loses no words."""
+        mistake = "Load the page again; it does not know you."
+        answer = {"mistake": mistake, "token": self._visitors.cookie(channel.name)}
+        return JSONResponse(answer, 401, headers=_plain_headers("same-origin") | {"cache-control": "no-store"})
 
     # ── the page ──
 
@@ -107,20 +117,22 @@ class LiveChat:
         texts |= {"heading": self._store.policy.name, "large": texts["large"].format(megabytes=MEGABYTES)}
         shown = {key: html.escape(text, quote=True) for key, text in texts.items()}
         page = Template((_PAGES / "chat.html").read_text(encoding="utf-8"))
+        known = self._visitors.handle(channel.name, request.cookies.get(COOKIE, ""))
+        token = request.cookies[COOKIE] if known else self._visitors.cookie(channel.name)
         body = page.substitute(
-            shown, language=language, name=channel.name, longest=_LONGEST, largest=MEGABYTES << 20
+            shown, language=language, name=channel.name, longest=_LONGEST, largest=MEGABYTES << 20, token=token
         )  # fmt: skip
         response = Response(body, media_type="text/html; charset=utf-8", headers=self._headers(channel))
-        if not self._visitor(request, channel):
-            self._introduce(response, channel, request)
+        if not known:
+            self._introduce(response, token, channel, request)
         return response
 
-    def _introduce(self, response: Response, channel: ChannelPolicy, request: Request) -> None:
+    def _introduce(self, response: Response, token: str, channel: ChannelPolicy, request: Request) -> None:
         """Give a new visitor his cookie. Embedded in other sites' pages it must be allowed to travel there."""
         safe = self._is_https(request)
         abroad = safe and bool(channel.settings.origins)
         response.set_cookie(
-            COOKIE, self._visitors.cookie(channel.name), max_age=LIFE, path=f"/chat/{channel.name}", httponly=True,
+            COOKIE, token, max_age=LIFE, path=f"/chat/{channel.name}", httponly=True,
             secure=safe, samesite="none" if abroad else "lax",
         )  # fmt: skip
         if abroad:
@@ -172,7 +184,7 @@ class LiveChat:
             return _told(403, "This page takes messages from its own address only.")
         visitor = self._visitor(request, channel)
         if not visitor:
-            return _told(401, "Load the page again; it does not know you.")
+            return self._stranger(channel)
         host = request.client.host if request.client else ""
         wait = self._messages.wait(f"{channel.name} {visitor}") or self._hosts.wait(host)
         if wait:
@@ -209,7 +221,7 @@ class LiveChat:
         channel, _ = found
         visitor = self._visitor(request, channel)
         if not visitor:
-            return _told(401, "Load the page again; it does not know you.")
+            return self._stranger(channel)
         if self._streams.total() >= _STREAMS or self._streams[visitor] >= _STREAMS_EACH:
             return _told(503, "Too many visitors at the moment.", {"retry-after": "10"})
         last = request.headers.get("last-event-id", "")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import workers.cli as cli
+from router.configuration.file import preset_text
 from workers.logs import lines
 
 
@@ -33,6 +34,12 @@ class CommandLine:
         code = cli.main([str(word) for word in words])
         said = self._capsys.readouterr()
         return Ran(code, said.out, said.err)
+
+    def answers_by_url(self) -> None:
+        """From now on the desk has a configuration of its own: the wallet preset, whose chat has a reply_url."""
+        page, url = "page = true\n", 'reply_url = "https://chat.example/in"\n'
+        preset = preset_text("wallet").replace(page, page + url, 1)
+        (self.folder / "omnirouter.toml").write_text(preset, encoding="utf-8")
 
     def json(self, *words: str | int) -> Any:
         """What the command prints with `--json`; it must have succeeded."""

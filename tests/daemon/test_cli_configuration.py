@@ -138,7 +138,30 @@ def test_check_names_the_secrets_that_are_not_set(
     assert "channels.chat: this channel cannot be opened yet" in capsys.readouterr().err
     monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
     assert cli.main(["check"]) == 0
-    assert capsys.readouterr().err == ""
+    assert "channels.chat: this channel cannot be opened yet" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "remark"),
+    [
+        ('adapter = "webhook"\nsecrets = ["env:CHAT_SECRET"]', "it has neither reply_url nor page = true"),
+        ('adapter = "webhook"\nsecrets = ["env:CHAT_SECRET"]\npage = true', "only visitors of its page see replies"),
+        ('adapter = "webhook"\nsecrets = ["env:CHAT_SECRET"]\nreply_url = "https://chat.example/in"', ""),
+        ('adapter = "email"\naddress = "desk@example.com"', "it has no smtp table"),
+        ('adapter = "phone"\nsecrets = ["env:CHAT_SECRET"]', "a telephone takes no written reply"),
+    ],
+)
+def test_check_names_channels_whose_replies_may_reach_nobody(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, table: str, remark: str
+) -> None:
+    """A way in without a way out is said, with what would be right."""
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    plain = preset_text("plain").replace("page = true\n", 'reply_url = "https://chat.example/out"\n')
+    (here / "omnirouter.toml").write_text(f"{plain}\n[channels.more]\n{table}\n")
+    assert cli.main(["check"]) == 0
+    said = capsys.readouterr().err
+    assert (f"channels.more: its replies may reach nobody: {remark}" in said) == bool(remark)
+    assert "channels.chat: its replies" not in said
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,15 @@ import os
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from router.configuration.file import load
+from router.store import Store
+from router.store.outbox import claim, settle
 
 TRANSFER = "转账2000一直没到账，单号TP202603010077"
 FROZEN = "我的账户被冻结了，登录后提示账户受限"
@@ -20,6 +25,7 @@ FROZEN = "我的账户被冻结了，登录后提示账户受限"
 @pytest.fixture
 def desk(run: Any, wire: Any) -> Any:
     """A desk with two conversations: 1 about a transfer, chased once; 3 of somebody else about a frozen account."""
+    run.answers_by_url()
     run.take_in(
         wire("m-1", TRANSFER, "2026-03-02T10:00:00+08:00", verified={"email": "chen@customer.example"}),
         wire("m-2", "还没到账吗？", "2026-03-02T10:30:00+08:00", verified={"email": "chen@customer.example"}),
@@ -69,6 +75,43 @@ def test_a_reply_waits_to_be_sent_to_where_the_customer_wrote(desk: Any) -> None
     assert "reply by li to u-77 (waits to be sent)" in desk("show", 1).out
 
 
+def test_a_reply_that_can_reach_nobody_is_not_sent(run: Any, wire: Any) -> None:
+    """Who wrote by a signed post has no page, and the preset's chat no reply_url: one sentence says so at once, and the
+    clock runs on as if nobody had answered."""
+    run.take_in(wire("m-1", TRANSFER))
+    done = run("reply", 1, "--text", "已为您核实", "--agent", "li")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "Reply 2 to C-1 is not sent: No reply can leave channel app-chat: it has no reply_url, and u-77 is no visitor "
+        "of its page; set reply_url to reach who writes by signed webhook.\n"
+    )
+    assert {clock["ended_at"] for clock in run.exported("deadlines")} == {None}
+    assert state(run)["waiting_since"] == "2026-03-02T02:00:00Z"
+    assert "reply by li to u-77 (failed: No reply can leave" in run("show", 1).out
+    assert types(run)[-2:] == ["reply.queued", "reply.failed"]
+    assert run.exported("messages")[-1]["state"] == "failed"
+    assert run("audit").code == 0
+    assert "channels.app-chat: its replies may reach nobody: it has no reply_url, and only visitors" in run("check").err
+
+
+def test_a_person_settles_a_reply_of_which_nobody_knows(desk: Any) -> None:
+    """`reply --settle` says what became of it, once; the clock goes by it."""
+    desk("reply", 1, "--text", "已为您核实", "--agent", "li")
+    refused(desk("reply", 1, "--settle", "sent"), "C-1 has no reply whose fate is unknown.")
+    policy = load(desk.folder / "omnirouter.toml")
+    store = Store.open(policy)
+    (due,) = claim(store, "reply", "app-chat", datetime.now(UTC))
+    settle(store, due, "unknown", datetime.now(UTC), detail="no answer")
+    store.close()
+    assert state(desk)["waiting_since"] is not None
+    refused(desk("reply", 1, "--settle", "read"), "settled as sent or failed", code=2)
+    assert desk("reply", 1, "--settle", "sent", "--agent", "li").out == "Reply 4 to C-1 is sent now.\n"
+    assert state(desk)["waiting_since"] is None
+    assert desk.json("show", 1)["messages"][-1]["delivery"]["state"] == "sent"
+    refused(desk("reply", 1, "--settle", "failed"), "no reply whose fate is unknown")
+    assert desk("audit").code == 0
+
+
 def test_a_reply_comes_from_a_pipe_and_carries_files(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--text -` reads stdin; an attachment's content is kept with the reply, under a safe name."""
     (desk.folder / "凭证.png").write_bytes(b"\x89PNG\r\n")
@@ -94,7 +137,7 @@ def test_a_reply_comes_from_a_pipe_and_carries_files(desk: Any, monkeypatch: pyt
         ((1, "--text", " "), "A reply needs words.", 2),
         ((1, "--text", "x", "--channel", "x"), "no address of the customer on x; he wrote on: app-chat.", 1),
         ((1, "--text", "x", "--attach", "none.png"), "--attach none.png: No such file or directory; name a file.", 2),
-        ((1,), "Missing option '--text'", 2),
+        ((1,), "Give --text TEXT, or - for stdin", 2),
     ],
 )
 def test_a_reply_that_cannot_go_is_refused(desk: Any, words: Any, sentence: str, code: int) -> None:

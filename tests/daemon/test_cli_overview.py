@@ -62,6 +62,7 @@ def test_the_report_begins_where_it_is_told(desk: Any) -> None:
 
 def test_an_audit_of_a_healthy_desk_finds_no_difference(desk: Any) -> None:
     """After messages, acts, merges and splits the stored states are what messages and events say."""
+    desk.answers_by_url()
     for words in (
         ("reply", 6, "--text", "您好", "--agent", "li"), ("note", 6, "--text", "x"), ("status", 6, "pending"),
         ("retag", 6, "refund"), ("merge", 6, 1), ("split", 6, 1), ("take", 6, "--agent", "li"),

@@ -20,7 +20,7 @@ from router.errors import NotFound, Refused
 from router.model import Conversation, Message, Placement, Sender, Status
 from router.policy import Policy, Privacy
 from router.secret import Secret
-from router.store import Arrival, Store, desk, queries, relations
+from router.store import Arrival, Store, desk, outbox, queries, relations
 from router.store.audit import audit
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
@@ -141,6 +141,7 @@ def test_a_reply_while_they_were_one_is_of_the_customer_who_got_it(ledger: Ledge
     relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     own = desk.reply(ledger.store, a.number, "您好,已处理", agent="li", now=ledger.moved(), channel="telegram")
     answered = ledger.now
+    _send(ledger)
     back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     rest = ledger.state(a.number)
     assert (rest.waiting_since, rest.last_out_at, rest.chases) == (a.message.sent_at, None, 1)
@@ -160,6 +161,7 @@ def test_a_reply_to_a_customer_of_both_counts_for_both(ledger: Ledger) -> None:
     relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     desk.reply(ledger.store, a.number, "都为您处理好了", agent="li", now=ledger.moved())
     answered = ledger.now
+    _send(ledger)
     relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     for number in (a.number, b.number):
         state = ledger.state(number)
@@ -476,6 +478,13 @@ def test_after_a_split_both_stand_as_if_they_had_never_been_one(
 def _notes(ledger: Ledger, number: int) -> int:
     """How many notes it has: one on both stays with the conversation that went on."""
     return sum(m["direction"] == "note" for m in queries.messages_of(ledger.store.database, number))
+
+
+def _send(ledger: Ledger) -> None:
+    """Everything that waits to be sent is taken by its channel."""
+    for kind, channel in outbox.lanes(ledger.store):
+        for due in outbox.claim(ledger.store, kind, channel, ledger.now):
+            assert outbox.settle(ledger.store, due, "sent", ledger.now)
 
 
 def _waiting(c: Conversation) -> list[tuple[str, datetime | None]]:

@@ -16,6 +16,38 @@
 
   const state = (words) => { at("state").textContent = words; };
 
+  // Who the visitor is: a token of our own beside the cookie, for browsers that give embedded pages no cookies. Where
+  // they give them no storage either, the widget keeps it in the storage of the page around (a configured origin: nobody
+  // else may frame us); without a widget it lives as long as this page.
+  const keeper = (storage, name) => ({
+    read: () => { try { return storage().getItem(`${base} ${name}`) || ""; } catch { return ""; } },
+    write: (value) => { try { storage().setItem(`${base} ${name}`, value); } catch { /* not allowed here */ } },
+  });
+  const visitor = keeper(() => localStorage, "visitor"), unsent = keeper(() => sessionStorage, "unsent");
+  let token = visitor.read() || say.token;
+  let around = ""; // the origin of the page around, once its widget has answered
+  const keep = () => {
+    visitor.write(token);
+    if (around) parent.postMessage({ omnirouter: "keep", token }, around);
+  };
+  const introduce = () => new Promise((resolve) => {
+    if (parent === window || visitor.read()) { resolve(); return; }
+    addEventListener("message", (event) => {
+      if (event.source !== parent || event.data?.omnirouter !== "visitor") return;
+      around = event.origin;
+      token = event.data.token || token;
+      resolve();
+    });
+    parent.postMessage({ omnirouter: "hello" }, "*");
+    setTimeout(resolve, 1000);
+  });
+  const introduced = introduce().then(keep);
+  const named = (headers) => ({ ...headers, "x-chat-token": token });
+  const renew = async (answer) => { // the desk does not know this token any more, and gives another
+    try { token = (await answer.json()).token || token; } catch { /* no answer of the desk's */ }
+    keep();
+  };
+
   const bubble = (mine, words, when, files) => {
     const box = element("article", mine ? "message mine" : "message");
     const clock = new Date(when).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
@@ -27,6 +59,17 @@
     return box;
   };
 
+  const download = async (address, name) => { // with the token, which a plain link cannot carry
+    try {
+      const answer = await fetch(address, { headers: named({}) });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const link = element("a");
+      link.href = URL.createObjectURL(await answer.blob());
+      link.download = name;
+      link.click();
+    } catch { state(say.lost); }
+  };
+
   const fileOf = (line, file, index) => {
     const web = /^https?:\/\//.test(file.url);
     if (!web && !file.kept) return element("span", "file", file.name);
@@ -34,6 +77,7 @@
     link.href = web ? file.url : `${base}/files/${line.number}/${index}`;
     link.rel = "noopener noreferrer nofollow";
     link.target = "_blank";
+    if (!web) link.addEventListener("click", (event) => { event.preventDefault(); download(link.href, file.name); });
     return link;
   };
 
@@ -48,22 +92,47 @@
       return;
     }
     const files = line.files.map((file, index) => fileOf(line, file, index));
-    shown.set(String(line.number), bubble(line.mine, line.text, line.at, files));
+    const box = bubble(line.mine, line.text, line.at, files);
+    shown.set(String(line.number), box);
+    if (line.mine) shown.set(line.id, box);
   };
 
-  const listen = () => {
-    const source = new EventSource(`${base}/stream`);
-    source.addEventListener("open", () => state(""));
-    source.addEventListener("message", (event) => receive(JSON.parse(event.data)));
-    source.addEventListener("hours", (event) => {
-      const { closed } = JSON.parse(event.data);
+  let last = "0";
+  const told = { // what the desk tells, by the kind of event
+    message: (line) => receive(line),
+    hours: ({ closed }) => {
       at("hours").textContent = closed;
       at("hours").hidden = !closed;
-    });
-    source.addEventListener("error", () => {
-      state(say.lost);
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
-    });
+    },
+  };
+
+  const hear = (event) => {
+    const fields = {};
+    for (const line of event.split("\n")) {
+      const colon = line.indexOf(": ");
+      if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 2);
+    }
+    if (fields.id) last = fields.id;
+    if (fields.data && told[fields.event]) told[fields.event](JSON.parse(fields.data));
+  };
+
+  const listen = async () => {
+    try {
+      const answer = await fetch(`${base}/stream`, { headers: named({ "last-event-id": last }), cache: "no-store" });
+      if (answer.status === 401) await renew(answer);
+      if (!answer.ok) throw new Error(String(answer.status));
+      if (at("state").textContent === say.lost) state("");
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let rest = ""; ;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        const events = (rest + value).split("\n\n");
+        rest = events.pop();
+        events.forEach(hear);
+      }
+    } catch { /* no connection: again below */ }
+    if (!at("state").textContent) state(say.lost);
+    setTimeout(listen, 2000);
   };
 
   const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
@@ -75,46 +144,71 @@
     reader.readAsDataURL(file);
   });
 
-  const post = async (message, box) => {
+  // The answer to a message, or null without a connection. One that did not arrive may be sent again under its id.
+  const post = async (message) => {
     send.disabled = true;
     state(say.sending);
-    let answer = null;
-    try {
-      const headers = { "content-type": "application/json" };
-      answer = await fetch(`${base}/messages`, { method: "POST", headers, body: JSON.stringify(message) });
-    } catch { /* no connection: the button below tries again, under the same id */ }
+    const body = JSON.stringify(message);
+    const once = async () => {
+      const headers = named({ "content-type": "application/json" });
+      try { return await fetch(`${base}/messages`, { method: "POST", headers, body }); } catch { return null; }
+    };
+    await introduced;
+    let answer = await once();
+    if (answer && answer.status === 401) {
+      await renew(answer);
+      answer = await once();
+    }
     send.disabled = false;
-    if (answer && answer.status === 202) { state(""); return; }
-    if (answer && answer.status === 401) { location.reload(); return; }
-    state(answer && answer.status === 429 ? say.slow : answer && (answer.status === 413 || answer.status === 400) ? say.large : "");
+    const refused = { 202: "", 413: say.large, 400: message.pictures.length ? say.large : say.refused, 429: say.slow };
+    state(answer ? refused[answer.status] ?? say.refused : say.unsent);
+    return answer;
+  };
+
+  const showPicture = async (message, box) => {
+    const answer = await post(message);
+    if (answer && answer.status === 202) return;
     const again = element("button", "", say.failed);
     again.type = "button";
-    again.addEventListener("click", () => { again.remove(); post(message, box); });
+    again.addEventListener("click", () => { again.remove(); showPicture(message, box); });
     box.append(again);
   };
 
-  const submit = async (words, picture) => {
-    const message = { id: newId(), text: words, pictures: [] };
-    const files = [];
-    if (picture) {
-      message.pictures.push({ name: picture.name, content: await base64(picture) });
-      const image = element("img");
-      image.alt = picture.name;
-      image.src = URL.createObjectURL(picture);
-      files.push(image);
-    }
-    const box = bubble(true, words, Date.now(), files);
+  const sendPicture = async (picture) => {
+    const message = { id: newId(), text: "", pictures: [{ name: picture.name, content: await base64(picture) }] };
+    const image = element("img");
+    image.alt = picture.name;
+    image.src = URL.createObjectURL(picture);
+    const box = bubble(true, "", Date.now(), [image]);
     shown.set(message.id, box);
-    await post(message, box);
+    await showPicture(message, box);
+  };
+
+  // Words stay in the box until the desk has them. The same words keep their id, so that sending again doubles nothing.
+  let draft = { id: newId(), text: "" };
+  try { draft = JSON.parse(unsent.read()) || draft; } catch { /* none is kept */ }
+  if (draft.text && !text.value) text.value = draft.text;
+  text.addEventListener("input", () => unsent.write(JSON.stringify({ id: newId(), text: text.value })));
+
+  const sendWords = async (words) => {
+    if (words !== draft.text) draft = { id: newId(), text: words };
+    unsent.write(JSON.stringify(draft));
+    text.readOnly = true;
+    const answer = await post({ ...draft, pictures: [] });
+    text.readOnly = false;
+    text.focus();
+    if (!answer || answer.status !== 202) return;
+    const known = shown.get(draft.id); // the stream may have been faster
+    if (!known) shown.set(draft.id, bubble(true, words, Date.now(), []));
+    text.value = "";
+    draft = { id: newId(), text: "" };
+    unsent.write("");
   };
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const words = text.value.trim();
-    if (!words || send.disabled) return;
-    text.value = "";
-    submit(words, null);
-    text.focus();
+    if (words && !send.disabled) sendWords(words);
   });
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -127,7 +221,7 @@
     input.value = "";
     if (!picture) return;
     if (picture.size > Number(say.largest)) { state(say.large); return; }
-    submit("", picture);
+    sendPicture(picture);
   });
-  listen();
+  introduced.then(listen);
 })();
