@@ -1,0 +1,121 @@
+"""Two nodes and one outbox: whoever was stopped while he was sending settles nothing of what others did meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from router.deadlines import deadline
+from router.reply_states import REPLY_STATES, follows
+from router.seal import Sealer
+from router.store import Database, Store, queries
+from router.store import desk as acts
+from router.store import tables as t
+from router.store.arrival import settle_unknown
+from router.store.audit import audit
+from router.store.outbox import Due, claim, is_under_way, outcomes, recover, settle
+
+
+@pytest.fixture
+def other(ledger_url: str, store: Store) -> Iterator[Store]:
+    """A second node on the same ledger."""
+    database = Database(ledger_url)
+    yield Store(database, store.policy, Sealer(b"k" * 32))
+    database.close()
+
+
+def answered(desk: Any) -> tuple[int, int]:
+    """A question and an answer that waits to be sent: the conversation and the reply."""
+    (placed,) = desk.take(desk.said("转账2000一直没到账"))
+    number = placed.conversation.number
+    return number, acts.reply(desk.store, number, "已为您核实", agent="li", now=desk.noon + timedelta(minutes=2))
+
+
+def begun(store: Store, kind: str, channel: str, at: Any) -> Due:
+    (due,) = claim(store, kind, channel, at, 1)
+    return due
+
+
+def state(store: Store, reply: int) -> tuple[str, int]:
+    found = outcomes(store, [reply])[reply]
+    return found["state"], found["attempts"]
+
+
+def clock_states(store: Store, number: int, at: Any) -> list[str]:
+    with store.database.read() as tx:
+        c = queries.conversation(tx, number)
+    return [row.state for row in deadline.clocks_at(deadline.from_json(c.clocks), store.policy.promises, at)]
+
+
+def test_a_node_that_comes_back_neither_sends_nor_settles_what_another_tries(desk: Any, other: Store) -> None:
+    """The first node is stopped before it calls; the second takes the reply for unknown, a person for failed: the
+    first one sees that it is not its own any more, and what it would say of it changes nothing."""
+    number, reply = answered(desk)
+    at = desk.noon + timedelta(minutes=3)
+    stopped = begun(desk.store, "reply", "app-chat", at)
+    assert is_under_way(desk.store, stopped)
+    assert recover(other, "reply", "app-chat", at) == 1
+    assert not is_under_way(desk.store, stopped)
+    assert settle_unknown(other, number, "failed", agent="li", now=at) == reply
+    assert not settle(desk.store, stopped, "sent", at, external_id="x-1")
+    assert not settle(desk.store, stopped, "pending", at)
+    assert state(other, reply) == ("failed", 1)
+    assert claim(desk.store, "reply", "app-chat", at + timedelta(days=1)) == []
+    assert audit(other).differences == []
+
+
+def test_what_is_sent_again_is_settled_by_who_sends_it(desk: Any, other: Store) -> None:
+    """A try that was too early is repeated by the other node; the first one's late word is of an attempt that ended."""
+    _, reply = answered(desk)
+    at = desk.noon + timedelta(minutes=3)
+    first = begun(desk.store, "reply", "app-chat", at)
+    assert settle(desk.store, first, "pending", at, again_at=at)
+    second = begun(other, "reply", "app-chat", at)
+    assert (second.row, second.attempt) == (first.row, 2)
+    for late in ("sent", "failed", "unknown", "pending"):
+        assert not settle(desk.store, first, late, at)
+    assert state(other, reply) == ("sending", 2)
+    assert settle(other, second, "sent", at)
+    assert state(desk.store, reply) == ("sent", 2)
+
+
+def test_events_too_are_settled_under_their_attempt(desk: Any, other: Store, rows: Any) -> None:
+    """An event that another node sends again is not called sent by the one that was stopped."""
+    answered(desk)
+    url, at = "https://crm.example.com/hook", desk.noon + timedelta(minutes=3)
+    stopped = begun(desk.store, "event", url, at)
+    left = recover(other, "event", url, at)
+    again = begun(other, "event", url, at)
+    assert (left, again.row, again.attempt) == (1, stopped.row, 2)
+    assert not is_under_way(desk.store, stopped)
+    assert not settle(desk.store, stopped, "sent", at)
+    assert [row["state"] for row in rows("outbox") if row["id"] == stopped.row] == ["sending"]
+    assert settle(other, again, "sent", at)
+
+
+def test_the_word_of_the_attempt_itself_settles_what_nobody_knew(desk: Any, other: Store) -> None:
+    """The stopped node had called, and comes back with the provider's yes: nobody tried again, so it was sent."""
+    number, reply = answered(desk)
+    at = desk.noon + timedelta(minutes=3)
+    stopped = begun(desk.store, "reply", "app-chat", at)
+    recover(other, "reply", "app-chat", at)
+    assert "running" in clock_states(other, number, at)
+    assert settle(desk.store, stopped, "sent", at)
+    assert state(other, reply) == ("sent", 1)
+    assert clock_states(other, number, at)[0] == "met"
+
+
+@pytest.mark.parametrize("before", REPLY_STATES)
+@pytest.mark.parametrize("after", ["sent", "failed", "unknown", "pending"])
+def test_a_row_never_goes_backwards(desk: Any, database: Any, before: str, after: str) -> None:
+    """Whatever an attempt says, the row takes it only where it may follow."""
+    _, reply = answered(desk)
+    at = desk.noon + timedelta(minutes=3)
+    due = begun(desk.store, "reply", "app-chat", at)
+    with database.engine.begin() as connection:
+        connection.execute(t.outbox.update().where(t.outbox.c.id == due.row).values(state=before))
+    assert settle(desk.store, due, after, at) == follows(before, after)
+    assert state(desk.store, reply)[0] == (after if follows(before, after) else before)
