@@ -19,6 +19,7 @@ from adapters import _graph, _signature
 from adapters._graph_history import MESSAGE, announced, asked, bodies
 from adapters._http import Caller, UnguessedPath, WebAddress, credential, no_deliveries
 from adapters._messenger_event import EDIT, KIND, OURS, messages_of, page_of
+from adapters._messenger_receipt import receipts_of
 from adapters._parts import send_parts
 from adapters._split import split
 from router.errors import BadSettings, OutcomeUnknown, SendRejected
@@ -104,7 +105,9 @@ class Messenger:
 
     def translate(self, raw: Raw) -> Translation:
         """The messages of a batch, in order; one odd item never takes the others down."""
-        return messages_of(raw, self._settings.page_id)
+        found = messages_of(raw, self._settings.page_id)
+        found.extend(receipts_of(raw))
+        return found
 
     async def fetch_announced(self, announcement: Announced, raw: Raw) -> Raw:
         """Ask Graph for a message that was announced without its content. Raises SendRejected when it is no more

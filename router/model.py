@@ -207,15 +207,18 @@ class Message(Value, frozen=True, kw_only=True):
 
 
 class DeskEvent(Value, frozen=True, kw_only=True):
-    """What a recorded file or a channel tells of the desk's own acts: a status set or a reply given elsewhere."""
+    """What a recorded file or a channel tells of the desk's own acts: a status set, a reply given elsewhere, or how far
+    a reply of ours has come (`delivery`: `to` is its state, `conversation_of` its id at the provider; with a `handle`
+    all replies to it that were sent until `at`)."""
 
     channel: str
-    event: Literal["status", "reply"]
+    event: Literal["status", "reply", "delivery"]
     at: datetime
     conversation_of: str
     to: str = ""
     text: str = ""
     agent: str = ""
+    handle: str = ""
     index: int = 0
 
 

@@ -27,7 +27,7 @@ from router.model import Decision, DeskEvent, Key, Message, Redelivery
 from router.pipeline import Prepared, decide_prepared, prepare
 from router.policy import Policy
 from router.seal import Sealer, create_key, load_key
-from router.store import content, recorded, schema
+from router.store import content, delivery, recorded, schema
 from router.store import tables as t
 from router.store.bell import Bell
 from router.store.database import Database
@@ -174,15 +174,19 @@ class Store:
         self, tx: Tx, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, history: bool
     ) -> list[Decision]:
         number = self.reserve_numbers(tx, len(arrivals))
-        wants = self._wants(arrivals, now) | recorded.wants(
-            tx, [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)]
-        )
+        told = [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)]
+        wants = self._wants(arrivals, now) | recorded.wants(tx, [e for e in told if e.event != "delivery"])
+        receipts = [e for e in told if e.event == "delivery"]
+        wants |= delivery.wants(tx, receipts) if receipts else Wants()
         known = load(tx, wants, number)
         effects = Effects(known, history=history)
         erased = self._erased_keys(tx, wants)
         decisions: list[Decision] = []
         for index, (arrival, prepared) in enumerate(arrivals):
             try:
+                if isinstance(arrival.what, DeskEvent) and arrival.what.event == "delivery":
+                    decisions.append(delivery.apply(tx, arrival.what, known, effects, self.policy, now))
+                    continue
                 decision = self._decide_one(arrival, prepared, known, now, history, erased)
             except Exception as cause:
                 raise Undecidable(index, cause) from cause

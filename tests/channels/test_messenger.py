@@ -29,7 +29,7 @@ from router.errors import (
     Throttled,
     Unreachable,
 )
-from router.model import Attachment, Direction, Message
+from router.model import Attachment, DeskEvent, Direction, Message
 from router.ports import Accepted, Answer, Raw, Refused, Reply, Request
 from router.testing import RouteContract
 
@@ -254,10 +254,24 @@ def test_what_the_page_says_elsewhere_is_outgoing(page: Callable[..., Messenger]
     assert message.key == ("facebook", "U1:m_9")
 
 
-@pytest.mark.parametrize("content", [{"delivery": {"mids": ["m_1"], "watermark": SENT}}, {"read": {"watermark": SENT}}])
-def test_receipts_move_nothing(content: dict[str, Any], page: Callable[..., Messenger]) -> None:
-    """Delivered and read are no messages: late ones cannot move a state backwards."""
-    assert read(page, batch(item(**content))) == []
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"delivery": {"mids": ["m_1", "m_2"], "watermark": SENT}}, [("delivered", mid, "") for mid in ("m_1", "m_2")]),
+        ({"delivery": {"watermark": SENT}}, [("delivered", "U1", "U1")]),
+        ({"read": {"watermark": SENT}}, [("read", "U1", "U1")]),
+        ({"read": {}}, []),
+        ({"read": "yes"}, []),
+        ({"delivery": {"mids": [7, "", None]}}, []),
+    ],
+)
+def test_receipts_are_no_messages(
+    content: dict[str, Any], told: list[tuple[str, str, str]], page: Callable[..., Messenger]
+) -> None:
+    """Delivered and read say how far our own words have come, by their ids or up to a time."""
+    found = page().translate(Raw(channel="facebook", body=batch(item(**content)), received_at=NOW))
+    assert [(e.to, e.conversation_of, e.handle) for e in found if isinstance(e, DeskEvent)] == told
+    assert len(found) == len(told)
 
 
 def test_one_odd_item_takes_no_other_down(page: Callable[..., Messenger]) -> None:

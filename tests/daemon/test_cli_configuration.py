@@ -145,7 +145,7 @@ def test_check_names_the_secrets_that_are_not_set(
     ("table", "remark"),
     [
         ('adapter = "webhook"\nsecrets = ["env:CHAT_SECRET"]', "it has neither reply_url nor page = true"),
-        ('adapter = "webhook"\nsecrets = ["env:CHAT_SECRET"]\npage = true', "it has no reply_url, and only visitors of its page"),
+        ('adapter = "webhook"\nsecrets = ["env:CHAT_SECRET"]\npage = true', "it has no reply_url, and only visitors"),
         ('adapter = "webhook"\nsecrets = ["env:CHAT_SECRET"]\nreply_url = "https://chat.example/in"', ""),
         ('adapter = "email"\naddress = "desk@example.com"', "it has no smtp table"),
         ('adapter = "phone"\nsecrets = ["env:CHAT_SECRET"]', "a telephone takes no written reply"),

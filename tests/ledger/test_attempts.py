@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from router.deadlines import deadline
+from router.model import DeskEvent
 from router.reply_states import REPLY_STATES, follows
 from router.seal import Sealer
-from router.store import Database, Store, queries
+from router.store import Arrival, Database, Store, queries
 from router.store import desk as acts
 from router.store import tables as t
 from router.store.arrival import settle_unknown
@@ -119,3 +120,49 @@ def test_a_row_never_goes_backwards(desk: Any, database: Any, before: str, after
         connection.execute(t.outbox.update().where(t.outbox.c.id == due.row).values(state=before))
     assert settle(desk.store, due, after, at) == follows(before, after)
     assert state(desk.store, reply)[0] == (after if follows(before, after) else before)
+
+
+# ── what providers tell ──
+
+
+def told(desk: Any, *receipts: DeskEvent) -> None:
+    """Receipts that came in one batch."""
+    arrivals = [Arrival(what=receipt, received_at=desk.noon) for receipt in receipts]
+    desk.store.decide(arrivals, desk.noon + timedelta(hours=1))
+
+
+def receipt(to: str, of: str, at: Any, handle: str = "") -> DeskEvent:
+    return DeskEvent(channel="app-chat", event="delivery", at=at, conversation_of=of, handle=handle, to=to)
+
+
+def sent(desk: Any, name: str) -> tuple[int, int]:
+    """A question that was answered, and its answer sent under the provider's id; each from a customer of his own."""
+    (placed,) = desk.take(desk.said("转账2000一直没到账", sender=name))
+    number, at = placed.conversation.number, desk.noon + timedelta(minutes=30)
+    reply = acts.reply(desk.store, number, "已为您核实", agent="li", now=at)
+    assert settle(desk.store, begun(desk.store, "reply", "app-chat", at), "sent", at, external_id=f"p-{name}")
+    return number, reply
+
+
+def test_receipts_go_forwards_only(desk: Any) -> None:
+    """Delivered twice, read before delivered, for a reply of nobody: the state only grows, each step is told once."""
+    number, reply = sent(desk, "u-1")
+    at = desk.noon + timedelta(minutes=40)
+    told(desk, receipt("delivered", "p-u-1", at), receipt("read", "p-u-1", at), receipt("delivered", "p-u-1", at))
+    told(desk, receipt("delivered", "p-u-1", at), receipt("read", "p-of-somebody", at))
+    assert state(desk.store, reply)[0] == "read"
+    types = [e["type"] for e in queries.events(desk.store.database) if e["message"] == reply]
+    assert types == ["reply.queued", "reply.sent", "reply.delivered", "reply.read"]
+    assert clock_states(desk.store, number, at)[0] == "late"  # half an hour after the question
+    assert audit(desk.store).differences == []
+
+
+def test_a_receipt_that_names_a_time_is_about_all_that_was_sent_until_then(desk: Any) -> None:
+    """Of this customer's replies those that had gone; neither later ones nor another customer's."""
+    _, mine = sent(desk, "u-1")
+    _, other_one = sent(desk, "u-10")
+    until = desk.noon + timedelta(minutes=31)
+    told(desk, receipt("read", "u-1", desk.noon + timedelta(minutes=29), "u-1"))
+    assert state(desk.store, mine)[0] == "sent"
+    told(desk, receipt("read", "u-1", until, "u-1"))
+    assert (state(desk.store, mine)[0], state(desk.store, other_one)[0]) == ("read", "sent")
