@@ -111,14 +111,14 @@ def _by_words(fields: Fields, subject: str, text: str) -> tuple[Failure, ...]:
     named = header(fields.first(b"x-failed-recipients")).split(",")
     failed = [found[0].lower() for found in map(_ADDRESS.search, named) if found]
     above = text[:4000]
-    if not failed and not _FAILED.search(subject) and not _FAILED.search(above):
+    later = bool(_LATER.search(subject) or _LATER.search(above))
+    if not failed and not later and not _FAILED.search(subject) and not _FAILED.search(above):
         return ()
-    final = not _LATER.search(subject) and not _LATER.search(above)
     code = _CODE.search(above)
     mentioned = {found.lower() for found in islice(_ADDRESS.findall(above), 10)}
     recipients = failed or (list(mentioned) if len(mentioned) == 1 else [""])
     return tuple(
-        Failure(recipient=one, final=final, status=code[1] if code else "") for one in recipients[:MAX_FAILURES]
+        Failure(recipient=one, final=not later, status=code[1] if code else "") for one in recipients[:MAX_FAILURES]
     )
 
 
