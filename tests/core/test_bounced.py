@@ -55,7 +55,7 @@ def test_words_of_a_machine(lines: tuple[str, ...], body: str, final: bool) -> N
 @pytest.mark.parametrize(
     ("lines", "body"),
     [
-        (("From: mo@mail.example", "Subject: Re: 退信", f"In-Reply-To: <{OURS}>"), "我收到退信，邮件无法送达，怎么办？"),
+        (("From: mo@mail.example", "Subject: Re: 退信", f"In-Reply-To: <{OURS}>"), "我收到退信，邮件无法送达，怎么办"),
         (("From: mo@mail.example", "Subject: Automatic reply: hello", "Auto-Submitted: auto-replied",
           f"In-Reply-To: <{OURS}>"), "I have left; this mailbox does not exist any more. Undeliverable."),
         ((*DAEMON, "Subject: Successful delivery"), f"Your message was delivered. {OURS}"),

@@ -119,6 +119,10 @@ def _greet(daemon: Daemon, policy: Policy, skip: dict[str, str], secret: str) ->
         program = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
         line(f"  {program} queues")
         line(f"  {program} explain 1")
+        if getattr(policy.channels[chat].settings, "page", False):
+            line()
+            line("Who writes on the chat page above sees your answer there (queues shows the REF):")
+            line(f'  {program} reply REF --agent li --text "您好，已为您核实。"')
     sys.stdout.flush()
 
 
