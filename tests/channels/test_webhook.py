@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -260,8 +261,11 @@ async def test_a_closed_port_is_tried_again(chat: Callable[..., Webhook], own_po
 
 
 async def test_without_an_address_the_page_shows_the_reply(chat: Callable[..., Webhook]) -> None:
-    """With the live-chat page a reply needs no address; without both the channel's settings are wrong."""
-    assert (await chat(page=True).send(reply())).external_id == "out-7"
+    """A visitor of the live-chat page needs no address, anybody else does; without both the settings are wrong."""
+    visitor = msgspec.structs.replace(reply(), to=f"visitor-{'0f' * 16}")
+    assert (await chat(page=True).send(visitor)).external_id == "out-7"
+    with pytest.raises(SendRejected, match="u-77 is no visitor of its page"):
+        await chat(page=True).send(reply())
     assert "page" in await chat(page=True).connect()
     with pytest.raises(BadSettings, match="reply_url"):
         await chat().send(reply())

@@ -101,14 +101,15 @@ def conversation_lines(why: Mapping[str, Any], policy: Policy) -> Iterator[str]:
     for one in others:
         message, decision = one["message"], one["decision"] or {"method": "", "score": 0.0}
         method = f" by {_method(decision)}" if decision["method"] else ""
-        class_ = message["class"] or message["direction"]
+        class_ = message["class"] or " ".join(filter(None, (message["direction"], message["state"])))
         spoken = f"{local(message['sent_at'], policy)}  {message['channel']}: {_short(message['text'], 40)}"
         yield f"  {message['id']:>6}  {class_}{method}  {spoken}"
 
 
 def _spoken(message: Mapping[str, Any]) -> str:
     direction = {"in": "from", "out": "reply to", "note": "note by"}[message["direction"]]
-    return f"{message['channel']}, {direction} {message['sender']}"
+    state = f" ({message['state']})" if message["state"] else ""
+    return f"{message['channel']}, {direction} {message['sender']}{state}"
 
 
 def _placed(message: Mapping[str, Any], decision: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[str]:
