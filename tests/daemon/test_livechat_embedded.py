@@ -165,18 +165,13 @@ async def test_the_chat_is_still_his_after_a_reload(chromium: str, open_desk: An
         assert (first["sender"], first["conversation"]) == (second["sender"], second["conversation"])
 
 
-@pytest.mark.parametrize(
-    ("locale", "told"), [("zh-CN", "网络不通"), ("zh-TW", "網路不通"), ("en-GB", "there is no connection")]
-)
-async def test_a_desk_that_is_down_takes_no_words_away(
-    chromium: str, open_desk: Any, locale: str, told: str
-) -> None:
+async def test_a_desk_that_is_down_takes_no_words_away(chromium: str, open_desk: Any) -> None:
     """While nothing is acknowledged the words stay in the box, in the visitor's language why; afterwards one press
     sends them, once."""
-    async with embedded(chromium, open_desk, *STRICT, locale=locale) as (desk, visitor, _):
+    async with embedded(chromium, open_desk, *STRICT, locale="zh-TW") as (desk, visitor, _):
         await visitor.page.context.set_offline(True)
         await visitor.write("这句话不能丢")
-        await expect(visitor.state).to_contain_text(told)
+        await expect(visitor.state).to_contain_text("網路不通")
         await expect(visitor.box).to_have_value("这句话不能丢")
         await visitor.page.context.set_offline(False)
         await visitor.chat.locator("#send").click()
