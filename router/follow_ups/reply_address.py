@@ -17,7 +17,7 @@ from hashlib import sha256
 
 from router.model import Handle, Message, Value
 
-__all__ = ["Claim", "participant_mark", "sign", "tokens_of", "verify"]
+__all__ = ["Claim", "participant_mark", "proved", "sign", "tokens_of", "verify"]
 
 VERSION = 1
 LENGTH = 48
@@ -82,6 +82,11 @@ def tokens_of(message: Message) -> tuple[str, ...]:
     if message.bounce is not None:
         return tuple(dict.fromkeys(proof[:LENGTH] for proof in message.bounce.proofs))
     return (message.reply_token,) if message.reply_token else ()
+
+
+def proved(message: Message, keys: Mapping[int, bytes], now: datetime) -> Claim | None:
+    """What the reply token of a message proves at `now`; of a bounce the first that is genuine, wherever it stands."""
+    return next((claim for token in tokens_of(message) if (claim := verify(token, keys, now))), None)
 
 
 def _mac(key: bytes, body: bytes) -> bytes:

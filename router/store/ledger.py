@@ -209,15 +209,8 @@ class Store:
         if what.key in erased:
             return Redelivery(key=what.key, number=0, conversation=0, channel=what.channel)
         assert prepared is not None  # noqa: S101  (every message was prepared)
-        claim = self._claim(what, clock)
+        claim = reply_address.proved(what, self.reply_keys, clock) if reply_address.tokens_of(what) else None
         return decide_prepared(prepared, known, self.policy, clock, claim=claim)
-
-    def _claim(self, message: Message, now: datetime) -> reply_address.Claim | None:
-        """What the reply token of a message proves; of a bounce the first that is genuine, wherever it stands."""
-        for token in reply_address.tokens_of(message):
-            if claim := reply_address.verify(token, self.reply_keys, now):
-                return claim
-        return None
 
     def _take(self, arrival: Arrival, decision: Decision, known: Known, effects: Effects) -> None:
         if isinstance(decision, Redelivery):
@@ -276,7 +269,8 @@ class Store:
 
     def _wants(self, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime) -> Wants:
         messages: list[Prepared] = [p for _, p in arrivals if p is not None]
-        claims = [(p.message, claim) for p in messages if (claim := self._claim(p.message, now))]
+        keys = self.reply_keys
+        claims = [(p.message, claim) for p in messages if (claim := reply_address.proved(p.message, keys, now))]
         claimed = frozenset(claim.conversation for _, claim in claims)
         bounced = frozenset(claim.conversation for message, claim in claims if message.bounce is not None)
         return _wants(messages, claimed, bounced, now)
