@@ -187,7 +187,7 @@ def _fields(raw: bytes, at: int, end: int, budget: _Budget, *, top: bool) -> tup
             _fold(values, folds)
         name, colon, value = line.partition(b":")
         if not colon and (at > first or not line.lstrip(b">").startswith(b"From ")):
-            onward = torn.resumed(at, stop + 1, fields) if top else 0
+            onward = torn.resumed(at, stop + 1, fields.values) if top else 0
             if not onward:
                 return _within(fields, at - first), at if line else stop + 1
             fields.mended = True
