@@ -21,6 +21,7 @@ class Known:
     """The past, as far as it bears on the messages to decide.
 
     `number` is the next free number. Merged conversations and contacts are reached through `merged` and `joined`.
+    `links` are all that were ever made, also those that a person undid: no machine makes one twice.
     """
 
     __slots__ = (

@@ -256,11 +256,13 @@ class Candidate(Value, frozen=True, kw_only=True):
 
 class Link(Value, frozen=True, kw_only=True):
     """A relation between two conversations that stay two: reason is `cross_customer`, `new_issue`, `reopened_late`,
-    `unproven_link`, `suggested_link`, `thread_claim_rejected`, `incident` or `linked` (by a person)."""
+    `unproven_link`, `suggested_link`, `thread_claim_rejected`, `incident` or `linked` (by a person). `because` says in
+    words what it rests on, where the reason alone does not."""
 
     conversation: int
     reason: str
     score: float = 0.0
+    because: str = ""
 
 
 class Marker(Value, frozen=True, kw_only=True):

@@ -23,9 +23,9 @@ from router.errors import InvalidPayload
 from router.follow_ups import bounced, dedupe
 from router.follow_ups.evidence import Evidence, weigh_claims
 from router.follow_ups.identity import Identity, identify
-from router.follow_ups.incident import Relation, relate
+from router.follow_ups.incident import Relation, naming_the_same, relate
 from router.follow_ups.matter import Verdict, place
-from router.follow_ups.reading import Reading, read, shared_key
+from router.follow_ups.reading import Reading, read
 from router.follow_ups.reply_address import Claim
 from router.follow_ups.thread import Chain, chain
 from router.known import Known
@@ -138,8 +138,12 @@ def _automatic(evidence: Evidence) -> Verdict:
 def _among_others(
     verdict: Verdict, reading: Reading, identity: Identity, known: Known, policy: Policy
 ) -> tuple[Verdict, Relation]:
-    """What opens a conversation may be what others report too."""
-    if verdict.conversation is not None or verdict.class_ not in _OPENING:
+    """What opens a conversation may be what others report too; whoever goes on and names a number that others named
+    stays where he is, linked."""
+    if verdict.conversation is not None:
+        links = naming_the_same(reading, identity, verdict.conversation, known)
+        return replace(verdict, links=(*verdict.links, *links)) if links else verdict, Relation()
+    if verdict.class_ not in _OPENING:
         return verdict, Relation()
     relation = relate(reading, identity, known, policy.follow_ups)
     if not relation.links:
@@ -160,9 +164,6 @@ def _placement(
         reading, verdict, relation, linked, replace(identity, contact=contact), flags, known, policy, now,
         silent=reading.silent,
     )  # fmt: skip
-    links = verdict.links
-    if verdict.shared:
-        links = (*links, Link(conversation=moved.conversation.number, reason="unproven_link", score=verdict.score))
     tagging = replace(reading.tagging, language=contact.language or reading.tagging.language)
     return Placement(
         number=number,
@@ -188,12 +189,12 @@ def _placement(
         method=verdict.method,
         score=verdict.score,
         candidates=verdict.candidates,
-        links=links,
+        links=verdict.links,
         markers=_markers(reading, identity, verdict, moved.conversation.number),
         tagging=tagging,
         routing=moved.routing,
         flags=flags,
-        events=_events(reading, identity, verdict, relation, moved, links),
+        events=_events(reading, identity, verdict, relation, moved),
         trace=_trace(linked, identity, verdict, relation, moved),
         policy_version=policy.version,
     )
@@ -219,8 +220,6 @@ def _markers(reading: Reading, identity: Identity, verdict: Verdict, conversatio
     quiet = verdict.class_ in (MessageClass.CHASER, MessageClass.ACK)
     keys = list(reading.strong if quiet else reading.traces)
     keys.extend(reading.album)
-    if verdict.shared:
-        keys.append(shared_key(identity.handle))
     if reading.chat_key:
         keys.append(reading.chat_key)
     at, contact = reading.message.sent_at, identity.contact.number
@@ -228,9 +227,8 @@ def _markers(reading: Reading, identity: Identity, verdict: Verdict, conversatio
 
 
 def _events(
-    reading: Reading, identity: Identity, verdict: Verdict, relation: Relation, moved: progress.Moved,
-    links: tuple[Link, ...],
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:  # fmt: skip
+    reading: Reading, identity: Identity, verdict: Verdict, relation: Relation, moved: progress.Moved
+) -> tuple[tuple[str, Mapping[str, Any]], ...]:
     """What the outside is told: types and small facts, never words of anybody."""
     message = reading.message
     found: list[tuple[str, Mapping[str, Any]]] = []
@@ -247,16 +245,19 @@ def _events(
         told["quiet"] = True
     found.append(("message.received", told))
     found.extend(moved.events)
-    found.extend(
-        ("conversation.linked", {"conversation": link.conversation, "reason": link.reason, "score": link.score})
-        for link in links
-    )
+    found.extend(("conversation.linked", _linked(link)) for link in verdict.links)
     if relation.incident:
         begun = "incident.opened" if relation.opened else "incident.joined"
         about = {"key": relation.incident, "issue_type": moved.conversation.issue_type}
         found.append((begun, {**about, "conversations": [*relation.conversations, moved.conversation.number]}))
     found.extend(("contact.joined", {"from": gone, "into": identity.contact.number}) for gone in identity.joined)
     return tuple(found)
+
+
+def _linked(link: Link) -> Mapping[str, Any]:
+    """A link as the outside is told of it."""
+    told = {"conversation": link.conversation, "reason": link.reason, "score": link.score}
+    return {**told, "because": link.because} if link.because else told
 
 
 def _trace(

@@ -63,12 +63,13 @@ class ChannelPolicy(Value, frozen=True, kw_only=True):
 
 
 class QueuePolicy(Value, frozen=True, kw_only=True):
-    """A team's list of conversations. `lead` names a recipient; `ageing_minutes` 0 means that age adds no priority."""
+    """A team's list of conversations. `lead` names a recipient; `default_wait` orders what waits and was promised
+    nothing: as if it were due after so long."""
 
     name: str
     team: str = ""
     lead: str = ""
-    ageing_minutes: int = 0
+    default_wait: timedelta = timedelta(hours=4)
 
 
 class AgentPolicy(Value, frozen=True, kw_only=True):
@@ -82,10 +83,12 @@ class AgentPolicy(Value, frozen=True, kw_only=True):
 
 
 class FollowUps(Value, frozen=True, kw_only=True):
-    """When is a further message about the same matter? (rules: follow-ups, 8, 9, 11)"""
+    """When is a further message about the same matter, and after how long a wait does one chase? (rules: follow-ups,
+    7a, 8, 9, 11)"""
 
     reopen_within: timedelta = timedelta(days=14)
     suggest_below: float = 0.5
+    chase_after: timedelta = timedelta(minutes=2)
     incident_customers: int = 3
     incident_within: timedelta = timedelta(minutes=30)
 
@@ -155,7 +158,7 @@ class Web(Value, frozen=True, kw_only=True):
 class Policy(Value, frozen=True, kw_only=True, dict=True):
     """One whole configuration. `source` is the file it came from, None for a preset; `desk_log` is
     `database`, the only log of this version; `desk_database` an SQLAlchemy URL without its password, which
-    `database_url` puts in."""
+    `database_url` puts in. `remarks` name keys of the file that are read and do nothing any more, a sentence each."""
 
     version: str
     name: str
@@ -182,6 +185,7 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     desk_database_password: Secret | None = None
     desk_log: str = "database"
     partitions: int = 16
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, path: str | PathLike[str] | None = None) -> Policy:

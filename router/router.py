@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
-from router.conversation.working_order import working_order
 from router.deadlines.calendar import microseconds
 from router.model import Conversation, Decision, Message
 from router.pipeline import checked
@@ -97,12 +96,14 @@ class Router:
         number = _number(conversation)
         return await self._off(lambda: queries.messages_of(self._store.database, number))
 
-    async def queue(self, name: str) -> list[Conversation]:
-        """What waits in a queue, in working order."""
-        configured = self.policy.queues.get(name)
-        ageing = configured.ageing_minutes if configured else 0
-        waiting = await self._off(lambda: queries.waiting(self._store.database))
-        return list(working_order([c for c in waiting if c.queue == name], self._now(), ageing))
+    async def queue(self, name: str, *, limit: int | None = None) -> list[Conversation]:
+        """What waits for the desk in a queue, in working order, at most `limit`."""
+
+        def read() -> list[Conversation]:
+            with self._store.database.read() as tx:
+                return list(queries.waiting(tx, name, limit=limit))
+
+        return await self._off(read)
 
     async def next_for(self, agent: str) -> Conversation | None:
         """Give an agent the next conversation of his queues that he may take; None when there is none. Raises

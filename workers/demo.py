@@ -18,8 +18,9 @@ from router.ref import ref_of
 from router.store import Store, desk, queries, schema
 from router.store.wake import next_wake_at, wake
 from workers.channels import Channels
-from workers.cli.explain import explained, print_queues, waiting_by_queue
+from workers.cli.explain import explained
 from workers.cli.printing import json_line, line, table
+from workers.cli.queues import print_queues, waiting_by_queue
 from workers.cli.why import clock_lines, local
 from workers.leases import Leases
 from workers.logs.database import DatabaseLog
@@ -153,7 +154,7 @@ def story(played: Played, as_json: bool) -> int:
     line()
     line(f"The desk at {local(queries.utc(played.now), policy)}, the most urgent first")
     line()
-    print_queues(played.queues, policy, 10)
+    print_queues(played.queues, policy, limit=10)
     line()
     line("Deadlines")
     for conversation in played.conversations:

@@ -171,6 +171,7 @@ class Privacy(Table):
 class FollowUps(Table):
     reopen_within: Duration = timedelta(days=14)
     suggest_below: Annotated[float | None, Field(ge=0, le=1)] = None
+    chase_after: Duration = timedelta(minutes=2)
     incident_customers: Annotated[int, Field(ge=2)] = 3
     incident_within: Duration = timedelta(minutes=30)
 
@@ -249,7 +250,8 @@ class Queue(Table):
     name: Name
     team: str = ""
     lead: str = ""
-    ageing_minutes: Annotated[int, Field(ge=1, le=525600)] | None = None
+    default_wait: Duration = timedelta(hours=4)
+    ageing_minutes: int | None = None  # gone: read, with a remark
 
 
 class Agent(Table):

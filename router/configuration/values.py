@@ -82,7 +82,18 @@ def build(
         desk_log=desk.log, partitions=desk.partitions, channels=channels, schedules=hours,
         promises=_promises(parsed, policies, hours, version), rules=_rules(parsed, conditions),
         default_queue=parsed.single["defaults"].queue, **_people(parsed), **_singles(parsed, folder),
+        remarks=_gone(parsed),
     )  # fmt: skip
+
+
+def _gone(parsed: Parsed) -> tuple[str, ...]:
+    """Keys that former versions had: read, and of no effect."""
+    if all(queue.ageing_minutes is None for queue in parsed.array("queues")):
+        return ()
+    return (
+        "queues: ageing_minutes is gone and does nothing: what waits comes nearer to its deadline by itself, "
+        "and default_wait orders what was promised nothing. Take it out.",
+    )
 
 
 def _conditions(data: Mapping[str, Any], mistakes: list[str]) -> dict[tuple[str, int], Condition]:
@@ -180,8 +191,7 @@ def _rule_step(given: table.RuleStep) -> dict[str, Any]:
 def _people(parsed: Parsed) -> dict[str, Any]:
     """Queues, agents, recipients and receivers of events."""
     queues = [
-        QueuePolicy(name=q.name, team=q.team, lead=q.lead, ageing_minutes=q.ageing_minutes or 0)
-        for q in parsed.array("queues")
+        QueuePolicy(name=q.name, team=q.team, lead=q.lead, default_wait=q.default_wait) for q in parsed.array("queues")
     ]
     agents = [
         AgentPolicy(name=a.name, queues=tuple(a.queues), skills=a.skills, capacity=a.capacity, shift=a.shift)

@@ -185,5 +185,7 @@ def chosen(conversation: Conversation, people: Iterable[Here], policy: Policy, n
 
 
 def first_for(here: Here, ordered: Iterable[Conversation], policy: Policy, now: datetime) -> Conversation | None:
-    """The first of the conversations, which are in working order and held by nobody, that he may take."""
-    return next((c for c in ordered if not c.holder and may_take(here, c, policy, now)), None)
+    """The first of the conversations, which are in working order, that is open, held by nobody and that he may take."""
+    return next(
+        (c for c in ordered if c.status is Status.OPEN and not c.holder and may_take(here, c, policy, now)), None
+    )

@@ -29,7 +29,7 @@ from router.model import Contact, Conversation, MessageClass, Routing, Status, V
 from router.policy import Policy
 from router.routing.route import Rule, route
 
-__all__ = ["FOLLOWING", "Moved", "after_customer", "language_of", "message_facts", "reply_window"]
+__all__ = ["CHASING", "Moved", "after_customer", "language_of", "message_facts", "reply_window"]
 
 #: A later message names another type by at least this much more confidence.
 _CLEARLY = 0.2
@@ -39,8 +39,8 @@ _WINDOWS = {"messenger": timedelta(hours=24), "wechat": timedelta(hours=48)}
 _PASSING = frozenset(("automatic", "no_auto_answer", "id_reused", "spam"))
 #: Bounds of what is remembered of the rules, so that it never grows with the messages.
 _MOST_ROUTES, _MOST_POLICIES = 4096, 32
-#: Further words about what is open: chases where it waits.
-FOLLOWING = (MessageClass.RESEND, MessageClass.CROSS_CHANNEL, MessageClass.ADDITION)
+#: What chases: asking how far it is, stating it again here or on another channel. Who adds something chases nobody.
+CHASING = (MessageClass.CHASER, MessageClass.RESEND, MessageClass.CROSS_CHANNEL)
 
 
 class Moved(Value, frozen=True, kw_only=True):
@@ -139,18 +139,15 @@ def _recorded(
 def _asked(
     conversation: Conversation, base: Conversation, reading: Reading, verdict: Verdict, before: Conversation | None
 ) -> tuple[Conversation, bool]:
-    """A message that wants an answer: it opens, it waits, and if one waits already it chases."""
+    """A message that wants an answer: it opens, it waits, and by its class it chases."""
     at = reading.message.sent_at
     waiting = base.waiting_since
-    follows = before is not None and (
-        verdict.class_ is MessageClass.CHASER
-        or (verdict.class_ in FOLLOWING and waiting is not None and not base.matter.get("poor"))
-    )
+    chases = before is not None and verdict.class_ in CHASING
     return replace(
         conversation,
         status=Status.OPEN,
         waiting_since=at if waiting is None or at < waiting else waiting,
-        chases=conversation.chases + follows,
+        chases=conversation.chases + chases,
     ), base.status in ENDED
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from router.conversation.acts import attributes, reply_given, reply_id, status_set, ticked
 from router.conversation.arrival import came, unanswered
-from router.conversation.progress import FOLLOWING
+from router.conversation.progress import CHASING
 from router.deadlines import deadline
 from router.deadlines.clocks import ClockEvent, Clocks, Unanswered
 from router.deadlines.draft import short_id
@@ -218,11 +218,9 @@ def _lived(part: Part, policy: Policy) -> Conversation:
 
 def _asked(c: Conversation, asked: Asked, contact: Mapping[str, Any], policy: Policy) -> Conversation:
     one, waiting = asked.message, c.waiting_since
-    waits = waiting is not None and not c.matter.get("poor")
-    follows = asked.class_ is MessageClass.CHASER or (asked.class_ in FOLLOWING and waits)
     after = replace(
         c, status=Status.OPEN, waiting_since=one.at if waiting is None else min(one.at, waiting),
-        chases=c.chases + follows,
+        chases=c.chases + (asked.class_ in CHASING),
     )  # fmt: skip
     event = told(
         "customer_message", after, contact, min(one.at, asked.at), seen_at=asked.at, id=one.id, facts=one.facts,

@@ -1,57 +1,43 @@
 """In which order does a queue work?
 
-In: the conversations of a queue and the present instant. Out: the same in working order. Pure; ageing and chases
-change the order, never a clock (rules: deadlines, routing 6).
+In: a conversation and how long its queue lets wait where nothing is promised. Out: the instant by which it is ordered,
+earliest first: when the nearest running promise is due, brought forward by chases and by priority; none where nothing
+waits for the desk. It is stored beside the conversation, written anew whenever the conversation is, and changes the
+order only, never a clock (rules: deadlines, routing 5). Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from router.deadlines.calendar import instant
 from router.deadlines.clocks import from_json
-from router.model import Conversation
+from router.model import Conversation, Status
 
-__all__ = ["AGEING_LIMIT", "CHASE_WEIGHT", "effective_priority", "open_deadline", "working_order"]
+__all__ = ["CHASE", "DEFAULT_WAIT", "MOST_CHASES", "PRIORITY", "open_deadline", "order_at"]
 
-#: What one chase adds to the order, and what ageing and chases add at most, each.
-CHASE_WEIGHT, AGEING_LIMIT = 5, 100
-_FAR = datetime.max.replace(tzinfo=UTC)
-
-
-def working_order(
-    conversations: Iterable[Conversation], now: datetime, ageing_minutes: float = 0
-) -> list[Conversation]:
-    """The conversations of a queue in the order in which to work on them.
-
-    First those with a deadline, the one longest past or nearest first, then the others; among equals the higher
-    effective priority, then the one that has waited longest. Ageing and chases change the order, never a clock.
-    """
-
-    def key(conversation: Conversation) -> tuple[datetime, float, datetime, int]:
-        return (
-            open_deadline(conversation) or _FAR,
-            -effective_priority(conversation, now, ageing_minutes),
-            conversation.waiting_since or conversation.last_message_at,
-            conversation.number,
-        )
-
-    return sorted(conversations, key=key)
+#: How far one chase brings a conversation forward, how many of them do, and how far one point of priority does.
+CHASE, MOST_CHASES = timedelta(minutes=5), 6
+PRIORITY = timedelta(minutes=1)
+#: How long a queue lets wait where nothing is promised, unless it says otherwise.
+DEFAULT_WAIT = timedelta(hours=4)
+#: Statuses in which the desk has something to do.
+_AT_WORK = (Status.OPEN, Status.ON_HOLD)
 
 
-def effective_priority(conversation: Conversation, now: datetime, ageing_minutes: float = 0) -> float:
-    """Its priority, raised by its chases and, if `ageing_minutes` is above zero, by one for each such span waited."""
-    raised = conversation.priority + min(conversation.chases * CHASE_WEIGHT, AGEING_LIMIT)
-    if ageing_minutes <= 0 or conversation.waiting_since is None:
-        return raised
-    waited = max(0.0, (now - conversation.waiting_since).total_seconds() / 60)
-    return raised + min(waited / ageing_minutes, AGEING_LIMIT)
+def order_at(conversation: Conversation, default_wait: timedelta = DEFAULT_WAIT) -> datetime | None:
+    """The instant by which a queue works on it, earliest first; None where nothing waits for the desk: answered,
+    waiting for the customer, ended, or part of another."""
+    waiting = conversation.waiting_since
+    if waiting is None or conversation.status not in _AT_WORK or conversation.merged_into:
+        return None
+    due = open_deadline(conversation) or waiting + default_wait
+    return due - CHASE * min(conversation.chases, MOST_CHASES) - PRIORITY * conversation.priority
 
 
 def open_deadline(conversation: Conversation) -> datetime | None:
     """The earliest deadline of its open clocks, also when it is past; the stored one if it has no clocks at hand."""
-    if not conversation.clocks:
+    if not conversation.clocks or (conversation.next_due is not None and not conversation.breached):
         return conversation.next_due
     runs = from_json(conversation.clocks).runs
     found = [lead.due for run in runs if not run.state and (lead := run.lead) is not None and lead.due is not None]

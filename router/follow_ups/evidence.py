@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Literal
 
 from router.follow_ups.identity import Identity, is_mail
-from router.follow_ups.reading import shared_key
 from router.follow_ups.reply_address import Claim
 from router.follow_ups.thread import Chain, parents
 from router.known import Known
@@ -36,14 +35,11 @@ class Evidence(Value, frozen=True, kw_only=True):
 
 
 def is_participant(identity: Identity, conversation: Conversation, known: Known) -> bool:
-    """Is the sender the conversation's contact, one whose handle takes part in it, or one who shares it by a number?"""
+    """Is the sender the conversation's contact, or one whose handle takes part in it?"""
     owner = known.owner(conversation.contact)
     if owner == identity.contact.number or owner in identity.joined:
         return True
-    if identity.handle in conversation.participants:
-        return True
-    shared = known.marked(shared_key(identity.handle))
-    return identity.handle[0] != "unproven" and any(m.conversation == conversation.number for m in shared)
+    return identity.handle in conversation.participants
 
 
 def weigh_claims(

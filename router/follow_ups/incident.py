@@ -1,9 +1,10 @@
 """Do others report the same at the same time?
 
-In: the reading of a message that goes on with nothing of its sender's, and the markers that messages of others left.
-Out: `Relation`: links to their conversations, never a merge; and the incident that begins at the third customer, under
-a key that every order of deciding gives. Others are related by the same number, by the same words within 24 hours, or
-by the same issue type and a shared rare word within the policy's half hour (rules: follow-ups, 9).
+In: the reading of a message, and the markers that messages of others left. Out: `Relation`: links to their
+conversations, never a merge; and the incident that begins at the third customer, under a key that every order of
+deciding gives. Others are related by the same number, by the same words within 24 hours, or by the same issue type and
+a shared rare word within the policy's half hour. Payees, merchants and phishers know order numbers too: where nothing
+is proved of one side or of both, the link says so (`unproven_link`; rules: follow-ups, 9).
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from router.known import Known
 from router.model import Conversation, Link, Status, Value
 from router.policy import FollowUps
 
-__all__ = ["Relation", "relate"]
+__all__ = ["Relation", "naming_the_same", "relate"]
 
 _SAME_WORDS = timedelta(hours=24)
 _MOST_LINKS = 5
 _MOST_MARKERS = 60
 _SCORES = {"text": 0.9, "type": 0.7}
-#: How sure a shared number is.
+#: How sure a shared number is, and what it is called.
 _NUMBER = 0.95
+_NAMES = {"order": "order number", "hash": "transaction hash", "account": "account number"}
 
 
 class Relation(Value, frozen=True, kw_only=True):
@@ -51,7 +53,7 @@ def relate(reading: Reading, identity: Identity, known: Known, policy: FollowUps
             kind = key.partition(":")[0]
             held = found.get(conversation.number)
             if held is None or held.score < _SCORES.get(kind, _NUMBER):
-                found[conversation.number] = _link(kind, conversation, identity, known, contact)
+                found[conversation.number] = _link(kind, conversation, identity, known)
             if kind in _SCORES:
                 reports.setdefault(conversation.number, (conversation, key))
                 people.add(contact)
@@ -72,34 +74,57 @@ def relate(reading: Reading, identity: Identity, known: Known, policy: FollowUps
 
 
 def _others(
-    key: str, reading: Reading, mine: set[int], known: Known, policy: FollowUps
+    key: str, reading: Reading, mine: set[int], known: Known, policy: FollowUps | None
 ) -> list[tuple[Conversation, int]]:
-    """The open conversations of others that left this marker recently enough, with their contacts."""
+    """The open conversations of others that left this marker recently enough, with their contacts. `policy` is not
+    asked about numbers."""
     at = reading.message.sent_at
     kind = key.partition(":")[0]
-    within = {"text": _SAME_WORDS, "type": policy.incident_within}.get(kind)
+    within = _SAME_WORDS if kind == "text" else policy.incident_within if policy and kind == "type" else None
     found = []
     for marker in known.marked(key)[-_MOST_MARKERS:]:
         if within is not None and abs(at - marker.at) > within:
             continue
         contact = known.owner(marker.contact)
-        if contact in mine:
-            continue
         conversation = known.conversation(marker.conversation)
         if conversation is None or conversation.status is Status.CLOSED or "spam" in conversation.flags:
+            continue
+        if contact in mine or known.owner(conversation.contact) in mine:
             continue
         found.append((conversation, contact))
     return found
 
 
-def _link(kind: str, conversation: Conversation, identity: Identity, known: Known, contact: int) -> Link:
-    """A number that a verified and an unverified sender both quote is only a suggestion."""
+def naming_the_same(reading: Reading, identity: Identity, joined: Conversation, known: Known) -> tuple[Link, ...]:
+    """Links of the conversation that a message `joined` to those of others that name the same number, but for such as
+    there are already, or were undone by a person."""
+    mine = {identity.contact.number, *identity.joined}
+    found: dict[int, Link] = {}
+    for key in reading.strong:
+        for conversation, _ in _others(key, reading, mine, known, None):
+            if not _related(joined.number, conversation.number, known):
+                found.setdefault(conversation.number, _link(key.partition(":")[0], conversation, identity, known))
+    found.pop(joined.number, None)
+    return tuple(found[number] for number in sorted(found)[:_MOST_LINKS])
+
+
+def _related(one: int, other: int, known: Known) -> bool:
+    ends = ((one, other), (other, one))
+    return any(link.conversation == there for here, there in ends for link in known.links.get(here, ()))
+
+
+def _link(kind: str, conversation: Conversation, identity: Identity, known: Known) -> Link:
+    """How another's report stands to this one. A number proves nothing of who names it: where the channel proved
+    nothing of one side or of both, the link says so."""
     if kind in _SCORES:
         return Link(conversation=conversation.number, reason="cross_customer", score=_SCORES[kind])
-    owner = known.contacts.get(contact)
-    proved = bool(owner is not None and owner.verified)
-    reason = "cross_customer" if proved == bool(identity.contact.verified) else "suggested_link"
-    return Link(conversation=conversation.number, reason=reason, score=_NUMBER)
+    owner = known.contacts.get(known.owner(conversation.contact))
+    theirs, ours = bool(owner is not None and owner.verified), bool(identity.contact.verified)
+    if theirs and ours:
+        return Link(conversation=conversation.number, reason="cross_customer", score=_NUMBER)
+    of_whom = "either sender" if not (theirs or ours) else "that sender" if ours else "this sender"
+    because = f"the same {_NAMES.get(kind, 'number')}; nothing is proved of {of_whom}"
+    return Link(conversation=conversation.number, reason="unproven_link", score=_NUMBER, because=because)
 
 
 def _key(reports: Mapping[int, tuple[Conversation, str]]) -> tuple[str, bool]:

@@ -11,9 +11,8 @@ from __future__ import annotations
 from router.follow_ups.evidence import Evidence
 from router.follow_ups.follow_up import class_of
 from router.follow_ups.identity import Identity, reply_handle
-from router.follow_ups.memory import Memory, features_of, side_of
-from router.follow_ups.reading import Reading, shared_key
-from router.follow_ups.weighing import Weighed, compare, is_live, weigh
+from router.follow_ups.reading import Reading
+from router.follow_ups.weighing import Weighed, is_live, weigh
 from router.known import Known
 from router.model import Candidate, Conversation, Link, MessageClass, Status, Value
 from router.policy import FollowUps
@@ -26,13 +25,11 @@ PIECES = ("edit", "album")
 #: A conversation weighed this far below the margin is worth suggesting.
 _WORTH_A_LOOK = 0.2
 _SHOWN = 5
-#: Numbers of fewer signs are too easily those of two people.
-_UNMISTAKABLE = 8
 
 
 class Verdict(Value, frozen=True, kw_only=True):
-    """Where a message goes and why. `conversation` None opens one. `shared`: it is somebody else's, joined by a number
-    while nothing is proved of either (rule 9). `rejected`: the message named one that its sender takes no part in."""
+    """Where a message goes and why. `conversation` None opens one. `rejected`: the message named one that its sender
+    takes no part in."""
 
     conversation: Conversation | None
     class_: MessageClass
@@ -41,7 +38,6 @@ class Verdict(Value, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...] = ()
     links: tuple[Link, ...] = ()
     reasons: tuple[str, ...] = ()
-    shared: bool = False
     rejected: bool = False
 
 
@@ -64,13 +60,7 @@ def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known
     best = _chosen(reading, weighed, policy)
     if best is not None:
         return _joins(reading, best, _method(best, evidence), weighed)
-    stranger = _unproven(reading, identity, known, policy)
-    if stranger is None:
-        return _new(reading, evidence, weighed, policy)
-    shared = Weighed(stranger, True)
-    shared.add(0.0, "nothing is proved of either sender")
-    compare(shared, reading, features_of(reading), frozenset(reading.strong))
-    return _joins(reading, shared, "identifier", [shared, *weighed], shared=True)
+    return _new(reading, evidence, weighed, policy)
 
 
 def _album(reading: Reading, identity: Identity, known: Known) -> Conversation | None:
@@ -82,15 +72,11 @@ def _album(reading: Reading, identity: Identity, known: Known) -> Conversation |
 
 
 def _own(reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps) -> list[Weighed]:
-    """The conversations to weigh: the sender's, one that he shares, one that he answers by right."""
+    """The conversations to weigh: the sender's, and one that he answers by right."""
     found: dict[int, Conversation] = {}
     for contact in (identity.contact.number, *identity.joined):
         for conversation in known.conversations_of(contact):
             found[conversation.number] = conversation
-    for marker in known.marked(shared_key(identity.handle)):
-        shared = known.conversation(marker.conversation)
-        if shared is not None:
-            found[shared.number] = shared
     if evidence.joins is not None:
         found.setdefault(evidence.joins.number, evidence.joins)
     at, window = reading.message.sent_at, policy.reopen_within
@@ -119,15 +105,15 @@ def _chosen(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weig
 
 
 def _joins(
-    reading: Reading, best: Weighed, method: str, weighed: list[Weighed], *, shared: bool = False,
-    links: tuple[Link, ...] = (), rejected: bool = False,
+    reading: Reading, best: Weighed, method: str, weighed: list[Weighed], *, links: tuple[Link, ...] = (),
+    rejected: bool = False,
 ) -> Verdict:  # fmt: skip
     candidates = {id(w): w.candidate() for w in (best, *weighed[:_SHOWN])}
     chosen = candidates[id(best)]
     return Verdict(
         conversation=best.conversation, class_=class_of(reading, best), method=method, score=chosen.score,
         candidates=tuple(candidates[id(w)] for w in weighed[:_SHOWN]), links=links, reasons=chosen.reasons,
-        shared=shared, rejected=rejected,
+        rejected=rejected,
     )  # fmt: skip
 
 
@@ -135,33 +121,6 @@ def _method(best: Weighed, evidence: Evidence) -> str:
     if evidence.joins is not None and evidence.joins.number == best.conversation.number:
         return evidence.method
     return "identifier" if best.same_id else "same_words" if best.same_text else "matter"
-
-
-def _unproven(reading: Reading, identity: Identity, known: Known, policy: FollowUps) -> Conversation | None:
-    """Somebody else's conversation about the same number, where nothing is proved of him nor of this sender.
-
-    Not where the words are those of the other side of the payment, or may be.
-    """
-    if identity.contact.verified:
-        return None
-    side = side_of(reading)
-    for key in reading.strong:
-        for marker in known.marked(key) if _unmistakable(key) else ():
-            conversation = known.conversation(marker.conversation)
-            if conversation is None or not is_live(conversation, reading.message.sent_at, policy.reopen_within):
-                continue
-            owner = known.contacts.get(known.owner(conversation.contact))
-            if owner is None or owner.verified or owner.number == identity.contact.number:
-                continue
-            theirs = Memory(conversation.matter).side
-            if "either" not in (side, theirs) and (side == theirs or (side != "payee" and not theirs)):
-                return conversation
-    return None
-
-
-def _unmistakable(key: str) -> bool:
-    """Is it a number that two people quote only when they mean the same, and no piece of one?"""
-    return not key.startswith("account:") and sum(c.isalnum() for c in key.partition(":")[2]) >= _UNMISTAKABLE
 
 
 def _apart(reading: Reading, evidence: Evidence, weighed: list[Weighed], known: Known, policy: FollowUps) -> Verdict:

@@ -14,9 +14,9 @@ from zlib import crc32
 from router.follow_ups.reading import NO_TOPIC, Reading
 from router.text.normalise import fold
 from router.text.phrasing import REQUESTS
-from router.text.utterance import MOST, Word
+from router.text.utterance import MOST
 
-__all__ = ["Memory", "features_of", "remember", "side_of", "spoken", "telling_of", "tongue_of", "united"]
+__all__ = ["Memory", "features_of", "remember", "spoken", "telling_of", "tongue_of", "united"]
 
 #: Below this the runner-up of an issue type may have been meant.
 _SURE = 0.95
@@ -31,8 +31,8 @@ class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
     __slots__ = (
-        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side",
-        "subjects", "texts", "tongues", "types", "words",
+        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "subjects",
+        "texts", "tongues", "types", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -48,7 +48,6 @@ class Memory:
         self.maybe: list[str] = matter.get("maybe", [])
         self.types: list[str] = matter.get("types", [])
         self.said_at: int = matter.get("said_at", 0)
-        self.side: str = matter.get("side", "")
         self.poor: bool = matter.get("poor", False)
         self.tongues: list[str] = matter.get("tongues", [])
         self.asked: bool = matter.get("asked", False)
@@ -73,14 +72,6 @@ def telling_of(reading: Reading) -> dict[int, float]:
         crc32(word.encode("utf-8", "surrogatepass")): 1.0 if word < "\u3400" else len(word) / 4
         for word in reading.said.telling
     }
-
-
-def side_of(reading: Reading) -> str:
-    """Which side of a payment the words speak for: `payee`, `payer`, `either` when they tell of both, or empty."""
-    payee, payer = reading.said.has(Word.PAYEE), reading.said.has(Word.PAYER)
-    if payee and payer:
-        return "either"
-    return "payee" if payee else "payer" if payer else ""
 
 
 def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> dict[str, Any]:
@@ -113,8 +104,6 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
         _add(following, "types", (tagging.issue_type,))
         if tagging.confidence < _SURE and tagging.runner_up not in NO_TOPIC:
             _add(following, "maybe", (tagging.runner_up,))
-    if not matter.get("side") and (side := side_of(reading)):
-        following["side"] = side
     return following
 
 

@@ -23,7 +23,7 @@ from router.text import identifiers, own_words, redact, utterance
 from router.text.normalise import fold, language
 from router.text.utterance import Word
 
-__all__ = ["NO_TOPIC", "Reading", "read", "shared_key", "tagged", "telling_part"]
+__all__ = ["NO_TOPIC", "Reading", "read", "tagged", "telling_part"]
 
 #: Types that say how a customer feels, not what his matter is.
 NO_TOPIC = frozenset(("other", "complaint", "feedback", ""))
@@ -214,7 +214,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Every marker key that the decision will look up."""
         if self.message.direction is not Direction.IN:
             return (self.chat_key,) if self.chat_key else ()
-        return (*self.traces, *self.album, shared_key(self.handles[0]))
+        return (*self.traces, *self.album)
 
     @property
     def album(self) -> tuple[str, ...]:
@@ -230,11 +230,6 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         if message.realm or not message.thread or message.thread == message.sender.handle:
             return ""
         return f"chat:{message.channel}:{message.thread}"
-
-
-def shared_key(handle: Handle) -> str:
-    """The marker by which a sender finds the conversation of somebody else that he may share (follow-ups, rule 9)."""
-    return f"handle:{handle[0]}:{handle[1]}"
 
 
 def read(message: Message, policy: Policy) -> Reading:

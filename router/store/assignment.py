@@ -17,7 +17,6 @@ from sqlalchemy import bindparam, literal_column, select
 
 from router.conversation.acts import let_go
 from router.conversation.assignment import PRESENCES, Here, chosen, first_for, gone, kind_by, load, on_shift
-from router.conversation.working_order import working_order
 from router.errors import Misasked
 from router.known import Known
 from router.model import Conversation, Status
@@ -27,7 +26,7 @@ from router.store import tables as t
 from router.store.act import locked
 from router.store.effects import Effects, Event, LostUpdate
 from router.store.ledger import Store
-from router.store.rows import CONVERSATION_COLUMNS, conversation_of, maybe_instant
+from router.store.rows import maybe_instant
 from router.store.statement import Statement, Tx, insert_into
 from router.store.tables import micros
 
@@ -39,12 +38,6 @@ _people = Statement(select(t.agents.c.name, t.agents.c.presence, t.agents.c.sinc
 _held = Statement(
     select(_C.number, _C.holder, _C.channels, _C.status).where(_C.holder != literal_column("''"), _C.merged_into == 0)
 )
-_unheld = Statement(
-    select(*CONVERSATION_COLUMNS).where(
-        _C.queue == bindparam("line"), _C.status.in_([literal_column(f"'{s}'") for s in t.WORKING]),
-        _C.status == "open", _C.holder == "", _C.merged_into == 0,
-    )
-)  # fmt: skip
 _put_presence = Statement(
     insert_into(t.agents)
     .values(name=bindparam("who"), presence=bindparam("state"), since=bindparam("present", type_=t.Instant.impl()))
@@ -143,9 +136,7 @@ def assign_next(store: Store, agent: str, now: datetime) -> Conversation | None:
     def work(tx: Tx) -> Conversation | None:
         here = _here(tx, store.policy)[agent]
         for queue in configured.queues:
-            waiting = [conversation_of(row) for row in tx.rows(_unheld, line=queue)]
-            line = store.policy.queues.get(queue)
-            found = first_for(here, working_order(waiting, now, line.ageing_minutes if line else 0), store.policy, now)
+            found = first_for(here, queries.waiting(tx, queue), store.policy, now)
             if found is not None:
                 mine = locked(tx, found.number)
                 if mine.holder:

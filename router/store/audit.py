@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router.conversation.progress import FOLLOWING
+from router.conversation.progress import CHASING
 from router.deadlines.calendar import instant as clock_instant
 from router.deadlines.clocks import Clocks
 from router.deadlines.deadline import from_json, next_due
@@ -119,11 +119,12 @@ def _is_quiet(body: str) -> bool:
 
 
 def _chases(c: Conversation, messages: Sequence[Row], quiet: Collection[int]) -> Iterator[tuple[str, Any, Any]]:
-    """Each chaser counts; further words about what is open count where they came while it waited."""
-    chasers = sum(m.class_ == "chaser" and m.number not in quiet for m in messages)
-    following = sum(m.class_ in FOLLOWING and m.asks and m.number not in quiet for m in messages)
-    if not chasers <= c.chases <= chasers + following:
-        yield "chases", c.chases, f"{chasers} to {chasers + following}"
+    """Chasers, resends and restatements on another channel count. (What former versions counted too, additions, and
+    did not, what came while nothing waited, is no difference.)"""
+    heard = [m for m in messages if m.asks and m.number not in quiet]
+    least, most = (sum(m.class_ in classes for m in heard) for classes in (("chaser",), (*CHASING, "addition")))
+    if not least <= c.chases <= most:
+        yield "chases", c.chases, f"{least} to {most}"
 
 
 def _by_events(

@@ -12,7 +12,8 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Database:
         database = self.url.database
         self.path = Path(database) if self.dialect == "sqlite" and database and database != ":memory:" else None
         self.engine = _engine(self.url, self.path)
+        self.default_waits: Mapping[str, timedelta] = {}  # by queue, of the policy: the store says them
         self._turn = threading.RLock()
         self._writer: Any = None
         self._writer_pid = 0
@@ -80,7 +82,7 @@ class Database:
             cursor = connection.cursor()
             if self.dialect == "sqlite":
                 cursor.execute("BEGIN")
-            yield Tx(cursor, self.dialect)
+            yield Tx(cursor, self.dialect, self.default_waits)
             connection.commit()
         except BaseException:
             with contextlib.suppress(Exception):
@@ -97,7 +99,7 @@ class Database:
             with self._turnstile():
                 cursor.execute("BEGIN IMMEDIATE")
             try:
-                yield Tx(cursor, self.dialect)
+                yield Tx(cursor, self.dialect, self.default_waits)
                 connection.commit()
             except BaseException:
                 connection.rollback()

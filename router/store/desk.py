@@ -15,20 +15,24 @@ from typing import TypeVar
 from msgspec.structs import replace
 from sqlalchemy import bindparam, select, update
 
-from router.conversation.acts import let_go, note_taken, status_set
+from router.conversation.acts import ENDED, let_go, note_taken, status_set
 from router.conversation.rerouting import retagged
 from router.errors import Misasked, NotFound
 from router.known import Known
 from router.model import Conversation, Direction, Status
+from router.policy import Policy
+from router.store import queries
 from router.store import tables as t
-from router.store.act import act, contact_of_number, desk_row, refuse_held
+from router.store.act import act, contact_of_number, desk_row, locked, refuse_held
 from router.store.answer import reply
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
-from router.store.statement import Statement, Tx, as_json, upsert
+from router.store.relations import unproven
+from router.store.statement import Statement, Tx, as_json, member, upsert
 from router.store.storable import words
 from router.store.tables import micros
-from router.text import kept
+from router.text import kept, utterance
+from router.text.normalise import fold
 
 __all__ = [
     "block",
@@ -45,11 +49,13 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-_first_words = Statement(
-    select(t.messages.c.number)
-    .where(t.messages.c.conversation == bindparam("number"), t.messages.c.direction == "in")
-    .order_by((t.messages.c["class"] == "chaser").asc(), t.messages.c.number)
-    .limit(1)
+#: Who says nothing of his matter in so many messages says it in none.
+_MOST_GREETINGS = 100
+_heard = Statement(
+    select(t.messages.c.number, t.messages.c.subject, t.messages.c.text, t.messages.c.own_text)
+    .where(member(t.messages.c.conversation, "numbers"), t.messages.c.direction == "in")
+    .order_by(t.messages.c.sent_at, t.messages.c.number)
+    .limit(bindparam("rows"))
 )
 _put_label = upsert(t.labels)
 _set_attributes = Statement(
@@ -100,19 +106,28 @@ def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> 
 
 
 def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
-    """Hold a conversation, so that nobody else answers it. Raises `Refused` when another agent holds it."""
+    """Hold a conversation, so that nobody else answers it; with it those of the same queue that name the same number
+    unproven and that nobody holds. Raises `Refused` when another agent holds it."""
     if not agent:
         raise Misasked("Who takes it? Name the agent with --agent NAME.")
 
-    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+    def change(tx: Tx, c: Conversation, effects: Effects) -> Conversation:
         if not force:
             refuse_held(c, agent)
-        after = replace(c, holder=agent)
-        effects.change(after)
-        effects.tell(Event(at=now, type="conversation.taken", conversation=c.number, body={"agent": agent}))
-        return after
+        for other in unproven(tx, c):
+            also = locked(tx, other.number)
+            if also.queue == c.queue and also.status not in ENDED and not also.holder:
+                _hold(also, agent, effects, now)
+        return _hold(c, agent, effects, now)
 
     return act(store, number, now, change)
+
+
+def _hold(c: Conversation, agent: str, effects: Effects, now: datetime) -> Conversation:
+    after = replace(c, holder=agent)
+    effects.change(after)
+    effects.tell(Event(at=now, type="conversation.taken", conversation=c.number, body={"agent": agent}))
+    return after
 
 
 def release(store: Store, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
@@ -148,7 +163,8 @@ def move(store: Store, number: int, queue: str, *, agent: str, now: datetime) ->
 
 
 def retag(store: Store, number: int, issue_type: str, *, agent: str, now: datetime) -> Conversation:
-    """Say what it is about; no machine overrules it. Stored as a label, routed and timed anew."""
+    """Say what it is about; no machine overrules it. Stored as a label of the first message that says it, routed and
+    timed anew."""
     known = store.policy.tagger.issue_types
     if issue_type not in known:
         raise Misasked(f"There is no issue type {issue_type!r}; the configuration has: {', '.join(known)}.")
@@ -156,14 +172,24 @@ def retag(store: Store, number: int, issue_type: str, *, agent: str, now: dateti
     def change(tx: Tx, c: Conversation, effects: Effects) -> Conversation:
         after = retagged(c, issue_type, contact_of_number(tx, c.contact).attributes, store.policy, now)
         effects.change(after)
-        row = tx.one(_first_words, number=c.number)
-        if row is not None:
-            tx.run(_put_label, message=row[0], issue_type=issue_type, by=agent, at=micros(now))
+        labelled = _telling(tx, c, store.policy)
+        if labelled:
+            tx.run(_put_label, message=labelled, issue_type=issue_type, by=agent, at=micros(now))
         body = {"from": c.issue_type, "to": issue_type, "queue": after.queue, "agent": agent}
         effects.tell(Event(at=now, type="conversation.retagged", conversation=c.number, body=body))
         return after
 
     return act(store, number, now, change)
+
+
+def _telling(tx: Tx, c: Conversation, policy: Policy) -> int:
+    """The first message that says what the conversation is about, not the greeting before it; 0 where none came."""
+    heard = tx.rows(_heard, numbers=queries.family(tx, c.number), rows=_MOST_GREETINGS)
+    vocabulary = utterance.vocabulary(policy.tagging.lexicons)
+    for number, subject, text, own in heard:
+        if not vocabulary.read(fold(f"{subject}\n{text if own is None else own}")).poor:
+            return int(number)
+    return int(heard[0][0]) if heard else 0
 
 
 def spam(store: Store, number: int, *, agent: str, now: datetime) -> Conversation:

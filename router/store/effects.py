@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import BigInteger, bindparam, select, update
 
 from router.bounce import Outcome
+from router.conversation.working_order import DEFAULT_WAIT, order_at
 from router.known import Known
 from router.model import Contact, Conversation, Handle, Key, Link, Marker, Placement, Redelivery
 from router.store import tables as t
@@ -249,7 +250,10 @@ class Effects:
     def write(self, tx: Tx, now: datetime, receivers: Callable[[str], Sequence[str]] = lambda _: ()) -> None:
         """Write all of it. `receivers(type)` names the event receivers of a type. Raises `LostUpdate`."""
         self._write_people(tx, now)
-        changed = [conversation_row(c) for c in self._conversations.values()]
+        waits = tx.default_waits
+        changed = [
+            conversation_row(c, order_at(c, waits.get(c.queue, DEFAULT_WAIT))) for c in self._conversations.values()
+        ]
         if tx.many(_put_conversation, changed) != len(changed):
             raise LostUpdate
         tx.many(_put_message, self._messages)
@@ -289,7 +293,7 @@ class Effects:
             [
                 {
                     "conversation": a, "other": b, "reason": reason, "score": link.score, "at": micros(at), "by": by,
-                    "undone": False,
+                    "undone": False, "because": link.because,
                 }
                 for (a, b, reason), (link, at, by) in self._links.items()
             ],

@@ -97,6 +97,7 @@ class Store:
     def __init__(self, database: Database, policy: Policy, sealer: Sealer | None = None) -> None:
         self.database = database
         self.policy = policy
+        database.default_waits = {queue.name: queue.default_wait for queue in policy.queues.values()}
         self._sealer = sealer
         self._sealer_lock = threading.Lock()
         self.bell = Bell(database)

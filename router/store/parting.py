@@ -13,6 +13,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from router.conversation.acts import ticked
+from router.conversation.progress import CHASING
 from router.conversation.relating import Stays, shrunk, told, unanswered
 from router.errors import Refused
 from router.known import Known
@@ -109,7 +110,7 @@ def _opened(c: Conversation, own: int, said: Stays, heard: Rows, wait: Rows) -> 
         c, number=own, version=0, status=Status.OPEN, opened_at=instant(heard[0].sent_at),
         last_message_at=said.last_message_at or c.last_message_at,
         last_in_at=said.last_in_at, solved_at=None, closed_at=None,
-        waiting_since=instant(wait[0].sent_at) if wait else None, chases=sum(row.class_ == "chaser" for row in heard),
+        waiting_since=instant(wait[0].sent_at) if wait else None, chases=sum(row.class_ in CHASING for row in heard),
         messages=said.messages,
         issue_type=next((row.issue_type for row in heard if row.issue_type not in ("", "other")), c.issue_type),
         channels=said.channels, threads=said.threads, clocks={}, next_due=None, next_wake_at=None,

@@ -35,10 +35,14 @@ __all__ = [
     "message_number",
     "messages",
     "messages_of",
+    "queue_pages",
+    "queue_sizes",
     "waiting",
 ]
 
 _PAGE = 500
+#: Before every place in a working order, and every number.
+_FIRST = (-(1 << 62), -1)
 _decode = msgspec.json.Decoder().decode
 _M, _C = t.messages.c, t.conversations.c
 
@@ -71,15 +75,35 @@ _conversation = Statement(_by_number.where(_C.number == bindparam("number")))
 _ABSORBED = _C.merged_into != literal_column("0")  # written out, so that SQLite takes the partial index
 _absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number"), _ABSORBED))
 _merged = Statement(select(_C.number, _C.merged_into).where(_ABSORBED))
+_WORKING = among(_C.status, *t.WORKING)
+_queue_sizes = Statement(
+    select(_C.queue, func.count(_C.order_at), func.count()).where(_WORKING, _C.merged_into == 0).group_by(_C.queue)
+)
+#: After the last one of the page before: a place in the working order is unique by the number behind it.
 _waiting = Statement(
+    select(*CONVERSATION_COLUMNS, _C.order_at)
+    .where(
+        _C.queue == bindparam("line"), _C.order_at.is_not(None),
+        or_(
+            _C.order_at > bindparam("after", type_=t.Instant.impl()),
+            and_(_C.order_at == bindparam("after", type_=t.Instant.impl()), _C.number > bindparam("behind")),
+        ),
+    )
+    .order_by(_C.order_at, _C.number)
+    .limit(bindparam("rows"))
+)  # fmt: skip
+_apart = Statement(
     _by_number.where(
-        among(_C.status, "open", "pending", "on_hold"), _C.merged_into == 0, _C.number > bindparam("after")
+        _C.queue == bindparam("line"), _WORKING, _C.order_at.is_(None), _C.merged_into == 0,
+        _C.number > bindparam("after"),
     )
     .order_by(_C.number)
     .limit(bindparam("rows"))
-)
+)  # fmt: skip
 _links = Statement(
-    select(t.links.c.conversation, t.links.c.other, t.links.c.reason, t.links.c.score, t.links.c.by).where(
+    select(
+        t.links.c.conversation, t.links.c.other, t.links.c.reason, t.links.c.score, t.links.c.by, t.links.c.because
+    ).where(
         t.links.c.undone.is_(False), or_(member(t.links.c.conversation, "numbers"), member(t.links.c.other, "others"))
     )
 )
@@ -236,6 +260,11 @@ def shown_conversation(
         "breached": any(s.breached_at is not None for s in states),
         "messages": c.messages,
         "links": list(links),
+        "unproven": [
+            {name: one[name] for name in ("conversation", "ref", "because") if name in one}
+            for one in links
+            if one["reason"] == "unproven_link"
+        ],
     }
 
 
@@ -246,10 +275,11 @@ def links_of(tx: Tx, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     wanted = set(numbers)
     parts = [*wanted, *(number for number in into if _root(number, into) in wanted)]
     found: dict[int, dict[tuple[int, str], dict[str, Any]]] = {}
-    for one, other, reason, score, by in tx.rows(_links, numbers=parts, others=parts):
+    for one, other, reason, score, by, because in tx.rows(_links, numbers=parts, others=parts):
         ends = _root(one, into), _root(other, into)
         for here, there in (ends, ends[::-1]) if ends[0] != ends[1] else ():
             shown = {"conversation": there, "ref": ref_of(there), "reason": reason, "score": round(score, 3), "by": by}
+            shown |= {"because": because} if because else {}
             found.setdefault(here, {}).setdefault((there, reason), shown)
     return {here: list(links.values()) for here, links in found.items()}
 
@@ -332,9 +362,41 @@ def labels(database: Database) -> Iterator[dict[str, Any]]:
             yield {"id": number, "text": text, "label": issue_type, "by": by, "at": _stamp(at), "lang": language}
 
 
-def waiting(database: Database) -> list[Conversation]:
-    """All conversations in work; the caller orders them (`router.conversation.working_order`)."""
-    return [conversation_of(row) for page in _pages(database, _waiting) for row in page]
+def queue_sizes(database: Database) -> dict[str, tuple[int, int]]:
+    """How much is in work by queue: what waits for the desk, and what does not (answered, waiting for the customer)."""
+    with database.read() as tx:
+        return {queue: (waiting, working - waiting) for queue, waiting, working in tx.rows(_queue_sizes)}
+
+
+def waiting(tx: Tx, queue: str, *, limit: int | None = None) -> Iterator[Conversation]:
+    """What waits for the desk in a queue, in working order, at most `limit`. Read in pages: a few cost a few."""
+    after, left = _FIRST, limit
+    while left is None or left > 0:
+        size = _PAGE if left is None else min(left, _PAGE)
+        rows = tx.rows(_waiting, line=queue, after=after[0], behind=after[1], rows=size)
+        yield from map(conversation_of, rows)
+        if len(rows) < size:
+            return
+        after, left = (rows[-1][-1], rows[-1][0]), None if left is None else left - size
+
+
+def queue_pages(
+    database: Database, queue: str, *, apart: bool = False, page: int = _PAGE
+) -> Iterator[list[Conversation]]:
+    """What waits for the desk in a queue, in working order; `apart`: what is in work there and does not, oldest first.
+    Page by page; no transaction outlives a page."""
+    after = _FIRST
+    while True:
+        with database.read() as tx:
+            if apart:
+                rows = tx.rows(_apart, line=queue, after=after[1], rows=page)
+            else:
+                rows = tx.rows(_waiting, line=queue, after=after[0], behind=after[1], rows=page)
+        if rows:
+            yield [conversation_of(row) for row in rows]
+        if len(rows) < page:
+            return
+        after = (rows[-1][-1], rows[-1][0])
 
 
 def conversation(tx: Tx, number: int) -> Conversation:

@@ -1,7 +1,8 @@
-"""How do people relate conversations? Merge and split, exactly inverse; link and unlink. Nothing is destroyed.
+"""How do people relate conversations? Merge and split, exactly inverse; link, accept, refuse and unlink.
 
 A merge remembers both states; splitting off what was merged (router.store.parting) gives both back as they were, with
-what happened since folded in. No machine overrules what people decided here. Blocking functions over the store.
+what happened since folded in. Where nothing proved that two people are one, it also remembers who checked that and how
+(rules: follow-ups, 9). No machine overrules what people decided here. Blocking functions over the store.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.parting import split
 from router.store.statement import Statement, Tx, as_json, member, upsert
+from router.store.storable import words
 from router.store.tables import micros
 
-__all__ = ["link", "merge", "split", "unlink"]
+__all__ = ["accept", "link", "merge", "refuse", "split", "unlink", "unproven"]
 
 _put_merge = upsert(t.merges)
 _one, _two = ((member(t.links.c.conversation, name), member(t.links.c.other, name)) for name in ("ones", "twos"))
@@ -48,8 +50,13 @@ def _both(tx: Tx, a: int, b: int) -> tuple[Conversation, Conversation]:
     return (first, second) if low == a else (second, first)
 
 
-def merge(store: Store, a: int, b: int, *, agent: str, now: datetime) -> Conversation:
-    """Merge conversation `b` into `a`: one conversation, both histories. Undone by `split`."""
+def merge(store: Store, a: int, b: int, *, agent: str, now: datetime, checked: str = "") -> Conversation:
+    """Merge conversation `b` into `a`: one conversation, both histories. Undone by `split`.
+
+    `checked` says how the person was checked (called back, asked for the last payment), where the channels did not
+    prove that both are of one; it is stored with `agent`.
+    """
+    agent, checked = words(agent), words(checked)
 
     def work(tx: Tx) -> Conversation:
         into, gone = _both(tx, a, b)
@@ -60,11 +67,12 @@ def merge(store: Store, a: int, b: int, *, agent: str, now: datetime) -> Convers
         effects.change(one)
         effects.change(still)
         before = as_json({"into": into, "gone": gone, "one": one})
-        tx.run(_put_merge, absorbed=gone.number, into=into.number, before=before, by=agent, at=micros(now))
+        ends = {"absorbed": gone.number, "into": into.number}
+        tx.run(_put_merge, **ends, before=before, by=agent, at=micros(now), checked=checked)
         if one.status is not into.status:
             told = {"from": into.status.value, "to": one.status.value, "agent": agent}
             effects.tell(Event(at=now, type="conversation.status", conversation=into.number, body=told))
-        body = {"absorbed": gone.number, "agent": agent}
+        body = {"absorbed": gone.number, "agent": agent, **({"checked": checked} if checked else {})}
         effects.tell(Event(at=now, type="conversation.merged", conversation=into.number, body=body))
         effects.write(tx, now, store.receivers)
         return one
@@ -87,6 +95,31 @@ def link(store: Store, a: int, b: int, *, agent: str, now: datetime) -> None:
         effects.write(tx, now, store.receivers)
 
     store.again(work)
+
+
+def accept(store: Store, a: int, b: int, *, agent: str, now: datetime, checked: str = "") -> Conversation:
+    """The same person and the same matter: the two that a link relates become one, the older goes on. Raises `Refused`
+    where nothing links them."""
+    with store.database.read() as tx:
+        one, other = (queries.conversation(tx, number) for number in (a, b))
+        links = queries.links_of(tx, [one.number]).get(one.number, [])
+    if one.number != other.number and other.number not in {shown["conversation"] for shown in links}:
+        names = f"{ref_of(one.number)} and {ref_of(other.number)}"
+        raise Refused(f"{names} are not linked; to join them all the same: omnirouter merge.")
+    into, gone = sorted((one, other), key=lambda c: (c.opened_at, c.number))
+    return merge(store, into.number, gone.number, agent=agent, now=now, checked=checked)
+
+
+def refuse(store: Store, a: int, b: int, *, agent: str, now: datetime) -> int:
+    """Not the same: the links between the two are undone, and no machine makes them again. Raises `Refused`."""
+    return unlink(store, a, b, agent=agent, now=now)
+
+
+def unproven(tx: Tx, c: Conversation) -> list[Conversation]:
+    """The conversations that name the same number as this one, while nothing proves that one person wrote both."""
+    found = [one["conversation"] for one in queries.links_of(tx, [c.number]).get(c.number, ())
+             if one["reason"] == "unproven_link"]  # fmt: skip
+    return [queries.conversation(tx, number) for number in found]
 
 
 def unlink(store: Store, a: int, b: int, *, agent: str, now: datetime) -> int:

@@ -39,7 +39,8 @@ _handles = msgspec.json.Decoder(tuple[Handle, ...]).decode
 _words = msgspec.json.Decoder(tuple[str, ...]).decode
 _numbers = msgspec.json.Decoder(tuple[int, ...]).decode
 
-CONVERSATION_COLUMNS = tuple(tables.conversations.columns)
+#: What the state of a conversation is read from: its place in the working order follows from it.
+CONVERSATION_COLUMNS = tuple(column for column in tables.conversations.columns if column.name != "order_at")
 CONTACT_COLUMNS = tuple(
     tables.contacts.c[name]
     for name in ("number", "name", "verified", "attributes", "language", "blocked", "joined_into")
@@ -67,8 +68,8 @@ def _compact(value: Sequence[Any] | Mapping[str, Any], empty: str) -> str:
     return as_json(value) if value else empty
 
 
-def conversation_row(c: Conversation) -> dict[str, Any]:
-    """The row of a conversation's state."""
+def conversation_row(c: Conversation, order_at: datetime | None) -> dict[str, Any]:
+    """The row of a conversation's state, at its place in the working order."""
     return {
         "number": c.number,
         "contact": c.contact,
@@ -106,6 +107,7 @@ def conversation_row(c: Conversation) -> dict[str, Any]:
         "breached": c.breached,
         "merged_into": c.merged_into,
         "version": c.version + 1,
+        "order_at": maybe_micros(order_at),
     }
 
 

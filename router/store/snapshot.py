@@ -37,8 +37,8 @@ _REACH = timedelta(days=400)
 _PER_CONTACT = 40
 _PER_MARKER = 24
 _REPLIES = 200
-#: Markers by which a message may join another contact's conversation, so that contact is locked too.
-_JOINING = ("order:", "hash:", "account:", "handle:")
+#: Markers by which a message is linked with another contact's conversation: what is proved of that contact counts.
+_LINKING = ("order:", "hash:", "account:")
 
 _Grouped: TypeAlias = Mapping[str, list[str]]
 
@@ -141,7 +141,7 @@ _markers = Statement(
 )
 _links = Statement(
     select(t.links.c.conversation, t.links.c.other, t.links.c.reason, t.links.c.score).where(
-        member(t.links.c.conversation, "numbers"), t.links.c.undone.is_(False)
+        member(t.links.c.conversation, "numbers")
     )
 )
 _replies = Statement(
@@ -168,13 +168,14 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
     marked = _load_markers(tx, wants.markers, known)
     _load_handles(tx, wants.handles, known)
     named = {m.contact for m in known.messages.values()} | set(known.handles.values())
-    named |= {m.contact for key, group in known.markers.items() if key.startswith(_JOINING) for m in group}
     named |= _contacts_of(tx, wants.conversations)
     _load_contacts(tx, named, known, locked=True)
     if tx.dialect == "postgresql":
         _load_handles(tx, wants.handles, known)
         if not set(known.handles.values()) <= set(known.contacts) | set(known.joined):
             raise MissedLock
+    linked = {m.contact for key, group in known.markers.items() if key.startswith(_LINKING) for m in group}
+    _load_contacts(tx, linked, known, locked=False)
     _load_conversations(
         tx, wants, known, {m.conversation for m in known.messages.values()} | marked | wants.conversations
     )

@@ -8,6 +8,7 @@ ANY` on PostgreSQL.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -99,13 +100,15 @@ def _serial(table: Table, name: str) -> bool:
 
 
 class Tx:
-    """One transaction on one driver cursor: `rows`, `one`, `run`, `many`."""
+    """One transaction on one driver cursor: `rows`, `one`, `run`, `many`. `default_waits`: how long each queue lets
+    wait where nothing is promised, by which a conversation's place in the working order is written."""
 
-    __slots__ = ("_cursor", "dialect")
+    __slots__ = ("_cursor", "default_waits", "dialect")
 
-    def __init__(self, cursor: Any, dialect: str) -> None:
+    def __init__(self, cursor: Any, dialect: str, default_waits: Mapping[str, timedelta] | None = None) -> None:
         self._cursor = cursor
         self.dialect = dialect
+        self.default_waits: Mapping[str, timedelta] = default_waits or {}
 
     def rows(self, statement: Statement, **values: Any) -> list[tuple[Any, ...]]:
         """All rows of a query (or of a RETURNING)."""

@@ -230,6 +230,14 @@ conversations = Table(
     _flag("breached"),
     _number("merged_into", server_default=text("0")),
     _count("version"),
+    _at("order_at", nullable=True),  # its place in the working order, null where nothing waits for the desk
+)
+Index(
+    "ix_conversations_queue_order_at",
+    conversations.c.queue,
+    conversations.c.order_at,
+    sqlite_where=conversations.c.order_at.is_not(None),
+    postgresql_where=conversations.c.order_at.is_not(None),
 )
 Index(
     "ix_conversations_next_wake_at",
@@ -350,6 +358,7 @@ links = Table(
     _at("at"),
     _words("by", "machine"),
     _flag("undone"),
+    _words("because"),
 )
 Index("ix_links_other", links.c.other)
 
@@ -436,6 +445,7 @@ merges = Table(
     _words("before", "{}"),
     _words("by"),
     _at("at"),
+    _words("checked"),  # how the person was checked, where nothing proved that both are one
 )
 tombstones = Table(
     "tombstones",  # ids of erased messages, hashed: a redelivery must not bring them back

@@ -157,26 +157,53 @@ def unproven(say: Any, text: str, at: float, who: str) -> Any:
     return say(text, at, who=who, channel=f"channel-{who}", kind="wechat", verified={})
 
 
-def test_two_unproven_senders_with_one_number_share_a_conversation(world: Any, say: Any) -> None:
-    """They stay two contacts, it is shown as unproven, and what follows goes there too."""
+@pytest.mark.parametrize(
+    ("proved", "of_whom"),
+    [((False, False), "either sender"), ((True, False), "this sender"), ((False, True), "that sender")],
+)
+@pytest.mark.parametrize("number", ["单号TP202620464740", "0x" + "4f" * 32])
+def test_nobody_shares_a_conversation_by_naming_a_number(
+    world: Any, say: Any, proved: tuple[bool, bool], of_whom: str, number: str
+) -> None:
+    """Payees, merchants and phishers know the number too: own conversation, own place and count, linked with the
+    reason, and what follows stays apart; nobody is moved forward in the queue."""
+    facts = [{"verified": {"account": f"W200{n}"} if known else {}} for n, known in enumerate(proved)]
+    one = world.place(say(f"商家退款没收到 {number}", 0, who="a", channel="one", kind="wechat", **facts[0]))
+    two = world.place(say(f"店家说退了,钱包里没有 {number}", 500, who="b", channel="two", kind="line", **facts[1]))
+    assert two.conversation.number != one.conversation.number
+    assert (two.class_, two.conversation.chases) == (Class.CROSS_CUSTOMER, 0)
+    assert world.known.conversation(one.conversation.number) == one.conversation
+    found = [k for k in two.links if k.reason == "unproven_link"]
+    assert [k.conversation for k in found] == [one.conversation.number]
+    assert found[0].because.endswith(f"nothing is proved of {of_whom}")
+    third = world.place(say("怎么还没人回", 900, who="b", channel="two", kind="line", **facts[1]))
+    assert (third.conversation.number, third.links) == (two.conversation.number, ())
+
+
+def test_what_the_channels_proved_of_both_is_no_suspicion(world: Any, say: Any) -> None:
+    """Payer and payee of one order, both proved: two conversations, linked as such."""
+    one = world.place(say("单号TP202620464740 没到", who="a", verified={"account": "W1"}))
+    two = world.place(say("单号TP202620464740 没到", 9, who="b", verified={"account": "W2"}))
+    assert [(k.conversation, k.reason) for k in two.links] == [(one.conversation.number, "cross_customer")]
+
+
+def test_who_names_the_number_later_is_linked_where_he_is(world: Any, say: Any) -> None:
+    """He greeted first: his own conversation goes on, with the link, once."""
     one = world.place(unproven(say, "商家退款没收到 单号TP202620464740", 0, "a"))
-    two = world.place(unproven(say, "店家说退了,钱包里没有 单号TP202620464740", 500, "b"))
-    assert two.conversation.number == one.conversation.number
-    assert two.contact.number != one.contact.number
-    assert "unproven_link" in [link.reason for link in two.links]
-    third = world.place(unproven(say, "怎么还没人回", 900, "b"))
-    assert third.conversation.number == one.conversation.number
+    hello = world.place(unproven(say, "你好", 10, "b"))
+    named = world.place(unproven(say, "单号TP202620464740 退款呢", 10.2, "b"))
+    assert named.conversation.number == hello.conversation.number
+    assert [(k.conversation, k.reason) for k in named.links] == [(one.conversation.number, "unproven_link")]
+    assert world.place(unproven(say, "单号TP202620464740 有人吗", 30, "b")).links == ()
 
 
-def test_who_shares_a_conversation_may_answer_in_it(world: Any, post: Any) -> None:
-    """A reply to one's own mail goes where that mail went, though the conversation was begun by somebody else."""
+def test_a_mail_that_names_a_stranger_s_number_is_answered_by_itself(world: Any, post: Any) -> None:
+    """What he writes in answer to his own mail goes where that went, not to the stranger's."""
     one = world.place(post("商家退款没收到 单号TP202620464740", who="a@x.test", id="a1@x.test"))
     two = world.place(post("店家说退了,钱包里没有 单号TP202620464740", 500, who="b@x.test", id="b1@x.test"))
-    assert two.conversation.number == one.conversation.number
     again = world.place(post("有进展吗", 900, who="b@x.test", in_reply_to="b1@x.test"))
-    assert again.conversation.number == one.conversation.number
-    assert "thread_claim_rejected" not in again.flags
-    assert again.conversation.participants == one.conversation.participants
+    assert again.conversation.number == two.conversation.number != one.conversation.number
+    assert again.conversation.participants == two.conversation.participants
 
 
 @pytest.mark.parametrize("cut", ["I cannot pay with my new card TP2026", "I cannot pay with my new card TP20264064"])
@@ -231,11 +258,11 @@ def test_the_other_side_of_a_payment_shares_nothing(world: Any, say: Any) -> Non
 
 
 def test_an_unverified_sender_with_a_verified_strangers_number(world: Any, say: Any) -> None:
-    """He gets a conversation of his own and a suggested link."""
+    """He gets a conversation of his own, linked as unproven."""
     one = world.place(say(f"{TRANSFER} 单号TP202646130597"))
     two = world.place(unproven(say, "单号TP202646130597 帮我查一下", 60, "b"))
     assert two.class_ is Class.CROSS_CUSTOMER
-    assert (one.conversation.number, "suggested_link") in [(k.conversation, k.reason) for k in two.links]
+    assert (one.conversation.number, "unproven_link") in [(k.conversation, k.reason) for k in two.links]
 
 
 def test_one_s_own_account_number_joins_no_matters(world: Any, say: Any) -> None:

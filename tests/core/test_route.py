@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.conversation.working_order import AGEING_LIMIT, effective_priority, working_order
+from router.conversation.working_order import order_at
 from router.deadlines.calendar import Schedule
 from router.deadlines.deadline import ClockEvent, Clocks, DeadlinePolicy, Promises, Target, advance, to_json
 from router.deadlines.remaining import remaining_words
-from router.model import Conversation
+from router.model import Conversation, Status
 from router.routing.condition import Condition
 from router.routing.route import Rule, route, unreachable
 
@@ -120,20 +120,48 @@ def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
-def order(*conversations: Conversation, ageing_minutes: float = 0) -> list[int]:
-    return [c.number for c in working_order(conversations, NOW, ageing_minutes)]
+def order(*conversations: Conversation, wait: timedelta = timedelta(hours=4)) -> list[int]:
+    """The numbers in working order; what waits for nobody of the desk is left out."""
+    placed = [(at, c.number) for c in conversations if (at := order_at(c, wait)) is not None]
+    return [number for _, number in sorted(placed)]
 
 
-def test_deadlines_come_before_priority_before_age() -> None:
-    """The overdue and the nearest deadline first, then what has none by priority, then by how long it has waited."""
+def test_the_place_in_a_queue_is_one_formula() -> None:
+    """Due, brought forward by 5 minutes a chase (30 at most) and a minute a point of priority; without a promise as if
+    due after the queue's default wait."""
+    due = ago(-60)
+    for chases, priority, minutes in [(0, 0, 0), (1, 0, 5), (6, 0, 30), (100, 0, 30), (0, 50, 50), (2, 90, 100)]:
+        placed = conversation(1, waiting_since=NOW, next_due=due, chases=chases, priority=priority)
+        assert order_at(placed) == due - timedelta(minutes=minutes)
+    assert order_at(conversation(1, waiting_since=NOW)) == NOW + timedelta(hours=4)
+    assert order_at(conversation(1, waiting_since=NOW), timedelta(minutes=30)) == NOW + timedelta(minutes=30)
+    assert order_at(conversation(1, waiting_since=NOW, priority=-10)) == NOW + timedelta(hours=4, minutes=10)
+
+
+def test_the_nearest_deadline_comes_first_and_waiting_ages_by_itself() -> None:
+    """Priority and chases move a conversation forward by minutes, not in front of what has been overdue for hours."""
     assert order(
-        conversation(1, priority=90, waiting_since=ago(500)),
-        conversation(2, next_due=ago(-30)),
-        conversation(3, next_due=ago(-5)),
-        conversation(4, next_due=ago(10), priority=0),
-        conversation(5, priority=90, waiting_since=ago(900)),
-        conversation(6, priority=95),
-    ) == [4, 3, 2, 6, 5, 1]
+        conversation(1, waiting_since=ago(500)),
+        conversation(2, waiting_since=ago(30), next_due=ago(-30), priority=40),
+        conversation(3, waiting_since=ago(5), next_due=ago(-5)),
+        conversation(4, waiting_since=ago(9), next_due=ago(60)),
+        conversation(5, waiting_since=ago(90), chases=3),
+    ) == [1, 4, 2, 3, 5]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"waiting_since": None},
+        {"status": Status.PENDING},
+        {"status": Status.SOLVED},
+        {"status": Status.CLOSED},
+        {"merged_into": 7},
+    ],
+)
+def test_what_waits_for_nobody_of_the_desk_has_no_place(more: dict[str, Any]) -> None:
+    """Answered, waiting for the customer, ended, part of another: listed apart, whatever its priority."""
+    assert order_at(conversation(1, **{"waiting_since": NOW, "next_due": NOW, "priority": 90, **more})) is None
 
 
 def test_an_overdue_clock_stays_in_front() -> None:
@@ -144,36 +172,10 @@ def test_an_overdue_clock_stays_in_front() -> None:
     )
     late = advance(Clocks.empty(), ClockEvent(type="customer_message", at=ago(10)), desk)
     assert order(
-        conversation(1, next_due=ago(-1)), conversation(2, clocks=to_json(late), breached=True), conversation(3)
+        conversation(1, waiting_since=ago(10), next_due=ago(-1)),
+        conversation(2, waiting_since=ago(10), clocks=to_json(late), breached=True),
+        conversation(3, waiting_since=ago(10)),
     ) == [2, 1, 3]
-
-
-def test_chases_and_ageing_raise_the_order_up_to_a_limit() -> None:
-    """Whoever asked again, or has waited for long, moves up; not without end, and never by changing a deadline."""
-    assert order(conversation(1, priority=4), conversation(2, chases=1), conversation(3)) == [2, 1, 3]
-    waiting, fresh = (
-        conversation(1, priority=1, waiting_since=ago(600)),
-        conversation(2, priority=10, waiting_since=NOW),
-    )
-    assert order(waiting, fresh) == [2, 1]
-    assert order(waiting, fresh, ageing_minutes=60) == [1, 2]
-    ancient = conversation(3, chases=1000, waiting_since=ago(10**7))
-    assert effective_priority(ancient, NOW, 1) == 2 * AGEING_LIMIT
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from([None, 1, 2])), max_size=8), st.randoms()
-)
-def test_the_order_does_not_depend_on_the_listing(rows: list[tuple[int, int, int | None]], chance: Any) -> None:
-    """The same conversations in any listing have one working order."""
-    found = [
-        conversation(n, priority=p, chases=c, next_due=None if d is None else NOW + timedelta(d))
-        for n, (p, c, d) in enumerate(rows)
-    ]
-    mixed = list(found)
-    chance.shuffle(mixed)
-    assert working_order(mixed, NOW, 60) == working_order(found, NOW, 60)
 
 
 DESK_HOURS = Schedule.build("UTC", {"daily": [["00:00", "03:00"]]})

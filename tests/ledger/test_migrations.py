@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -17,13 +18,16 @@ from urllib.parse import quote
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import router
 from router.errors import SchemaMismatch, Unreachable
 from router.policy import Policy
 from router.store import Database, Store, schema
+from router.store import desk as acts
 from router.store import tables as t
+from router.store.wake import wake
 
 ROOT = Path(router.__file__).parent.parent
 
@@ -57,6 +61,15 @@ def _migrate(database: Database, step: Callable[[Config, str], None], revision: 
     with database.engine.connect() as connection:
         config.attributes["connection"] = connection
         step(config, revision)
+
+
+def _before(revision: str) -> str:
+    """The revision before another."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.migrations()))
+    found = ScriptDirectory.from_config(config).get_revision(revision).down_revision
+    assert isinstance(found, str)
+    return found
 
 
 def _form(database: Database) -> dict[str, Any]:
@@ -127,10 +140,31 @@ def test_a_database_of_the_version_before_keeps_all_that_it_holds(
     _migrate(database, command.downgrade, "-1")
     with pytest.raises(SchemaMismatch, match="is behind its migrations; run: omnirouter db upgrade"):
         schema.ensure(database)
-    assert schema.upgrade(database) == (f"{int(schema.head()) - 1:04}", schema.head())
+    assert schema.upgrade(database) == (_before(schema.head()), schema.head())
     assert (schema.status(database), schema.differences(database)) == ("current", [])
     assert picture() == before
     assert len(before["messages"]) == 2
+
+
+def test_what_waits_gets_its_place_in_the_working_order(desk: Any) -> None:
+    """The version before knew no places: what waits gets the one that the formula gives, overdue, chased and moved up
+    or not; what was answered, waits for the customer or is solved gets none."""
+    database, store = desk.store.database, desk.store
+    texts = ("转账2000一直没到账", "我的账户被冻结了", "商家退款没收到", "怎么修改手机号", "提现一直失败")
+    placed = desk.take(*(desk.said(text, sender=f"u-{n}") for n, text in enumerate(texts)))
+    numbers, later = [p.conversation.number for p in placed], desk.noon + timedelta(hours=9)
+    wake(store, later)
+    desk.take(desk.said("怎么还没人处理啊", sender="u-0", sent_at=later), now=later)
+    acts.reply(store, numbers[3], "您好", agent="li", now=later)
+    acts.status(store, numbers[4], "pending", agent="li", now=later)
+    with database.engine.connect() as connection:
+        before = dict(connection.execute(text("SELECT number, order_at FROM conversations")).all())
+    assert [n for n, at in before.items() if at is None] == numbers[3:]
+    assert len({before[n] for n in numbers[:3]}) == 3
+    _migrate(database, command.downgrade, _before("0007"))
+    schema.upgrade(database)
+    with database.engine.connect() as connection:
+        assert dict(connection.execute(text("SELECT number, order_at FROM conversations")).all()) == before
 
 
 def test_a_fresh_file_is_made_and_an_empty_server_is_not(empty: Database) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from router.store import Store
 
 __all__ = [
-    "block", "contact_set", "link", "merge", "move", "note", "release", "reply", "retag", "spam", "split", "status",
-    "take", "unlink", "words_of",
+    "block", "contact_set", "link", "link_accept", "link_refuse", "merge", "move", "note", "release", "reply", "retag",
+    "spam", "split", "status", "take", "unlink", "words_of",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
@@ -33,6 +33,9 @@ A = Annotated[str, typer.Argument(metavar="A", help="A conversation.", show_defa
 B = Annotated[str, typer.Argument(metavar="B", help="Another conversation.", show_default=False)]
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Who does it.", show_default=False)]
 Words = Annotated[str, typer.Option("--text", metavar="TEXT", help="The words; - reads them from stdin.")]
+Checked = Annotated[
+    str, typer.Option("--checked", metavar="HOW", help="How the person was checked: called back.", show_default=False)
+]
 Force = Annotated[bool, typer.Option("--force", help="Although another agent holds it or answered meanwhile.")]
 
 
@@ -163,13 +166,21 @@ def status(
 
 
 def take(conversation: Which, agent: Agent = "", force: Force = False, as_json: JsonFlag = False) -> int:
-    """Take a conversation, so that nobody else answers it."""
+    """Take a conversation, so that nobody else answers it; with it those of its queue that name the same number."""
     from router.ref import number_of, ref_of
-    from router.store import desk
+    from router.store import desk, relations
 
     number = number_of(conversation)
-    c = _done(lambda store, now: desk.take(store, number, agent=agent, now=now, force=force))
-    return _say(as_json, f"{c.holder} holds {ref_of(c.number)} now.", **_state(c))
+
+    def act(store: Store, now: datetime) -> tuple[Conversation, list[str]]:
+        taken = desk.take(store, number, agent=agent, now=now, force=force)
+        with store.database.read() as tx:
+            others = [other for other in relations.unproven(tx, taken) if other.holder == agent]
+        return taken, [ref_of(other.number) for other in others]
+
+    c, also = _done(act)
+    with_them = f", and {', '.join(also)}, which names the same number (unproven)" if also else ""
+    return _say(as_json, f"{c.holder} holds {ref_of(c.number)} now{with_them}.", **_state(c), also=also)
 
 
 def release(conversation: Which, agent: Agent = "", force: Force = False, as_json: JsonFlag = False) -> int:
@@ -236,15 +247,42 @@ def block(
     return _say(as_json, f"Contact {contact} is {word}.", contact=contact, blocked=not undo)
 
 
-def merge(a: A, b: B, agent: Agent = "", as_json: JsonFlag = False) -> int:
+def merge(a: A, b: B, agent: Agent = "", checked: Checked = "", as_json: JsonFlag = False) -> int:
     """Make one conversation of two: B goes into A; splitting B's messages off gives both back."""
-    from router.ref import number_of, ref_of
+    from router.ref import number_of
     from router.store import relations
 
     into, gone = number_of(a), number_of(b)
-    c = _done(lambda store, now: relations.merge(store, into, gone, agent=agent, now=now))
+    c = _done(lambda store, now: relations.merge(store, into, gone, agent=agent, now=now, checked=checked))
+    return _joined(c, gone, checked, as_json)
+
+
+def link_accept(a: A, b: B, agent: Agent = "", checked: Checked = "", as_json: JsonFlag = False) -> int:
+    """The same person and matter: two linked conversations become one, the older goes on."""
+    from router.ref import number_of
+    from router.store import relations
+
+    one, other = number_of(a), number_of(b)
+    c = _done(lambda store, now: relations.accept(store, one, other, agent=agent, now=now, checked=checked))
+    return _joined(c, other if c.number == one else one, checked, as_json)
+
+
+def _joined(c: Conversation, gone: int, checked: str, as_json: bool) -> int:
+    from router.ref import ref_of
+
     sentence = f"{ref_of(gone)} is part of {ref_of(c.number)} now: {c.messages} messages."
-    return _say(as_json, sentence, **_state(c), absorbed=gone)
+    return _say(as_json, sentence, **_state(c), absorbed=gone, checked=checked or None)
+
+
+def link_refuse(a: A, b: B, agent: Agent = "", as_json: JsonFlag = False) -> int:
+    """Not the same: the link between two conversations is undone, and no machine makes it again."""
+    from router.ref import number_of, ref_of
+    from router.store import relations
+
+    one, other = number_of(a), number_of(b)
+    undone = _done(lambda store, now: relations.refuse(store, one, other, agent=agent, now=now))
+    sentence = f"{ref_of(one)} and {ref_of(other)} are not the same, and stay apart."
+    return _say(as_json, sentence, conversations=[one, other], linked=False, undone=undone)
 
 
 def split(

@@ -1,31 +1,27 @@
-"""`explain`, `queues` and `show`: where is everything, and why?
+"""`explain` and `show`: where is a message or a conversation, and why?
 
-In: the ledger. Out: one decision in words; what waits in each queue, in working order, with the time that is left; one
-conversation over all its channels. Times are in the desk's time zone; `--json` has them in UTC.
+In: the ledger. Out: one decision in words; one conversation over all its channels. Times are in the desk's time zone;
+`--json` has them in UTC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from router.errors import Misasked, NotFound
-from workers.cli.printing import JsonFlag, json_line, line, table
+from router.errors import NotFound
+from workers.cli.printing import JsonFlag, json_line, line
 
 if TYPE_CHECKING:
-    from router.model import Conversation
     from router.policy import Policy
     from router.store import Store
     from workers.cli.opened import Desk
 
-__all__ = ["explain", "explained", "queues", "show", "waiting_by_queue"]
+__all__ = ["explain", "explained", "show"]
 
-_COLUMNS = (
-    "ref", "status", "type", "who", "prio", "chases", "waiting since", "promise", "due", "left", "holder", "channels",
-)  # fmt: skip
 _SENT = {"pending": "waits to be sent", "unknown": "sent or not: nobody knows"}
 
 
@@ -75,94 +71,6 @@ def explained(store: Store, what: str, now: datetime) -> tuple[dict[str, Any], I
 def _after(remark: str, own: str, lines: Iterator[str]) -> Iterator[str]:
     yield from lines
     yield remark if own in remark else f"{remark[:-1]}, merged into {own})"
-
-
-def queues(
-    queue: Annotated[str | None, typer.Argument(metavar="[QUEUE]", show_default=False)] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Lines a queue; --json has them all.")] = 25,
-    as_json: JsonFlag = False,
-) -> int:
-    """What waits, in working order: the most urgent of each queue first."""
-    from workers.cli.opened import opened
-
-    with opened() as desk:
-        now = datetime.now(UTC)
-        found = waiting_by_queue(desk.store, now)
-        if queue is not None:
-            if queue not in found:
-                raise Misasked(f"There is no queue {queue!r}; the configuration has: {', '.join(found)}.")
-            found = {queue: found[queue]}
-        if as_json:
-            json_line([{"queue": name, "waiting": len(rows), "conversations": rows} for name, rows in found.items()])
-        else:
-            print_queues(found, desk.policy, limit)
-    return 0
-
-
-def waiting_by_queue(store: Store, now: datetime) -> dict[str, list[dict[str, Any]]]:
-    """What is in work, by queue in the order of the file, in working order, each with the words of the time left."""
-    from router.conversation.working_order import working_order
-    from router.store import queries
-    from router.store.people import names_of
-
-    queues = store.policy.queues
-    by_queue: dict[str, list[Conversation]] = {name: [] for name in queues}
-    for c in queries.waiting(store.database):
-        by_queue.setdefault(c.queue, []).append(c)
-    with store.database.read() as tx:
-        names = names_of(tx, {c.contact for waiting in by_queue.values() for c in waiting})
-        links = queries.links_of(tx, [c.number for waiting in by_queue.values() for c in waiting])
-    found = {}
-    for name, waiting in by_queue.items():
-        ageing = queues[name].ageing_minutes if name in queues else 0
-        ordered = working_order(waiting, now, ageing)
-        found[name] = [
-            _waiting(c, names.get(c.contact, ""), links.get(c.number, []), store.policy, now) for c in ordered
-        ]
-    return found
-
-
-def _waiting(
-    c: Conversation, name: str, links: Sequence[Mapping[str, Any]], policy: Policy, now: datetime
-) -> dict[str, Any]:
-    """A conversation in its queue: its first open deadline, also when it is past, and the time left in words."""
-    from router.store import queries
-    from workers.cli.why import left
-
-    clocks = [k for k in queries.clock_rows(c, policy.promises, now) if k["ended_at"] is None]
-    first = min((k for k in clocks if k["due_at"]), key=lambda k: k["due_at"], default=clocks[0] if clocks else None)
-    words = "" if first is None else left(first, queries.utc(now) or "", policy)
-    return {
-        **queries.shown_conversation(c, policy.promises, now, links),
-        "name": name or (c.participants[0][1] if c.participants else ""),
-        "due_at": first["due_at"] if first else None,
-        "metric": first["metric"] if first else None,
-        "remaining": words,
-    }
-
-
-def print_queues(found: Mapping[str, Sequence[Mapping[str, Any]]], policy: Policy, limit: int) -> None:
-    """Each queue as a table; empty ones in one line."""
-    from workers.cli.why import local
-
-    for name, rows in found.items():
-        if not rows:
-            continue
-        cells = [
-            [
-                row["ref"], row["status"], row["issue_type"], row["name"] or row["contact"], row["priority"],
-                row["chases"], local(row["waiting_since"], policy), row["metric"], local(row["due_at"], policy),
-                row["remaining"], row["holder"], row["channels"],
-            ]
-            for row in rows[:limit]
-        ]  # fmt: skip
-        table(_COLUMNS, cells, title=f"{name}: {len(rows)} in work")
-        if len(rows) > limit:
-            line(f"… and {len(rows) - limit} more (--limit)")
-        line()
-    empty = [name for name, rows in found.items() if not rows]
-    if empty:
-        line(f"Nothing in: {', '.join(empty)}.")
 
 
 def show(
@@ -222,8 +130,11 @@ def _told(shown: Mapping[str, Any], policy: Policy, full: bool) -> Iterator[str]
     if c["waiting_since"]:
         yield f"Waiting since {local(c['waiting_since'], policy)}, chased {c['chases']} times"
     yield from clock_lines(shown["deadlines"], c["at"], policy)
+    for one in c["unproven"]:
+        yield f"Also {one['ref']} (unproven): {one.get('because', 'the same number')}; to join them: omnirouter merge"
     for link in shown["links"]:
-        yield f"Linked with {link['ref']}: {link['reason']} (by {link['by']})"
+        if link["reason"] != "unproven_link":
+            yield f"Linked with {link['ref']}: {link['reason']} (by {link['by']})"
     for m in shown["messages"]:
         yield ""
         yield f"{m['id']}  {local(m['sent_at'], policy)}  {m['channel']}  {_speaker(m)}"

@@ -15,7 +15,7 @@ from unicodedata import east_asian_width
 
 import typer
 
-__all__ = ["JsonFlag", "json_line", "line", "progress", "show", "table", "warn"]
+__all__ = ["JsonFlag", "json_line", "json_text", "line", "progress", "show", "table", "warn"]
 
 Item = TypeVar("Item")
 #: The parameter that every command with data takes: `as_json: JsonFlag = False`.
@@ -34,9 +34,14 @@ def warn(text: str) -> None:
 
 def json_line(value: Any) -> None:
     """A value as one line of JSON, on stdout. Times are UTC with `Z`."""
+    sys.stdout.write(json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON. Times are UTC with `Z`."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(value, enc_hook=str).decode("utf-8", "backslashreplace") + "\n")
+    return msgspec.json.encode(value, enc_hook=str).decode("utf-8", "backslashreplace")
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "", empty: str = "Nothing there.") -> None:
