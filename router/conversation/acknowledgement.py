@@ -30,10 +30,10 @@ def never_automatic(flags: tuple[str, ...]) -> bool:
 
 
 def may_be_answered(p: Placement) -> bool:
-    """Is this the first message of a conversation, of a person who may get an automatic answer?"""
+    """Are these the first words of a conversation, of a person who may get an automatic answer?"""
     message, c = p.message, p.conversation
     return (
-        p.opened
+        (p.opened or p.class_ is MessageClass.FIRST)
         and message.direction is Direction.IN
         and not message.automatic
         and p.class_ is not MessageClass.ACK

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from router.conversation.acts import ENDED, attributes, ticked
 from router.conversation.working_order import open_deadline
 from router.deadlines.clocks import ClockEvent
+from router.follow_ups.burst import pieced, waited
 from router.follow_ups.identity import Identity
 from router.follow_ups.incident import Relation
 from router.follow_ups.matter import PIECES, Verdict
@@ -85,7 +86,7 @@ def after_customer(
         })  # fmt: skip
     reopened = False
     if counts:
-        conversation, reopened = _asked(conversation, base, reading, verdict, before)
+        conversation, reopened = _asked(conversation, base, reading, verdict, before, policy)
     conversation = _typed(conversation, base, reading, before is None)
     conversation, routing, trace = _routed(conversation, before, reading, verdict, identity, policy)
     conversation = _timed(conversation, base, reading, routing, identity, policy, now, counts=counts)
@@ -132,17 +133,19 @@ def _recorded(
         threads=tuple(dict.fromkeys(threads)),
         participants=participants,
         subject=base.subject or reading.subject,
-        matter=base.matter if message.automatic else remember(base.matter, reading, inbound=True),
+        matter=base.matter if message.automatic else pieced(remember(base.matter, reading, inbound=True), reading),
     )
 
 
 def _asked(
-    conversation: Conversation, base: Conversation, reading: Reading, verdict: Verdict, before: Conversation | None
-) -> tuple[Conversation, bool]:
-    """A message that wants an answer: it opens, it waits, and by its class it chases."""
+    conversation: Conversation, base: Conversation, reading: Reading, verdict: Verdict, before: Conversation | None,
+    policy: Policy,
+) -> tuple[Conversation, bool]:  # fmt: skip
+    """A message that wants an answer: it opens, it waits, and by its class it chases, if somebody waited at all."""
     at = reading.message.sent_at
     waiting = base.waiting_since
-    chases = before is not None and verdict.class_ in CHASING
+    chases = verdict.class_ in CHASING and before is not None
+    chases = chases and waited(base, reading.message, policy.follow_ups.chase_after)
     return replace(
         conversation,
         status=Status.OPEN,

@@ -12,13 +12,15 @@ from router.follow_ups.weighing import Weighed, other_tongue, spoken_to
 from router.model import MessageClass
 from router.text.utterance import Word
 
-__all__ = ["class_of"]
+__all__ = ["class_of", "repeats"]
 
 _FEW_WORDS = 4.0
 #: Who thanks the desk for its answer may say in so many words what he thanks for.
 _RELIEVED = 2.0
 #: Who shares so many of his words with what was told says it again.
 _MOST_SHARED = 0.6
+#: Who shares nearly all of a sentence with it repeats it; fewer features are no sentence.
+_NEARLY_ALL, _A_SENTENCE = 0.9, 3
 #: So many words that share next to none with what was told before say something more of it.
 _MORE_WORDS, _NONE_SHARED = 2.0, 0.2
 _STATING = Word.PROBLEM | Word.WISH
@@ -27,6 +29,8 @@ _STATING = Word.PROBLEM | Word.WISH
 def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     """The class of a message that joins this conversation."""
     said = reading.said
+    if reading.wordless and reading.message.attachments:
+        return MessageClass.ADDITION
     answers = spoken_to(joined.conversation)
     thanks = said.thanks and said.empty and not said.asks and not said.presses
     relieved = said.thanks and said.weight <= _RELIEVED and not (said.asks or said.presses or said.numbers)
@@ -44,6 +48,11 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     if joined.same_text or _restates(reading, joined):
         return MessageClass.RESEND if _same_kind(reading, joined) else MessageClass.CROSS_CHANNEL
     return MessageClass.ADDITION
+
+
+def repeats(reading: Reading, joined: Weighed) -> bool:
+    """Does it say once more, nearly word by word, what was said?"""
+    return joined.same_text or (joined.overlap >= _NEARLY_ALL and len(reading.said.features) >= _A_SENTENCE)
 
 
 def _chaser(joined: Weighed, reading: Reading) -> MessageClass:

@@ -8,8 +8,9 @@ conversation without a right to it gets one of his own (rules: follow-ups, 4 to 
 
 from __future__ import annotations
 
+from router.follow_ups.burst import going_on, marks_another, waited
 from router.follow_ups.evidence import Evidence
-from router.follow_ups.follow_up import class_of
+from router.follow_ups.follow_up import class_of, repeats
 from router.follow_ups.identity import Identity, reply_handle
 from router.follow_ups.reading import Reading
 from router.follow_ups.weighing import Weighed, is_live, weigh
@@ -25,6 +26,8 @@ PIECES = ("edit", "album")
 #: A conversation weighed this far below the margin is worth suggesting.
 _WORTH_A_LOOK = 0.2
 _SHOWN = 5
+#: By so much more another conversation must speak for itself than the one that the piece before went to.
+_RATHER = 0.3
 
 
 class Verdict(Value, frozen=True, kw_only=True):
@@ -57,9 +60,11 @@ def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known
     weighed = weigh(reading, _own(reading, identity, evidence, known, policy), evidence.joins)
     if evidence.rejected is not None or reading.failed:
         return _apart(reading, evidence, weighed, known, policy)
-    best = _chosen(reading, weighed, policy)
+    piece = _piece(reading, weighed, policy)
+    best = piece or _chosen(reading, weighed, policy)
     if best is not None:
-        return _joins(reading, best, _method(best, evidence), weighed)
+        method = "burst" if best is piece else _method(best, evidence)
+        return _joins(reading, best, method, weighed, policy)
     return _new(reading, evidence, weighed, policy)
 
 
@@ -91,6 +96,23 @@ def _worded(conversation: Conversation) -> bool:
     return conversation.last_in_at is not None or conversation.last_out_at is not None
 
 
+def _piece(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:
+    """The conversation of which this is a further piece. What it answers by right and numbers decide before that, and
+    words that surely are about another matter that is open."""
+    piece = going_on(reading, weighed)
+    if piece is None or reading.only_thanks or reading.silent:
+        return None
+    if marks_another(reading, piece):
+        piece.conflict = True
+        piece.add(-0.7, "the words begin another matter")
+        return None
+    others = [w for w in weighed if w is not piece and w.live and not w.conflict]
+    if any(w.same_id or w.answered or w.score >= max(policy.suggest_below, piece.score + _RATHER) for w in others):
+        return None
+    piece.add(0.5, "typed on moments after the piece before")
+    return piece
+
+
 def _chosen(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:
     """The conversation to join: a shared number whatever its age, else the one that it answers, else the best
     above the margin."""
@@ -105,16 +127,30 @@ def _chosen(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weig
 
 
 def _joins(
-    reading: Reading, best: Weighed, method: str, weighed: list[Weighed], *, links: tuple[Link, ...] = (),
-    rejected: bool = False,
+    reading: Reading, best: Weighed, method: str, weighed: list[Weighed], policy: FollowUps, *,
+    links: tuple[Link, ...] = (), rejected: bool = False,
 ) -> Verdict:  # fmt: skip
     candidates = {id(w): w.candidate() for w in (best, *weighed[:_SHOWN])}
     chosen = candidates[id(best)]
     return Verdict(
-        conversation=best.conversation, class_=class_of(reading, best), method=method, score=chosen.score,
+        conversation=best.conversation, class_=_class(reading, best, method, policy), method=method, score=chosen.score,
         candidates=tuple(candidates[id(w)] for w in weighed[:_SHOWN]), links=links, reasons=chosen.reasons,
         rejected=rejected,
     )  # fmt: skip
+
+
+def _class(reading: Reading, best: Weighed, method: str, policy: FollowUps) -> MessageClass:
+    """What it is to the conversation. Who has not waited yet chases nobody; a piece is an addition unless it says the
+    very same again."""
+    found = class_of(reading, best)
+    if best.memory.wordless and not reading.wordless and found is not MessageClass.ACK:
+        return MessageClass.FIRST
+    if method == "burst" and found is MessageClass.ACK:
+        return MessageClass.ADDITION
+    if found is MessageClass.ACK or waited(best.conversation, reading.message, policy.chase_after):
+        return found
+    again = found is MessageClass.RESEND and (method != "burst" or repeats(reading, best))
+    return found if again or found is MessageClass.CROSS_CHANNEL else MessageClass.ADDITION
 
 
 def _method(best: Weighed, evidence: Evidence) -> str:
@@ -132,7 +168,7 @@ def _apart(reading: Reading, evidence: Evidence, weighed: list[Weighed], known: 
         reasons.append("it names a conversation that its sender takes no part in")
         best = next((w for w in weighed if w.live and not w.conflict and w.score >= policy.suggest_below), None)
         if best is not None and best.conversation.number != evidence.rejected.number and not reading.failed:
-            return _joins(reading, best, "matter", weighed, links=tuple(links), rejected=True)
+            return _joins(reading, best, "matter", weighed, policy, links=tuple(links), rejected=True)
     suggested = evidence.suggested or (_claimed(reading, known, policy) if reading.failed else None)
     if suggested is not None:
         links.append(Link(conversation=suggested.number, reason="suggested_link", score=0.5))

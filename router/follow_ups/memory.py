@@ -31,8 +31,8 @@ class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
     __slots__ = (
-        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "subjects",
-        "texts", "tongues", "types", "words",
+        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "piece", "poor", "said_at",
+        "subjects", "texts", "tongues", "types", "wordless", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -51,6 +51,8 @@ class Memory:
         self.poor: bool = matter.get("poor", False)
         self.tongues: list[str] = matter.get("tongues", [])
         self.asked: bool = matter.get("asked", False)
+        self.wordless: bool = matter.get("wordless", False)
+        self.piece: list[int] = matter.get("piece", [])
 
 
 def features_of(reading: Reading) -> frozenset[int]:
@@ -81,6 +83,11 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     if not inbound:
         return following
     first = not matter.get("kinds")
+    if reading.wordless and not reading.message.attachments:
+        if first:
+            following["wordless"] = True
+    else:
+        following.pop("wordless", None)
     _add(following, "kinds", (reading.message.channel_kind,))
     if reading.subject_hash:
         _add(following, "subjects", (reading.subject_hash,))

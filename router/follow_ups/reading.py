@@ -186,6 +186,16 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
             return False
         return said.weight <= 0.0 or (said.weight <= 1.0 and not self.named)
 
+    @property
+    def only_thanks(self) -> bool:
+        """Does it thank or agree without a word more?"""
+        return self.thanks and self.said.weight <= 0.0
+
+    @cached_property
+    def wordless(self) -> bool:
+        """Is it a picture, a voice message or a file alone, or an event without any words?"""
+        return not self.words and not self.silent
+
     @cached_property
     def traces(self) -> tuple[str, ...]:
         """Keys of the traces that this message leaves, and by which it meets those of other people."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from router.follow_ups.memory import Memory, features_of, telling_of, tongue_of
 from router.follow_ups.reading import NO_TOPIC, Reading
@@ -44,11 +45,12 @@ _ANSWERING = timedelta(days=7)
 
 class Weighed:
     """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it;
-    `answered`: the message answers it by right, and its words surely state no other matter."""
+    `answered`: the message answers it by right, and its words surely state no other matter. `other_number`: it names
+    an order or a transaction that is not this one's."""
 
     __slots__ = (
-        "akin", "answered", "conflict", "conversation", "live", "memory", "overlap", "reasons", "same_amount",
-        "same_id", "same_text", "same_type", "score", "shared",
+        "akin", "answered", "conflict", "conversation", "live", "memory", "other_number", "overlap", "reasons",
+        "same_amount", "same_id", "same_text", "same_type", "score", "shared",
     )  # fmt: skip
 
     def __init__(self, conversation: Conversation, live: bool) -> None:
@@ -58,7 +60,7 @@ class Weighed:
         self.score = 0.0
         self.reasons: list[tuple[str, float]] = []
         self.same_amount = self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
-        self.answered = False
+        self.answered = self.other_number = False
         self.overlap = self.shared = 0.0
 
     def add(self, weight: float, reason: str) -> None:
@@ -172,8 +174,14 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
 def _recurs(weighed: Weighed, reading: Reading) -> bool:
     """Does it tell that what was over happens once more, rather than that it never ended?"""
     said = reading.said
-    apart = weighed.same_id or reading.chases or said.has(Word.ATTEMPT) or said.refers
+    apart = weighed.same_id or reading.chases or said.has(Word.ATTEMPT) or said.refers or _same_code(weighed, reading)
     return said.recurs and said.weight >= 1.0 and not apart
+
+
+def _same_code(weighed: Weighed, reading: Reading) -> bool:
+    """Does it quote an error code that was quoted before?"""
+    codes = (word for word in reading.said.rare if not word.isalpha())
+    return any(crc32(word.encode("utf-8", "surrogatepass")) in weighed.memory.words for word in codes)
 
 
 def _compare_numbers(weighed: Weighed, ids: frozenset[str], corrects: bool) -> None:
@@ -191,7 +199,7 @@ def _compare_numbers(weighed: Weighed, ids: frozenset[str], corrects: bool) -> N
     for kind in ("order:", "hash:"):
         mine = {i for i in ids if i.startswith(kind)}
         if mine and not mine & held and any(i.startswith(kind) for i in held) and not corrects:
-            weighed.conflict = True
+            weighed.conflict = weighed.other_number = True
             weighed.add(-1.0, f"another {_kind(kind)}")
 
 
@@ -318,7 +326,7 @@ def _compare_figures(weighed: Weighed, reading: Reading) -> None:
     if any(len(number) > 1 and number in theirs for number in mine):
         weighed.add(0.25, "the same number")
     elif weighed.same_type and weighed.overlap >= 0.8 and set(mine).isdisjoint(theirs):
-        weighed.conflict = True
+        weighed.conflict = weighed.other_number = True
         weighed.add(-0.8, "the same words with another number")
 
 

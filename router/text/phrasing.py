@@ -47,17 +47,21 @@ ASKS: Final = Form(
 )
 #: The form in which something is begun beside what was told.
 ADDS: Final = Form(
-    r"^(?:还有|仲有|另外|顺便|对了|再问|再请教|还想问|另)",
-    begins=r"(?:oh |and |so |hi |hello |ok )*(?:also(?! (?:here|it|the same|attach|i attach|still|tried|i tried))"
-    r"|btw|by the way|plus|and another|one more|while i)\b",
+    r"^[哦噢喔啊嗯哎诶欸,. ]*(?:还有|仲有|另外|顺便|对了|再问|再请教|还想问|另|同埋|再有|再就是|其[二三]"
+    r"|第[二三四](?![笔单次个天张遍步位句条种页行项封]))",
+    begins=r"(?:oh |and |so |hi |hello |ok )*(?:(?:also(?! (?:here|it|the same|attach|i attach|still|tried|i tried))"
+    r"|btw|by the way|plus|and another|one more|while i|(?:second|third|2nd|3rd) (?:thing|matter|problem|issue|i))\b"
+    r"|(?:second|third)(?:ly)?,)",
 )
+#: The form in which something is joined on, be it of the same matter or not.
+JOINS: Final = Form(r"^(?:而且|并且|然后|再来)|也(?=[没不扣被登收])", begins=r"and (?!(?:no|yes|it|that|so)\b)")
 #: The form of a correction: what was said before was mistaken.
 CORRECTS: Final = Form(
-    r"(?:写|打|填|输|报|发|贴|给|说|搞|弄|抄)错|更正|应该是|应该为|应为|正确的是|才对",
-    within=r"\b(?:typo|mistyped|should (?:be|read|say|have been)|i meant"
-    r"|correct (?:one|number|order|ref|reference|id) is"
-    r"|(?:gave|wrote) (?:you )?the wrong|misread|typed (?:it )?wrong|correction)\b",
-    parts=("typo", "should", "meant", "correct", "wrong", "misread"),
+    r"(?:写|打|填|输|发|贴|给|说|搞|弄|抄)错|报错了?(?=[单订流编卡账户手尾]|号)|更正|应该是|应该为|应为|正确的是|才对",
+    within=r"\b(?:typo|mistyped|my (?:mistake|bad|error)|oops|should (?:be|read|say|have been)|i meant"
+    r"|(?:right|correct|actual) (?:one|number|order|ref|reference|id)(?: is|:)"
+    r"|(?:gave|wrote|sent) (?:you )?the wrong|misread|typed (?:it )?wrong|correction)\b",
+    parts=("typo", "should", "meant", "correct", "wrong", "misread", "my ", "oops", "right ", "actual"),
 )
 #: The form of what comes back after it was over.
 RECURS: Final = Form(
@@ -94,7 +98,7 @@ REFERS: Final = Form(
 #: The form in which the desk asks a customer for something.
 REQUESTS: Final = Form(
     r"请问|请提供|请补充|请发|请告知|请告诉|麻烦提供|麻烦您|请确认|请上传|能否提供",
-    within=r"\?|\b(?:please (?:send|provide|confirm|tell|let us|share|attach|reply|check)|could you|can you)\b",
+    within=r"\?|\b(?:please (?:send|provide|confirm|tell|let us|share|attach|reply)|could you|can you)\b",
     parts=("?", "please", "you"),
 )
 #: The form of words that set a matter apart from what was told before.

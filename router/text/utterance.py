@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
 from router.model import Value
-from router.text.phrasing import ADDRESSES, ADDS, ASKS, CORRECTS, DEFINES, PROGRESS, RECURS, REFERS, UNRELATED
+from router.text.phrasing import ADDRESSES, ADDS, ASKS, CORRECTS, DEFINES, JOINS, PROGRESS, RECURS, REFERS, UNRELATED
 
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
 
@@ -77,9 +77,9 @@ class Utterance(Value, frozen=True, kw_only=True):
     `phrases` are Chinese characters that no list explains, three in a row; `telling` are those features that no list
     explains: words of this matter rather than of any.
 
-    Its form: it `adds` something beside what was told, `corrects` it, tells that something `recurs`, asks `how_far` it
-    is, `asks` a question, `addresses` it to the desk, `refers` to what was told before, `defines` what something is,
-    `presses` with a word that only who waits says, `thanks`."""
+    Its form: it `adds` something beside what was told, `joins` on to it by a mere "and", `corrects` it, tells that
+    something `recurs`, asks `how_far` it is, `asks` a question, `addresses` it to the desk, `refers` to what was told
+    before, `defines` what something is, `presses` with a word that only who waits says, `thanks`."""
 
     kinds: int = 0
     weight: float = 0.0
@@ -94,6 +94,7 @@ class Utterance(Value, frozen=True, kw_only=True):
     refers: bool = False
     addresses: bool = False
     adds: bool = False
+    joins: bool = False
     corrects: bool = False
     recurs: bool = False
     how_far: bool = False
@@ -249,8 +250,8 @@ class Vocabulary:
             **told, asks=ASKS.found_in(text),
             thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
             defines=DEFINES.found_in(text), refers=REFERS.found_in(text), addresses=ADDRESSES.found_in(text),
-            adds=ADDS.found_in(text), corrects=CORRECTS.found_in(text), recurs=RECURS.found_in(text),
-            how_far=PROGRESS.found_in(text), long=len(text) >= MOST,
+            adds=ADDS.found_in(text), joins=JOINS.found_in(text), corrects=CORRECTS.found_in(text),
+            recurs=RECURS.found_in(text), how_far=PROGRESS.found_in(text), long=len(text) >= MOST,
         )  # fmt: skip
 
     def _latin_word(self, pieces: list[str], place: int, found: _Found) -> int:
