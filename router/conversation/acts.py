@@ -39,7 +39,7 @@ def reply_given(
         last_message_at=max(conversation.last_message_at, at),
         last_out_at=conversation.last_out_at if automatic else _later(conversation.last_out_at, at),
         waiting_since=conversation.waiting_since if automatic else None,
-        matter=conversation.matter if automatic else spoken(conversation.matter, text),
+        matter=conversation.matter if automatic else spoken(conversation.matter, text, policy.tagger),
     )
     kind = "auto_reply" if automatic else "agent_reply"
     return ticked(after, ClockEvent(type=kind, at=at, seen_at=seen_at, id=event_id, to=state), policy)

@@ -34,7 +34,7 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     answers = spoken_to(joined.conversation)
     thanks = said.thanks and said.empty and not said.asks and not said.presses
     relieved = said.thanks and said.weight <= _RELIEVED and not (said.asks or said.presses or said.numbers)
-    if reading.silent or reading.thanks or (answers and (thanks or relieved)):
+    if reading.silent or reading.thanks or (answers and (thanks or relieved or _settled(reading, joined))):
         return MessageClass.ACK
     if said.has(Word.ATTEMPT) and not (joined.same_text or joined.overlap >= _MOST_SHARED):
         return MessageClass.ADDITION
@@ -48,6 +48,15 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     if joined.same_text or _restates(reading, joined):
         return MessageClass.RESEND if _same_kind(reading, joined) else MessageClass.CROSS_CHANNEL
     return MessageClass.ADDITION
+
+
+def _settled(reading: Reading, joined: Weighed) -> bool:
+    """Does it say in few words, with no fault, wish or question, that all turned out well? Whoever was asked for
+    something answers that, whatever he says."""
+    said = reading.said
+    if not said.settled or said.asks or said.presses or said.addresses or reading.strong or joined.memory.asked:
+        return False
+    return said.weight <= _FEW_WORDS and not said.has(_STATING | Word.AGAIN)
 
 
 def repeats(reading: Reading, joined: Weighed) -> bool:

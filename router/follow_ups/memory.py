@@ -12,6 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from router.follow_ups.reading import NO_TOPIC, Reading
+from router.tagging.tag import Tagger
 from router.text.normalise import fold
 from router.text.phrasing import REQUESTS
 from router.text.utterance import MOST
@@ -31,8 +32,8 @@ class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
     __slots__ = (
-        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "piece", "poor", "said_at",
-        "subjects", "texts", "tongues", "types", "wordless", "words",
+        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "offered", "piece", "poor",
+        "said_at", "subjects", "texts", "tongues", "types", "wordless", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -50,6 +51,7 @@ class Memory:
         self.said_at: int = matter.get("said_at", 0)
         self.poor: bool = matter.get("poor", False)
         self.tongues: list[str] = matter.get("tongues", [])
+        self.offered: list[str] = matter.get("offered", [])
         self.asked: bool = matter.get("asked", False)
         self.wordless: bool = matter.get("wordless", False)
         self.piece: list[int] = matter.get("piece", [])
@@ -114,13 +116,19 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     return following
 
 
-def spoken(matter: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """The memory after the desk's own words: did they ask for something? Words that are not known change nothing."""
+def spoken(matter: Mapping[str, Any], text: str, tagger: Tagger) -> dict[str, Any]:
+    """The memory after the desk's own words: did they ask for something, and of what do they speak? Words that are not
+    known change nothing."""
     if not text:
         return dict(matter)
-    following = {name: value for name, value in matter.items() if name != "asked"}
-    if REQUESTS.found_in(fold(text[:MOST])):
+    following = {name: value for name, value in matter.items() if name not in ("asked", "offered")}
+    folded = fold(text[:MOST])
+    if REQUESTS.found_in(folded):
         following["asked"] = True
+    tagging = tagger.tag(text[:MOST], folded=folded)
+    offered = [kind for kind in (tagging.issue_type, tagging.runner_up) if kind not in NO_TOPIC]
+    if offered:
+        following["offered"] = offered
     return following
 
 

@@ -41,16 +41,20 @@ _SURELY = 0.8
 _A_WORD, _A_TENTH = 0.5, 0.1
 #: How long after the desk's word a message is likely an answer to it.
 _ANSWERING = timedelta(days=7)
+#: What comes so soon after the desk's words is likely about them; what comes so late is no answer by itself.
+_SOON, _LATE = timedelta(hours=1), timedelta(minutes=15)
+#: So many words state a matter in full.
+_IN_FULL = 3.0
 
 
 class Weighed:
     """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it;
     `answered`: the message answers it by right, and its words surely state no other matter. `other_number`: it names
-    an order or a transaction that is not this one's."""
+    an order or a transaction that is not this one's. `answers_after`: so long ago the desk spoke, if it spoke last."""
 
     __slots__ = (
-        "akin", "answered", "conflict", "conversation", "live", "memory", "other_number", "overlap", "reasons",
-        "same_amount", "same_id", "same_text", "same_type", "score", "shared",
+        "akin", "answered", "answers_after", "conflict", "conversation", "live", "memory", "other_number", "overlap",
+        "reasons", "same_amount", "same_id", "same_text", "same_type", "score", "shared",
     )  # fmt: skip
 
     def __init__(self, conversation: Conversation, live: bool) -> None:
@@ -62,6 +66,7 @@ class Weighed:
         self.same_amount = self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
         self.answered = self.other_number = False
         self.overlap = self.shared = 0.0
+        self.answers_after: timedelta | None = None
 
     def add(self, weight: float, reason: str) -> None:
         """Something speaks for it, or against it."""
@@ -100,6 +105,9 @@ def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | Non
     features, ids, telling = features_of(reading), frozenset(reading.strong), telling_of(reading)
     reply_to = _answered(reading, weighed, answered)
     for one in weighed:
+        out = one.conversation.last_out_at
+        if out is not None and spoken_to(one.conversation):
+            one.answers_after = reading.message.sent_at - out
         one.shared = sum(worth for word, worth in telling.items() if word in one.memory.words)
         compare(one, reading, features, ids)
         if one is reply_to:
@@ -149,7 +157,9 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
             weighed.add(round((0.5 if weighed.overlap >= _MOST_WORDS else 0.4) * weighed.overlap, 2), "shares words")
     if weighed.shared and not weighed.same_text:
         weighed.add(round(min(_MOST_SHARED, _SHARED * weighed.shared), 2), "shares words of this matter")
-    elif reading.said.adds and weighed.overlap < _A_TENTH and not reading.tries and not weighed.same_text:
+    elif reading.said.adds and not (
+        weighed.overlap >= _A_TENTH or reading.tries or reading.poor or weighed.same_text
+    ):
         weighed.add(-0.3, "the words begin something beside it")
     _compare_type(weighed, reading)
     if reading.amounts and memory.amounts:
@@ -217,6 +227,9 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
     if tagging.issue_type in theirs:
         weighed.same_type = weighed.akin = True
         weighed.add(0.5, "the same issue type")
+    elif tagging.issue_type in weighed.memory.offered and _soon(weighed):
+        weighed.akin = True
+        weighed.add(0.3, "the desk spoke of that")
     elif tagging.issue_type in weighed.memory.maybe:
         weighed.same_type = reading.states
         weighed.add(0.35 if reading.states else 0.1, "an issue type that it may have been")
@@ -240,6 +253,11 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
         weighed.add(-0.05 if weak else -0.15, "another issue type")
 
 
+def _soon(weighed: Weighed) -> bool:
+    """Does it come so soon after the desk's words that it likely is about them?"""
+    return weighed.answers_after is not None and weighed.answers_after <= _SOON
+
+
 def _compare_guess(weighed: Weighed, reading: Reading) -> None:
     """What an unsure type is worth: two guesses that agree are no chance, two that differ may be."""
     tagging, theirs = reading.tagging, weighed.types
@@ -259,7 +277,7 @@ def _another_type(weighed: Weighed, reading: Reading) -> float:
     desk asked, or where they are of another language and so cannot be those of this matter."""
     if weighed.shared >= 1.0 and weighed.overlap >= _SOME_WORDS:
         return 0.0
-    if _asked(weighed):
+    if _asked(weighed) and not _stated_late(weighed, reading):
         return -0.1
     return -0.3 if weighed.shared >= _SAME_WORDS or other_tongue(weighed, reading) else -0.6
 
@@ -272,6 +290,15 @@ def other_tongue(weighed: Weighed, reading: Reading) -> bool:
 def _asked(weighed: Weighed) -> bool:
     """Did the desk speak last, and ask for something?"""
     return weighed.memory.asked and spoken_to(weighed.conversation)
+
+
+def _stated_late(weighed: Weighed, reading: Reading) -> bool:
+    """Does it state in full, long after the desk asked, what shares nothing with this matter? That is no answer."""
+    late = weighed.answers_after is None or weighed.answers_after >= _LATE
+    if not late or weighed.shared >= _A_WORD or weighed.overlap >= _A_TENTH or reading.said.defines:
+        return False
+    sure = reading.topical and reading.tagging.confidence >= _CERTAIN
+    return sure and reading.said.has(Word.PROBLEM | Word.WISH) and reading.said.weight >= _IN_FULL
 
 
 def _states(weighed: Weighed, reading: Reading) -> bool:
@@ -330,12 +357,19 @@ def _compare_figures(weighed: Weighed, reading: Reading) -> None:
         weighed.add(-0.8, "the same words with another number")
 
 
+def _touched(weighed: Weighed) -> datetime:
+    """When somebody last said something in it; the other one is not that."""
+    return weighed.conversation.last_message_at
+
+
 def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
     """What has no topic of its own goes where the sender was last active: open before ended.
 
     A detail goes where the desk asked last, else where something was last stated: chasing draws no details after it.
     """
     live = [w for w in own if w.live and not w.conflict]
+    if reading.said.other and len(live) > 1 and (reading.poor or reading.chases or reading.said.how_far):
+        live = [w for w in live if w is not max(live, key=_touched)]
     most = max((w.shared for w in live), default=0.0)
     if reading.poor or reading.chases:
         live.sort(key=lambda w: w.shared >= most >= _A_WORD, reverse=True)
@@ -348,7 +382,8 @@ def _favour_the_latest(reading: Reading, own: Sequence[Weighed]) -> None:
             weighed.add(0.15, "most recently active")
             out = conversation.last_out_at
             if out is not None and spoken_to(conversation) and reading.message.sent_at - out <= _ANSWERING:
-                weighed.add(0.45 if _asked(weighed) else 0.15, "the desk spoke last")
+                asked = _asked(weighed) and not _stated_late(weighed, reading)
+                weighed.add(0.45 if asked else 0.15, "the desk spoke last")
         if conversation.status is Status.CLOSED:
             weighed.add(-0.05, "closed")
         if weighed.shared and reading.said.refers:

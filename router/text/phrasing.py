@@ -63,6 +63,36 @@ CORRECTS: Final = Form(
     r"|(?:gave|wrote|sent) (?:you )?the wrong|misread|typed (?:it )?wrong|correction)\b",
     parts=("typo", "should", "meant", "correct", "wrong", "misread", "my ", "oops", "right ", "actual"),
 )
+#: The form of what turned out well: it arrived, it works, I see it.
+SETTLED: Final = Form(
+    r"(?<![没未不冇唔])(?:(?:到|收到|看到|见到|进来|回来|退回来|进去|登上|绑上|连上|领到|查到|转成|成功|恢复|弄好|修好|解封|解冻|开通|打开|能用|可以用"
+    r"|好|有|行|成|响|开)(?:了|喇|咗|啦)|(?:到账|到帐|入账|解决|搞定|正常)(?:了|喇|咗|啦|$)|得咗|搞掂|返咗|见返|收悉)",
+    within=r"\b(?:there it is|there we go|it'?s (?:in|back|there|here|open|working|fine|done|sorted)"
+    r"|(?:is|are|was) (?:back|there|here|open|working|in|paid|credited)(?: now)?[.!,]*$"
+    r"|(?:has|have|just|finally) (?:arrived|landed|come|cleared|opened)|(?:came|come|gone) (?:through|back|in)"
+    r"|(?:arrived|landed|received|works|worked|working|sorted|fixed|opened)\b|i'?m in|i(?: can|'ve| have)? see it"
+    r"|back to normal|all (?:there|good|fine|sorted|square))",
+    parts=(
+        "there", "back", "'s ", "its ", "here", "open", "work", " in", "paid", "credited", "arrived", "landed", "come",
+        "came", "gone", "cleared", "received", "sorted", "fixed", "see", "all ",
+    ),
+)
+#: The form of a reserve: it turned out well, but.
+RESERVE: Final = Form(
+    r"但|可是|不过|只是|却|说|还[没未是差有不要]|没有?|未|不[能了到是对见行好]|又|才|一半|少了",
+    within=r"\b(?:but|though|says?|although|only|except|yet|still|not|n'?t|never|no|instead|again|however|missing"
+    r"|wrong)\b|n't\b",
+    parts=(
+        "but", "though", "say", "only", "except", "yet", "still", "not", "n't", "nt ", "never", "no", "instead",
+        "again", "however", "missing", "wrong",
+    ),
+)  # fmt: skip
+#: The form of one of two that are known already: the other one.
+OTHER: Final = Form(
+    r"[另嗰那](?:外|外那|外嗰)?一?[个笔单件张份条](?:呢|还|仲|到|有|什么|啥|几|怎|咋|处理|的?进)",
+    within=r"\b(?:the|my) (?:other|second|first) (?:one|order|payment|transfer|refund|case|issue|matter|request)\b",
+    parts=("the ", "my "),
+)
 #: The form of what comes back after it was over.
 RECURS: Final = Form(
     r"又(?!问|催|等|过了|怎么|是|要等|没人|来问|来催)|再次|再度|重新出现|(?:同|跟|和|像)上(?:次|个|回)",

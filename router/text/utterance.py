@@ -16,7 +16,21 @@ from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
 from router.model import Value
-from router.text.phrasing import ADDRESSES, ADDS, ASKS, CORRECTS, DEFINES, JOINS, PROGRESS, RECURS, REFERS, UNRELATED
+from router.text.phrasing import (
+    ADDRESSES,
+    ADDS,
+    ASKS,
+    CORRECTS,
+    DEFINES,
+    JOINS,
+    OTHER,
+    PROGRESS,
+    RECURS,
+    REFERS,
+    RESERVE,
+    SETTLED,
+    UNRELATED,
+)
 
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
 
@@ -79,7 +93,8 @@ class Utterance(Value, frozen=True, kw_only=True):
 
     Its form: it `adds` something beside what was told, `joins` on to it by a mere "and", `corrects` it, tells that
     something `recurs`, asks `how_far` it is, `asks` a question, `addresses` it to the desk, `refers` to what was told
-    before, `defines` what something is, `presses` with a word that only who waits says, `thanks`."""
+    before, `defines` what something is, `presses` with a word that only who waits says, `thanks`, tells that all has
+    been `settled`, names the `other` of two."""
 
     kinds: int = 0
     weight: float = 0.0
@@ -95,6 +110,8 @@ class Utterance(Value, frozen=True, kw_only=True):
     addresses: bool = False
     adds: bool = False
     joins: bool = False
+    settled: bool = False
+    other: bool = False
     corrects: bool = False
     recurs: bool = False
     how_far: bool = False
@@ -251,7 +268,9 @@ class Vocabulary:
             thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
             defines=DEFINES.found_in(text), refers=REFERS.found_in(text), addresses=ADDRESSES.found_in(text),
             adds=ADDS.found_in(text), joins=JOINS.found_in(text), corrects=CORRECTS.found_in(text),
-            recurs=RECURS.found_in(text), how_far=PROGRESS.found_in(text), long=len(text) >= MOST,
+            recurs=RECURS.found_in(text), how_far=PROGRESS.found_in(text),
+            other=OTHER.found_in(text), settled=SETTLED.found_in(text) and not RESERVE.found_in(text),
+            long=len(text) >= MOST,
         )  # fmt: skip
 
     def _latin_word(self, pieces: list[str], place: int, found: _Found) -> int:
