@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from router.follow_ups.reading import Reading
 from router.follow_ups.weighing import Weighed, other_tongue, spoken_to
-from router.model import MessageClass
+from router.model import MessageClass, Status
 from router.text.utterance import Word
 
 __all__ = ["class_of", "repeats"]
@@ -41,7 +41,7 @@ def class_of(reading: Reading, joined: Weighed) -> MessageClass:
     if reading.poor or (reading.chases and not joined.same_text):
         tells = answers and (said.kinds or said.weight) and not said.asks and not said.presses
         return MessageClass.ADDITION if tells and not said.has(Word.GREETING) else _chaser(joined, reading)
-    if joined.memory.poor:
+    if joined.memory.poor or (said.recurs and joined.conversation.status in (Status.SOLVED, Status.CLOSED)):
         return MessageClass.ADDITION
     if not joined.same_text and (_only_names(reading, joined) or _asks_how_far(reading, joined)):
         return MessageClass.CHASER

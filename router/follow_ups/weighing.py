@@ -205,7 +205,7 @@ def _compare_numbers(weighed: Weighed, ids: frozenset[str], corrects: bool) -> N
     elif shared:
         weighed.add(0.25, "the same account")
     elif corrects:
-        weighed.add(0.4, "it corrects a number")
+        weighed.add(1.1, "it corrects a number")
     for kind in ("order:", "hash:"):
         mine = {i for i in ids if i.startswith(kind)}
         if mine and not mine & held and any(i.startswith(kind) for i in held) and not corrects:
@@ -297,8 +297,8 @@ def _stated_late(weighed: Weighed, reading: Reading) -> bool:
     late = weighed.answers_after is None or weighed.answers_after >= _LATE
     if not late or weighed.shared >= _A_WORD or weighed.overlap >= _A_TENTH or reading.said.defines:
         return False
-    sure = reading.topical and reading.tagging.confidence >= _CERTAIN
-    return sure and reading.said.has(Word.PROBLEM | Word.WISH) and reading.said.weight >= _IN_FULL
+    sure = reading.topical and reading.tagging.confidence >= _CERTAIN and reading.tagging.runner_up not in weighed.types
+    return sure and reading.said.weight >= (_IN_FULL if reading.said.has(Word.PROBLEM | Word.WISH) else _SENTENCE)
 
 
 def _states(weighed: Weighed, reading: Reading) -> bool:

@@ -55,12 +55,14 @@ ADDS: Final = Form(
 )
 #: The form in which something is joined on, be it of the same matter or not.
 JOINS: Final = Form(r"^(?:而且|并且|然后|再来)|也(?=[没不扣被登收])", begins=r"and (?!(?:no|yes|it|that|so)\b)")
-#: The form of a correction: what was said before was mistaken.
+#: The form of a correction: the number that was given before was mistaken, right is this one.
 CORRECTS: Final = Form(
-    r"(?:写|打|填|输|发|贴|给|说|搞|弄|抄)错|报错了?(?=[单订流编卡账户手尾]|号)|更正|应该是|应该为|应为|正确的是|才对",
-    within=r"\b(?:typo|mistyped|my (?:mistake|bad|error)|oops|should (?:be|read|say|have been)|i meant"
+    r"(?<!密码)(?<!证码)(?:写|打|填|输|发|贴|给|说|搞|弄|抄)错|报错了?(?=[单订流编卡账户手尾]|号)|更正|才对"
+    r"|(?:应该是|应该为|应为|正确的是)[^,.!?]{0,6}[0-9a-z-]{5}",
+    within=r"\b(?:typo|mistyped|my (?:mistake|bad|error)|oops|i meant|misread|typed (?:it )?wrong|correction"
+    r"|should (?:be|read|say|have been):? (?:#|no\.? ?|number )?[a-z]{0,4}-?\d{3}"
     r"|(?:right|correct|actual) (?:one|number|order|ref|reference|id)(?: is|:)"
-    r"|(?:gave|wrote|sent) (?:you )?the wrong|misread|typed (?:it )?wrong|correction)\b",
+    r"|(?:gave|wrote|sent)(?: you)? (?:the|a) wrong|wrong (?:(?:order |ref(?:erence)? )?(?:number|no|id)|reference)\b)",
     parts=("typo", "should", "meant", "correct", "wrong", "misread", "my ", "oops", "right ", "actual"),
 )
 #: The form of what turned out well: it arrived, it works, I see it.
@@ -133,9 +135,10 @@ REQUESTS: Final = Form(
 )
 #: The form of words that set a matter apart from what was told before.
 UNRELATED: Final = Form(
-    r"[跟和与同].{1,8}(?:没关系|无关|没有关系|不是一回事|冇关系)",
-    within=r"\bnothing to do with\b|\bnot about (?:the|that|my)\b|\bseparate from\b",
-    parts=("nothing to do", "not about", "separate from"),
+    r"[跟和与同].{1,8}(?:没关系|无关|没有关系|不是一回事|冇关系)|先(?:不管|别管|不说)",
+    within=r"\bnothing to do with\b|\bnot about (?:the|that|my)\b|\bseparate from\b"
+    r"|\b(?:forget|never mind) (?:about )?(?:the|that|my)\b",
+    parts=("nothing to do", "not about", "separate from", "forget", "never mind"),
 )
 #: The form of a question to the desk.
 ADDRESSES: Final = Form(

@@ -258,7 +258,7 @@ MISTAKES = {
     "closed for ever": ("[schedules.b]\nweek = { daily = [] }\n", "schedules.b.week: has no open hour"),
     "an unknown lead": ('[[queues]]\nname = "b"\nlead = "boss"\n', 'queues[1].lead: there is no recipient "boss"'),
     "a queue twice": ('[[queues]]\nname = "general"\n', 'queues[1].name: "general" is taken by queues[0]'),
-    "no ageing": ('[[queues]]\nname = "b"\nageing_minutes = 0\n', "queues[1].ageing_minutes: should be greater than"),
+    "no wait": ('[[queues]]\nname = "b"\ndefault_wait = "soon"\n', "queues[1].default_wait: "),
     "an agent's queue": (
         '[[agents]]\nname = "li"\nqueues = ["general", "b"]\n',
         'agents[0].queues[1]: there is no queue "b"; known: general.',

@@ -86,8 +86,8 @@ def test_whatever_customers_write_the_state_holds(
 def test_waiting_since_and_the_deadline_stay_with_the_first_message(world: Any, say: Any) -> None:
     """Chasing raises chases, never the waiting, never the deadline."""
     one = world.place(say("提现1200一直显示审核中"))
-    two = world.place(say("在吗", 1))
-    three = world.place(say("提现1200一直显示审核中", 2))
+    two = world.place(say("在吗", 3))
+    three = world.place(say("提现1200一直显示审核中", 9))
     assert three.conversation.waiting_since == one.message.sent_at
     assert [p.conversation.chases for p in (one, two, three)] == [0, 1, 2]
     assert three.conversation.next_due == one.conversation.next_due is not None
