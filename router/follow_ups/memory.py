@@ -24,7 +24,7 @@ _SURE = 0.95
 #: How many of each are kept.
 _MOST = {
     "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
-    "types": 6, "maybe": 6, "subjects": 6, "tongues": 3,
+    "types": 6, "maybe": 6, "subjects": 6, "tongues": 3, "customers": 8,
 }  # fmt: skip
 
 
@@ -32,8 +32,8 @@ class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
     __slots__ = (
-        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "offered", "piece", "poor",
-        "said_at", "subjects", "texts", "tongues", "types", "wordless", "words",
+        "amounts", "asked", "cards", "customers", "ids", "kinds", "maybe", "names", "numbers", "offered", "piece",
+        "poor", "said_at", "subjects", "texts", "tongues", "types", "wordless", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -41,6 +41,7 @@ class Memory:
         self.amounts: list[str] = matter.get("amounts", [])
         self.cards: list[str] = matter.get("cards", [])
         self.numbers: list[str] = matter.get("numbers", [])
+        self.customers: list[str] = matter.get("customers", [])
         self.names: list[str] = matter.get("names", [])
         self.subjects: list[str] = matter.get("subjects", [])
         self.texts: list[str] = matter.get("texts", [])
@@ -100,6 +101,7 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     following.pop("poor", None)
     if not reading.chases:
         following["said_at"] = max(matter.get("said_at", 0), int(reading.message.sent_at.timestamp()))
+    _add(following, "customers", reading.customers)
     _add(following, "amounts", reading.amounts)
     _add(following, "cards", reading.cards)
     _add(following, "numbers", reading.said.numbers)

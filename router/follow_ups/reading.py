@@ -20,6 +20,7 @@ from router.follow_ups.dedupe import content_digest
 from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
 from router.policy import Policy
 from router.text import identifiers, own_words, redact, utterance
+from router.text.customers import customers
 from router.text.normalise import fold, language
 from router.text.utterance import Word
 
@@ -60,11 +61,26 @@ _SENTENCE_BYTES = 16
 _SENTENCE = re.compile(r"[.!?。！？]+(?=\s|$)|[。！？\n]+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _LETTERS = re.compile(r"[\W_]+")
+#: What chasing puts before or behind a subject.
+_CHASED_BEFORE = re.compile(
+    r"\s*(?:any (?:news|update|progress|word)s?(?: (?:on|about))?|(?:gentle |friendly |final )?reminder|urgent"
+    r"|follow(?:ing)?[- ]?up(?: on)?|(?:second|third|2nd|3rd|final) (?:request|reminder|attempt|time|try|notice)"
+    r"|still (?:waiting|open|no (?:answer|reply))|(?:please )?(?:reply|answer|update)|status(?: of)?|again"
+    r"|(?:再次)?催办?|再次|第[二三四]次(?:来信|询问|反映)?|跟进|请问|進展|进展|加急|紧急)(?=[\s:：?!？！,，、\-–—】)\]])[\s:：?!？！,，、\-–—】)\]]*"
+)
+_CHASED_BEHIND = re.compile(
+    r"[\s,，、:：\-–—(（\[【]+(?:(?:my |this is my )?(?:second|third|fourth|2nd|3rd|4th|final|another) (?:time|request"
+    r"|reminder|attempt|try|mail|email|e-mail|message|letter|notice)|(?:gentle |friendly )?reminder"
+    r"|any (?:news|update|progress)|follow(?:ing)?[- ]?up|still (?:waiting|open|no (?:answer|reply))|again|update please|please (?:reply|answer)"
+    r"|第[二三四]次(?:来信|询问|反映|催)?|再次(?:来信|询问|催促)?|催办?|跟进|有(?:进展|结果)吗|进展如何|进度)"
+    r"[\s?!？！.。)）\]】]*\Z"
+)
 _REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
 
 
 class Reading(Value, dict=True, frozen=True, kw_only=True):
-    """A message read. `words` are its folded own words and subject; `text_hash` is empty where nothing is said."""
+    """A message read. `words` are its folded own words and subject; `text_hash` is empty where nothing is said;
+    `customers` are other people whom it names as the customer."""
 
     message: Message
     text: str
@@ -81,6 +97,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     tagging: Tagging
     failed: bool
     own_subject: bool
+    customers: tuple[str, ...] = ()
     handles: tuple[Handle, ...]
 
     @cached_property
@@ -101,12 +118,17 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
 
     @cached_property
     def subject_hash(self) -> str:
-        """The hash of the subject without the marks of a reply; empty where there are fewer than four letters."""
-        subject = self.subject
-        while (mark := _REPLIES.match(subject)) is not None:
-            subject = subject[mark.end() :]
-        letters = _LETTERS.sub("", subject.lower())
+        """The hash of the subject without the marks of a reply and of chasing ("Any news? X", "X (second time)");
+        empty where there are fewer than four letters."""
+        letters = _LETTERS.sub("", _bare_subject(self.subject))
         return _short(letters) if len(letters) >= _SUBJECT else ""
+
+    @property
+    def begins_mail(self) -> bool:
+        """Is it a mail that answers none, with a subject of its own?"""
+        message = self.message
+        headed = message.in_reply_to or message.references or self.replies
+        return bool(message.realm) and self.own_subject and not headed and bool(self.subject_hash)
 
     @cached_property
     def replies(self) -> bool:
@@ -272,6 +294,7 @@ def read(message: Message, policy: Policy) -> Reading:
         amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
         tagging=tagged(telling, own_subject, policy, folded=folded),
         failed=failed,
+        customers=customers(f"{hidden_subject.text}\n{telling}"),
         own_subject=bool(own_subject) and not vocabulary.read(fold(own_subject)).empty,
         handles=_handles(message, failed),
     )
@@ -291,6 +314,15 @@ def tagged(telling: str, subject: str, policy: Policy, *, folded: str | None = N
         return policy.tagger.tag(telling, subject, folded=folded)
     flags = {*begun.flags, *policy.tagger.flags(fold(telling) if folded is None else folded)}
     return replace(begun, flags=tuple(sorted(flags)), language=language(telling))
+
+
+def _bare_subject(subject: str) -> str:
+    """A subject in lower case, without the marks of replies and without the words of who asks once more."""
+    bare = subject.lower()
+    while (mark := _REPLIES.match(bare) or _CHASED_BEFORE.match(bare)) is not None and mark.end() < len(bare):
+        bare = bare[mark.end() :]
+    behind = _CHASED_BEHIND.search(bare)
+    return bare[: behind.start()] if behind is not None and behind.start() else bare
 
 
 def _opening(text: str) -> str:

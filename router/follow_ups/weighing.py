@@ -43,6 +43,8 @@ _A_WORD, _A_TENTH = 0.5, 0.1
 _ANSWERING = timedelta(days=7)
 #: What comes so soon after the desk's words is likely about them; what comes so late is no answer by itself.
 _SOON, _LATE = timedelta(hours=1), timedelta(minutes=15)
+#: Nearly the same words (half of them, where the sum is the same), and so many of them that they are no courtesy.
+_NEARLY, _HALF, _SOME_FEATURES = 0.6, 0.45, 4
 #: So many words state a matter in full.
 _IN_FULL = 3.0
 
@@ -54,7 +56,7 @@ class Weighed:
 
     __slots__ = (
         "akin", "answered", "answers_after", "conflict", "conversation", "live", "memory", "other_number", "overlap",
-        "reasons", "same_amount", "same_id", "same_text", "same_type", "score", "shared",
+        "reasons", "same_amount", "same_id", "same_subject", "same_text", "same_type", "score", "shared",
     )  # fmt: skip
 
     def __init__(self, conversation: Conversation, live: bool) -> None:
@@ -64,6 +66,7 @@ class Weighed:
         self.score = 0.0
         self.reasons: list[tuple[str, float]] = []
         self.same_amount = self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
+        self.same_subject = False
         self.answered = self.other_number = False
         self.overlap = self.shared = 0.0
         self.answers_after: timedelta | None = None
@@ -157,9 +160,7 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
             weighed.add(round((0.5 if weighed.overlap >= _MOST_WORDS else 0.4) * weighed.overlap, 2), "shares words")
     if weighed.shared and not weighed.same_text:
         weighed.add(round(min(_MOST_SHARED, _SHARED * weighed.shared), 2), "shares words of this matter")
-    elif reading.said.adds and not (
-        weighed.overlap >= _A_TENTH or reading.tries or reading.poor or weighed.same_text
-    ):
+    elif reading.said.adds and not (weighed.overlap >= _A_TENTH or reading.tries or reading.poor or weighed.same_text):
         weighed.add(-0.3, "the words begin something beside it")
     _compare_type(weighed, reading)
     if reading.amounts and memory.amounts:
@@ -168,6 +169,9 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
         _compare_figures(weighed, reading)
     if memory.subjects and reading.subject_hash:
         _compare_subject(weighed, reading)
+    if reading.customers and memory.customers and set(reading.customers).isdisjoint(memory.customers):
+        weighed.conflict = True
+        weighed.add(-1.0, "it names another customer")
     if memory.cards and not set(reading.cards).isdisjoint(memory.cards):
         weighed.add(0.2, "the same card")
     if memory.names and not set(reading.said.entities).isdisjoint(memory.names):
@@ -338,11 +342,23 @@ def _compare_subject(weighed: Weighed, reading: Reading) -> None:
     if reading.message.in_reply_to or reading.message.references:
         return
     if reading.subject_hash in weighed.memory.subjects:
+        weighed.same_subject = True
         weighed.add(0.3, "the same subject")
+    elif reading.begins_mail and not _repeats(weighed, reading):
+        weighed.conflict = True
+        weighed.add(-0.7, "a new mail with a subject of its own")
     elif weighed.same_amount or reading.poor or reading.chases or reading.tries:
         return
     elif reading.own_subject or reading.long:
         weighed.add(-0.3, "a subject of its own")
+
+
+def _repeats(weighed: Weighed, reading: Reading) -> bool:
+    """Does a mail of another subject say nearly the same as before, name the same number, or only ask how far it is?"""
+    enough = _HALF if weighed.same_amount else _NEARLY
+    nearly = weighed.overlap >= enough and len(reading.said.features) >= _SOME_FEATURES
+    told = weighed.akin or weighed.shared >= _A_WORD or weighed.overlap >= _NEARLY
+    return weighed.same_id or weighed.same_text or nearly or reading.poor or (reading.chases and told)
 
 
 def _compare_figures(weighed: Weighed, reading: Reading) -> None:

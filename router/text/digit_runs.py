@@ -24,6 +24,12 @@ _BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]+")
 _ADDRESS = re.compile(
     r"0[xX][0-9A-Fa-f]{40}|(?:bc1|tb1)[0-9a-z]{25,87}|T[1-9A-HJ-NP-Za-km-z]{33}|[13][1-9A-HJ-NP-Za-km-z]{25,34}"
 )
+#: Numbers of standards, faults, articles and builds have their letters before them: code, and no order.
+_CODE = re.compile(
+    r"(?:CVE|RFC|ISO|IEC|KB|SKU|PN|PR|BUG|JIRA|BUILD|REV|VER?|LIB[A-Z]+)[-_]?[0-9].*"
+    r"|(?=.{7,40}\Z)[0-9a-f]*[0-9][a-f]+[0-9]+[a-f]+[0-9a-f]*",
+    re.IGNORECASE,
+)
 _WALLET = re.compile(r"[A-Za-z][0-9]{6,9}")
 _MOMENT = re.compile(
     r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?:[T ]?[0-9]{1,2}:[0-9:.]+(?:Z|[+-][0-9:]+)?)?|[0-9]{4}[-/][0-9]{1,2}"
@@ -195,7 +201,7 @@ class Runs:
             self.found.orders[compact] = None
         elif _WALLET.fullmatch(token) and kind != "order":
             self.found.accounts[compact] = None
-        elif digits >= 5 and len(compact) >= 7 and kind != "none":
+        elif digits >= 5 and len(compact) >= 7 and kind != "none" and (kind or not _CODE.fullmatch(token)):
             self.found.orders[compact] = None
 
     def _hyphenated(self, token: str, compact: str, start: int, end: int) -> None:
