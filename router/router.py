@@ -17,7 +17,7 @@ from router.model import Conversation, Decision, Message
 from router.pipeline import checked
 from router.policy import Policy, required
 from router.ref import number_of
-from router.store import Arrival, Store, assignment, desk, queries
+from router.store import Arrival, Store, assignment, desk, queries, queues
 
 __all__ = ["Router"]
 
@@ -101,7 +101,7 @@ class Router:
 
         def read() -> list[Conversation]:
             with self._store.database.read() as tx:
-                return list(queries.waiting(tx, name, limit=limit))
+                return list(queues.waiting(tx, name, limit=limit))
 
         return await self._off(read)
 

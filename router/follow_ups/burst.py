@@ -77,7 +77,7 @@ def marks_another(reading: Reading, piece: Weighed) -> bool:
     said = reading.said
     if piece.other_number:
         return True
-    if piece.memory.poor or reading.poor or reading.tries:
+    if piece.memory.poor or reading.poor or (reading.tries and not (said.adds and said.asks)):
         return False
     if said.has(Word.AGAIN):
         return True

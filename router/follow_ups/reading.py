@@ -71,7 +71,8 @@ _CHASED_BEFORE = re.compile(
 _CHASED_BEHIND = re.compile(
     r"[\s,，、:：\-–—(（\[【]+(?:(?:my |this is my )?(?:second|third|fourth|2nd|3rd|4th|final|another) (?:time|request"
     r"|reminder|attempt|try|mail|email|e-mail|message|letter|notice)|(?:gentle |friendly )?reminder"
-    r"|any (?:news|update|progress)|follow(?:ing)?[- ]?up|still (?:waiting|open|no (?:answer|reply))|again|update please|please (?:reply|answer)"
+    r"|any (?:news|update|progress)|follow(?:ing)?[- ]?up|still (?:waiting|open|no (?:answer|reply))|again"
+    r"|update please|please (?:reply|answer)"
     r"|第[二三四]次(?:来信|询问|反映|催)?|再次(?:来信|询问|催促)?|催办?|跟进|有(?:进展|结果)吗|进展如何|进度)"
     r"[\s?!？！.。)）\]】]*\Z"
 )

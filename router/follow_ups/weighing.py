@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from router.follow_ups.memory import Memory, features_of, telling_of, tongue_of
+from router.follow_ups.memory import features_of, telling_of, tongue_of
 from router.follow_ups.reading import NO_TOPIC, Reading
-from router.model import Candidate, Conversation, Status
+from router.follow_ups.weighed import Weighed, is_live, spoken_to
+from router.model import Conversation, Status
 from router.text.utterance import Word
 
 __all__ = ["Weighed", "compare", "is_live", "other_tongue", "spoken_to", "weigh"]
@@ -47,59 +48,6 @@ _SOON, _LATE = timedelta(hours=1), timedelta(minutes=15)
 _NEARLY, _HALF, _SOME_FEATURES = 0.6, 0.45, 4
 #: So many words state a matter in full.
 _IN_FULL = 3.0
-
-
-class Weighed:
-    """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it;
-    `answered`: the message answers it by right, and its words surely state no other matter. `other_number`: it names
-    an order or a transaction that is not this one's. `answers_after`: so long ago the desk spoke, if it spoke last."""
-
-    __slots__ = (
-        "akin", "answered", "answers_after", "conflict", "conversation", "live", "memory", "other_number", "overlap",
-        "reasons", "same_amount", "same_id", "same_subject", "same_text", "same_type", "score", "shared",
-    )  # fmt: skip
-
-    def __init__(self, conversation: Conversation, live: bool) -> None:
-        self.conversation = conversation
-        self.memory = Memory(conversation.matter)
-        self.live = live
-        self.score = 0.0
-        self.reasons: list[tuple[str, float]] = []
-        self.same_amount = self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
-        self.same_subject = False
-        self.answered = self.other_number = False
-        self.overlap = self.shared = 0.0
-        self.answers_after: timedelta | None = None
-
-    def add(self, weight: float, reason: str) -> None:
-        """Something speaks for it, or against it."""
-        self.score += weight
-        self.reasons.append((reason, weight))
-
-    @property
-    def types(self) -> Sequence[str]:
-        """The issue types of what was written in it."""
-        return self.memory.types or (self.conversation.issue_type,)
-
-    def candidate(self) -> Candidate:
-        """The candidate as it is stored and explained."""
-        score = round(min(1.0, max(0.0, self.score)), 3)
-        words = tuple(f"{reason} ({weight:+.2f})" for reason, weight in self.reasons)
-        return Candidate(conversation=self.conversation.number, score=score, reasons=words)
-
-
-def is_live(conversation: Conversation, at: datetime, window: timedelta) -> bool:
-    """Is it open, or ended so lately that it may be reopened?"""
-    if conversation.status not in (Status.SOLVED, Status.CLOSED):
-        return True
-    ended = conversation.closed_at or conversation.solved_at or conversation.last_message_at
-    return at - ended <= window
-
-
-def spoken_to(conversation: Conversation) -> bool:
-    """Did the desk speak last?"""
-    out, into = conversation.last_out_at, conversation.last_in_at
-    return out is not None and (into is None or out >= into)
 
 
 def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | None) -> list[Weighed]:

@@ -21,7 +21,7 @@ from router.errors import Misasked
 from router.known import Known
 from router.model import Conversation, Status
 from router.policy import AgentPolicy, Policy
-from router.store import queries
+from router.store import queries, queues
 from router.store import tables as t
 from router.store.act import locked
 from router.store.effects import Effects, Event, LostUpdate
@@ -136,7 +136,7 @@ def assign_next(store: Store, agent: str, now: datetime) -> Conversation | None:
     def work(tx: Tx) -> Conversation | None:
         here = _here(tx, store.policy)[agent]
         for queue in configured.queues:
-            found = first_for(here, queries.waiting(tx, queue), store.policy, now)
+            found = first_for(here, queues.waiting(tx, queue), store.policy, now)
             if found is not None:
                 mine = locked(tx, found.number)
                 if mine.holder:

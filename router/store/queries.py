@@ -21,7 +21,7 @@ from router.store import tables as t
 from router.store.database import Database
 from router.store.history import history_until, looked_at
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
-from router.store.statement import Statement, Tx, among, member
+from router.store.statement import Statement, Tx, member
 from router.store.tables import instant
 
 __all__ = [
@@ -35,14 +35,9 @@ __all__ = [
     "message_number",
     "messages",
     "messages_of",
-    "queue_pages",
-    "queue_sizes",
-    "waiting",
 ]
 
 _PAGE = 500
-#: Before every place in a working order, and every number.
-_FIRST = (-(1 << 62), -1)
 _decode = msgspec.json.Decoder().decode
 _M, _C = t.messages.c, t.conversations.c
 
@@ -75,31 +70,6 @@ _conversation = Statement(_by_number.where(_C.number == bindparam("number")))
 _ABSORBED = _C.merged_into != literal_column("0")  # written out, so that SQLite takes the partial index
 _absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number"), _ABSORBED))
 _merged = Statement(select(_C.number, _C.merged_into).where(_ABSORBED))
-_WORKING = among(_C.status, *t.WORKING)
-_queue_sizes = Statement(
-    select(_C.queue, func.count(_C.order_at), func.count()).where(_WORKING, _C.merged_into == 0).group_by(_C.queue)
-)
-#: After the last one of the page before: a place in the working order is unique by the number behind it.
-_waiting = Statement(
-    select(*CONVERSATION_COLUMNS, _C.order_at)
-    .where(
-        _C.queue == bindparam("line"), _C.order_at.is_not(None),
-        or_(
-            _C.order_at > bindparam("after", type_=t.Instant.impl()),
-            and_(_C.order_at == bindparam("after", type_=t.Instant.impl()), _C.number > bindparam("behind")),
-        ),
-    )
-    .order_by(_C.order_at, _C.number)
-    .limit(bindparam("rows"))
-)  # fmt: skip
-_apart = Statement(
-    _by_number.where(
-        _C.queue == bindparam("line"), _WORKING, _C.order_at.is_(None), _C.merged_into == 0,
-        _C.number > bindparam("after"),
-    )
-    .order_by(_C.number)
-    .limit(bindparam("rows"))
-)  # fmt: skip
 _links = Statement(
     select(
         t.links.c.conversation, t.links.c.other, t.links.c.reason, t.links.c.score, t.links.c.by, t.links.c.because
@@ -360,43 +330,6 @@ def labels(database: Database) -> Iterator[dict[str, Any]]:
         for number, issue_type, by, at, full, own, language in page:
             text = full if own is None else own
             yield {"id": number, "text": text, "label": issue_type, "by": by, "at": _stamp(at), "lang": language}
-
-
-def queue_sizes(database: Database) -> dict[str, tuple[int, int]]:
-    """How much is in work by queue: what waits for the desk, and what does not (answered, waiting for the customer)."""
-    with database.read() as tx:
-        return {queue: (waiting, working - waiting) for queue, waiting, working in tx.rows(_queue_sizes)}
-
-
-def waiting(tx: Tx, queue: str, *, limit: int | None = None) -> Iterator[Conversation]:
-    """What waits for the desk in a queue, in working order, at most `limit`. Read in pages: a few cost a few."""
-    after, left = _FIRST, limit
-    while left is None or left > 0:
-        size = _PAGE if left is None else min(left, _PAGE)
-        rows = tx.rows(_waiting, line=queue, after=after[0], behind=after[1], rows=size)
-        yield from map(conversation_of, rows)
-        if len(rows) < size:
-            return
-        after, left = (rows[-1][-1], rows[-1][0]), None if left is None else left - size
-
-
-def queue_pages(
-    database: Database, queue: str, *, apart: bool = False, page: int = _PAGE
-) -> Iterator[list[Conversation]]:
-    """What waits for the desk in a queue, in working order; `apart`: what is in work there and does not, oldest first.
-    Page by page; no transaction outlives a page."""
-    after = _FIRST
-    while True:
-        with database.read() as tx:
-            if apart:
-                rows = tx.rows(_apart, line=queue, after=after[1], rows=page)
-            else:
-                rows = tx.rows(_waiting, line=queue, after=after[0], behind=after[1], rows=page)
-        if rows:
-            yield [conversation_of(row) for row in rows]
-        if len(rows) < page:
-            return
-        after = (rows[-1][-1], rows[-1][0])
 
 
 def conversation(tx: Tx, number: int) -> Conversation:

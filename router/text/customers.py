@@ -23,9 +23,9 @@ _HAN: Final = re.compile(
     rf"(?:[\"“「『《]([^\"”」』》]{{2,24}})[\"”」』》]|([{_SURNAMES}][\u4e00-\u9fff]))"
 )
 _LATIN: Final = re.compile(
-    r"\b(?:my|our|another|a|the|different|other) (?:client|customer|patient|tenant|guest|student|member)\b,?"
+    r"\b(?i:my|our|another|a|the|different|other) (?i:client|customer|patient|tenant|guest|student|member)\b,?"
     r"(?: called| named| is|:)? (?:(?:Mr|Mrs|Ms|Dr)\.? )?([A-Z][\w'’&-]+(?: (?:[A-Z&][\w'’&-]*))?)"
-    r"|\bon behalf of (?:(?:Mr|Mrs|Ms|Dr)\.? )?([A-Z][\w'’&-]+(?: (?:[A-Z&][\w'’&-]*))?)"
+    r"|\b(?i:on behalf of) (?:(?:Mr|Mrs|Ms|Dr)\.? )?([A-Z][\w'’&-]+(?: (?:[A-Z&][\w'’&-]*))?)"
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.follow_ups.memory import Memory, remember, side_of, united
+from router.follow_ups.memory import Memory, remember, spoken, united
 from router.follow_ups.reading import read
 from router.policy import Policy
 
@@ -36,11 +36,13 @@ def test_lists_keep_the_newest(wallet: Policy, say: Any) -> None:
     assert matter["ids"][-1] == "order:TP202690700059"
 
 
-def test_sides_of_a_payment(wallet: Policy, say: Any) -> None:
-    """Who paid and who waits for money speak differently."""
-    assert side_of(read(say("I sent 300 to my sister"), wallet)) == "payer"
-    assert side_of(read(say("a client paid me 300 and it is not here"), wallet)) == "payee"
-    assert side_of(read(say("登录不了"), wallet)) == ""
+def test_of_what_the_desk_speaks_is_remembered_until_it_speaks_again(wallet: Policy) -> None:
+    """Its topics and whether it asked, of its last words alone; no words of it."""
+    asked = spoken({}, "请问绑定银行卡时提示什么?", wallet.tagger)
+    assert asked["asked"]
+    assert "card_binding" in asked["offered"]
+    assert spoken(asked, "好的", wallet.tagger).keys().isdisjoint({"asked"})
+    assert spoken(asked, "", wallet.tagger) == asked
 
 
 def test_merged_conversations_remember_both(wallet: Policy, say: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from router.errors import NotFound, Refused
 from router.model import Sender, Status
-from router.store import Store, outbox, queries, relations
+from router.store import Store, outbox, queries, queues, relations
 from router.store import desk as acts
 from router.store.audit import audit
 from router.store.chronicle import acts as told_acts
@@ -46,7 +46,10 @@ def test_the_report_tells_waits_and_chases(desk: Any, store: Store) -> None:
     """Ten conversations answered after one to ten minutes: p50 is the fifth, p90 the ninth."""
     for n in range(10):
         desk.take(desk.said(f"转账{n}没到账", sender=f"u-{n}"), now=desk.noon)
-    for c in queries.waiting(store.database):
+    with store.database.read() as tx:
+        waiting = list(queues.waiting(tx, "payments"))
+    assert len(waiting) == 10
+    for c in waiting:
         asked, n = c.opened_at, int(c.participants[0][1][2:])
         acts.reply(store, c.number, "您好", agent="li", now=asked + timedelta(minutes=n + 1))
     found = report(store, desk.noon + timedelta(days=1))

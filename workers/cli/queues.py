@@ -35,11 +35,11 @@ def queues(
     as_json: JsonFlag = False,
 ) -> int:
     """What waits, in working order: the most urgent of each queue first."""
-    from router.store import queries
+    from router.store import queues as stored
     from workers.cli.opened import opened
 
     with opened() as desk:
-        now, sizes = datetime.now(UTC), queries.queue_sizes(desk.store.database)
+        now, sizes = datetime.now(UTC), stored.sizes(desk.store.database)
         names = list(dict.fromkeys((*desk.policy.queues, *sorted(sizes))))
         if queue is not None:
             if queue not in names:
@@ -62,9 +62,10 @@ def waiting_by_queue(store: Store, now: datetime) -> dict[str, list[dict[str, An
 def _rows(store: Store, queue: str, now: datetime, *, apart: bool) -> Iterator[dict[str, Any]]:
     """The conversations of a queue as they are shown, read in pages of the order they stand in."""
     from router.store import queries
+    from router.store import queues as stored
     from router.store.people import names_of
 
-    for page in queries.queue_pages(store.database, queue, apart=apart, page=_PAGE):
+    for page in stored.pages(store.database, queue, apart=apart, page=_PAGE):
         with store.database.read() as tx:
             names = names_of(tx, {c.contact for c in page})
             links = queries.links_of(tx, [c.number for c in page])
