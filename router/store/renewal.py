@@ -1,8 +1,9 @@
 """Which running promises were made by another configuration, and what are they now? Re-targeted once, in pages.
 
 In: the store under its present policy. Out: how many conversations were re-targeted. They are found among those in work
-by the edition that their clocks carry; recorded history stays as it was (rules: deadlines, 13). Meant for the
-start of the daemon and the change of the day, not for every wake-up.
+by the edition that their clocks carry; recorded history stays as it was (rules: deadlines, 13). What was promised
+nothing gets its place by the present waits of the queues. Meant for the start of the daemon and the change of the day,
+not for every wake-up.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, exists, literal_column, or_, select
+from sqlalchemy import bindparam, exists, literal_column, or_, select, update
 
 from router.conversation.rerouting import retargeted
+from router.conversation.working_order import DEFAULT_WAIT, order_at
 from router.known import Known
 from router.store import tables as t
 from router.store.act import contact_of_number
@@ -20,6 +22,7 @@ from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
+from router.store.tables import micros
 
 __all__ = ["renew"]
 
@@ -37,6 +40,15 @@ _outdated = Statement(
         ),
     )
     .order_by(_C.contact, _C.number)
+)
+_unpromised = Statement(
+    select(*CONVERSATION_COLUMNS).where(_C.order_at.is_not(None), _C.next_due.is_(None)).order_by(_C.number)
+)
+_places = Statement(select(_C.number, _C.order_at).where(_C.order_at.is_not(None), _C.next_due.is_(None)))
+_put_place = Statement(
+    update(t.conversations)
+    .where(_C.number == bindparam("which"), _C.version == bindparam("read"))
+    .values(order_at=bindparam("place", type_=t.Instant.impl()))
 )
 _lock_contacts = Statement(
     select(t.contacts.c.number)
@@ -56,6 +68,7 @@ def renew(store: Store, now: datetime, page: int = 500) -> int:
 
     Safe to repeat and to interrupt: each page is a transaction, and what it renewed is not found again.
     """
+    _place(store)
     present = f'%"v":"{store.policy.promises.edition}"%'
     with store.database.read() as tx:
         found = tx.rows(_outdated, present=present)
@@ -68,6 +81,21 @@ def renew(store: Store, now: datetime, page: int = 500) -> int:
 
         done += store.again(work)
     return done
+
+
+def _place(store: Store) -> None:
+    """Write the places of what waits and is promised nothing anew where its queue has another wait now."""
+    with store.database.read() as tx:
+        found = [conversation_of(row) for row in tx.rows(_unpromised)]
+        stored = {row[0]: row[1] for row in tx.rows(_places)}
+    moved = []
+    for c in found:
+        queue = store.policy.queues.get(c.queue)
+        at = order_at(c, queue.default_wait if queue else DEFAULT_WAIT)
+        if at is not None and micros(at) != stored.get(c.number):
+            moved.append({"which": c.number, "place": micros(at), "read": c.version})
+    if moved:
+        store.again(lambda tx: tx.many(_put_place, moved))
 
 
 def _renew(tx: Tx, store: Store, part: Sequence[Sequence[int]], present: str, now: datetime) -> int:

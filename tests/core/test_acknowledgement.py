@@ -97,5 +97,7 @@ def test_nobody_else_is(placed: Callable[..., Placement], message: dict[str, Any
 
 
 def test_only_the_first_message_of_a_conversation_is(placed: Callable[..., Placement]) -> None:
-    """The second message of a conversation is no occasion for another acknowledgement."""
-    assert not may_be_answered(replace(placed(), opened=False))
+    """The second message of a conversation is no occasion for another acknowledgement; the first words after a call
+    without any are one."""
+    assert not may_be_answered(replace(placed(), opened=False, class_=MessageClass.ADDITION))
+    assert may_be_answered(replace(placed(), opened=False, class_=MessageClass.FIRST))

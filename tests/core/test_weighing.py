@@ -87,7 +87,7 @@ def test_who_spoke_last(world: Any, say: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("subject", "words"), [("Re: 绑卡求助", "the same subject"), ("六月对账单", "a subject of its own")]
+    ("subject", "words"), [("Re: 绑卡求助", "the same subject"), ("六月对账单", "a new mail with a subject of its own")]
 )
 def test_subjects_without_headers(world: Any, wallet: Policy, post: Any, subject: str, words: str) -> None:
     """A client that drops the headers of a reply keeps its subject; a new subject begins something else."""
