@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from router.conversation.acknowledgement import may_be_answered, words
 from router.known import Known
-from router.model import Authenticity, Contact, Direction, Message, Placement, Sender
+from router.model import Authenticity, Contact, Direction, Message, MessageClass, Placement, Sender
 from router.pipeline import decide
 from router.policy import Acknowledgement, Policy
 
