@@ -41,6 +41,7 @@ class Played(Value, frozen=True, kw_only=True):
     policy: Policy
     steps: tuple[dict[str, Any], ...]
     queues: dict[str, list[dict[str, Any]]]
+    apart: dict[str, list[dict[str, Any]]]
     conversations: tuple[dict[str, Any], ...]
     deadlines: tuple[dict[str, Any], ...]
     explained: dict[str, Any]
@@ -128,6 +129,7 @@ class _Day:
             policy=store.policy,
             steps=tuple(self._steps),
             queues=waiting_by_queue(store, now),
+            apart=waiting_by_queue(store, now, apart=True),
             conversations=tuple(queries.conversations(store.database, promises, now)),
             deadlines=tuple(queries.deadlines(store.database, promises, now)),
             explained=why,
@@ -154,7 +156,7 @@ def story(played: Played, as_json: bool) -> int:
     line()
     line(f"The desk at {local(queries.utc(played.now), policy)}, the most urgent first")
     line()
-    print_queues(played.queues, policy, limit=10)
+    print_queues(played.queues, policy, limit=10, apart=played.apart)
     line()
     line("Deadlines")
     for conversation in played.conversations:

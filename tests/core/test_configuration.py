@@ -384,6 +384,23 @@ MISTAKES = {
 }
 
 
+def test_a_key_that_is_gone_is_read_with_one_remark() -> None:
+    """Files of former versions still load: `ageing_minutes` does nothing, and is named once."""
+    queues = '[[queues]]\nname = "b"\nageing_minutes = 30\n[[queues]]\nname = "c"\nageing_minutes = 60\n'
+    policy = read(SMALL + queues)
+    (remark,) = policy.remarks
+    assert remark.startswith("queues: ageing_minutes is gone and does nothing")
+    assert read(SMALL).remarks == ()
+
+
+def test_a_queue_says_how_long_it_lets_wait() -> None:
+    """`default_wait` is four hours unless it is written."""
+    policy = read(SMALL + '[[queues]]\nname = "b"\ndefault_wait = "30m"\n')
+    assert {q.name: q.default_wait for q in policy.queues.values()} == {
+        "general": timedelta(hours=4), "b": timedelta(minutes=30),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.replace(" ", "-"))
 def test_each_kind_of_mistake_is_named(case: str) -> None:
     """Every kind of mistake gives one sentence with its path, and it is the only one."""

@@ -45,7 +45,7 @@ def test_a_leaked_seed_phrase_is_urgent_and_nowhere_to_be_read(
     played: Played, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Risk gets it at once; no word of the phrase is shown."""
-    risk = played.queues["risk"]
+    risk = [*played.queues["risk"], *played.apart["risk"]]
     assert [c["flags"] for c in risk if "secret_exposed" in c["flags"]]
     story(played, True)
     story(played, False)

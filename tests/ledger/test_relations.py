@@ -156,7 +156,9 @@ def test_a_reply_while_they_were_one_is_of_the_customer_who_got_it(ledger: Ledge
 def test_a_reply_to_a_customer_of_both_counts_for_both(ledger: Ledger) -> None:
     """Two matters of one customer, answered while they were one: neither waits after the split, and nobody is reminded
     to answer again."""
-    a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("chen", TEXTS[2])
+    a = ledger.hear("chen", TEXTS[0])
+    ledger.moved(10)
+    b = ledger.hear("chen", TEXTS[2])
     assert b.opened
     relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     desk.reply(ledger.store, a.number, "都为您处理好了", agent="li", now=ledger.moved())

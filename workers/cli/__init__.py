@@ -117,10 +117,15 @@ def named_file() -> Path | None:
 
 
 def configured() -> Policy:
-    """The policy that holds for this command. Raises ConfigurationError with all mistakes of its file."""
+    """The policy that holds for this command; keys of its file that do nothing any more are said on stderr. Raises
+    ConfigurationError with all mistakes of its file."""
     from router.policy import Policy
+    from workers.cli.printing import warn
 
-    return Policy.load(configuration_file())
+    policy = Policy.load(configuration_file())
+    for remark in policy.remarks:
+        warn(remark)
+    return policy
 
 
 def choose(file: Path | None) -> None:

@@ -122,7 +122,7 @@ def _remarks(policy: Any) -> list[str]:
 
     from router.errors import NoOpenTime
 
-    remarks, now = [], datetime.now(UTC)
+    remarks, now = list(policy.remarks), datetime.now(UTC)
     soon = now + timedelta(days=60)
     for name, schedule in policy.schedules.items():
         if schedule.provisional(soon):

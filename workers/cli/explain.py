@@ -131,7 +131,8 @@ def _told(shown: Mapping[str, Any], policy: Policy, full: bool) -> Iterator[str]
         yield f"Waiting since {local(c['waiting_since'], policy)}, chased {c['chases']} times"
     yield from clock_lines(shown["deadlines"], c["at"], policy)
     for one in c["unproven"]:
-        yield f"Also {one['ref']} (unproven): {one.get('because', 'the same number')}; to join them: omnirouter merge"
+        yield f"Also {one['ref']} (unproven): {one.get('because', 'the same number')}"
+        yield f"  (one person? check that, then: omnirouter link accept {c['ref']} {one['ref']} --checked HOW)"
     for link in shown["links"]:
         if link["reason"] != "unproven_link":
             yield f"Linked with {link['ref']}: {link['reason']} (by {link['by']})"

@@ -54,9 +54,10 @@ def queues(
     return 0
 
 
-def waiting_by_queue(store: Store, now: datetime) -> dict[str, list[dict[str, Any]]]:
-    """What waits, by queue in the order of the file, in working order, each with the words of the time left."""
-    return {name: list(_rows(store, name, now, apart=False)) for name in store.policy.queues}
+def waiting_by_queue(store: Store, now: datetime, *, apart: bool = False) -> dict[str, list[dict[str, Any]]]:
+    """What waits (`apart`: what is in work and does not), by queue in the order of the file, in working order, each
+    with the words of the time left."""
+    return {name: list(_rows(store, name, now, apart=apart)) for name in store.policy.queues}
 
 
 def _rows(store: Store, queue: str, now: datetime, *, apart: bool) -> Iterator[dict[str, Any]]:
@@ -131,7 +132,7 @@ def print_queues(
         _print_rows(rows[:limit], waiting, policy)
         if answered:
             line(f"  not waiting for the desk: {answered}")
-            _print_rows(other, answered, policy)
+            _print_rows(other[:limit], answered, policy)
         line()
     if empty:
         line(f"Nothing in: {', '.join(empty)}.")
