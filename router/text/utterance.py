@@ -50,6 +50,8 @@ _DRAWN: Final = re.compile(r"([a-z])\1{2,}")
 #: Endings of English words and what may stand instead.
 _ENDINGS: Final = (("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("es", ""), ("s", ""))
 _STEM: Final = 4
+#: Who says that it turned out well, or asks for the other one, says it in so many characters.
+_BRIEF: Final = 100
 #: So many different Latin words are remembered with what they say.
 _REMEMBERED: Final = 16_384
 
@@ -262,14 +264,15 @@ class Vocabulary:
         if UNRELATED.found_in(text):
             found.marks |= Word.AGAIN
         told = found.told()
-        kinds = told["kinds"]
+        kinds, brief = told["kinds"], len(text) <= _BRIEF
         return Utterance(
             **told, asks=ASKS.found_in(text),
             thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
             defines=DEFINES.found_in(text), refers=REFERS.found_in(text), addresses=ADDRESSES.found_in(text),
             adds=ADDS.found_in(text), joins=JOINS.found_in(text), corrects=CORRECTS.found_in(text),
             recurs=RECURS.found_in(text), how_far=PROGRESS.found_in(text),
-            other=OTHER.found_in(text), settled=SETTLED.found_in(text) and not RESERVE.found_in(text),
+            other=brief and OTHER.found_in(text),
+            settled=brief and SETTLED.found_in(text) and not RESERVE.found_in(text),
             long=len(text) >= MOST,
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ FIELDS = {
     "messages": "id, channel, external_id, direction, automatic, sender, contact, thread, conversation, sent_at, "
     "received_at, class, issue_type, confidence, unsure, tags, flags, queue, subject, text, state",
     "conversations": "id, ref, contact, status, queue, priority, issue_type, tags, channels, first_message_at, "
-    "waiting_since, chases, next_due, breached, messages, links",
+    "waiting_since, chases, next_due, breached, messages, links, unproven",
     "deadlines": "conversation, metric, cycle, started_at, due_at, state, ended_at, policy, schedule, "
     "paused_seconds, breached_at, provisional",
     "events": "seq, at, type, conversation, message, data",

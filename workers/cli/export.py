@@ -32,7 +32,7 @@ FIELDS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "conversations": (
         "id", "ref", "contact", "status", "queue", "priority", "issue_type", "tags", "channels", "first_message_at",
-        "waiting_since", "chases", "next_due", "breached", "messages", "links",
+        "waiting_since", "chases", "next_due", "breached", "messages", "links", "unproven",
     ),
     "deadlines": (
         "conversation", "metric", "cycle", "started_at", "due_at", "state", "ended_at", "policy", "schedule",
