@@ -314,6 +314,31 @@ def test_queues_are_in_working_order(desk: Any) -> None:
     refused(desk("queues", "nowhere"), "There is no queue 'nowhere'; the configuration has: general, account, ", 2)
 
 
+def test_a_number_that_a_stranger_names_is_shown_taken_and_joined_by_hand(run: Any, wire: Any) -> None:
+    """Both stand in their queue with the other's ref, in lines that fit 80 columns; one agent takes both; only a person
+    who checked makes them one, or says that they are not."""
+    number = "订单号 TP2026030112345678"
+    run.take_in(
+        wire("m-1", f"{number} 转账2000没到账", handle="visitor-a"),
+        wire("m-2", f"转账一直没到对方账上,{number}", "2026-03-02T10:05:00+08:00", handle="visitor-b"),
+    )
+    told = run("queues", "payments").out
+    assert told.startswith("payments: 2 waiting\n")
+    assert all(f"also {ref} (unproven)" in told for ref in ("C-1", "C-2"))
+    assert max(map(len, told.splitlines())) < 80
+    assert "Also C-2 (unproven): the same order number; nothing is proved of either sender" in run("show", 1).out
+    assert "li holds C-1 now, and C-2, which names the same number" in run("take", 1, "--agent", "li").out
+    run("reply", 1, "--text", "已到账", "--agent", "li")
+    found = {row["queue"]: row for row in run.json("queues")}["payments"]
+    assert [c["ref"] for c in found["conversations"]] == ["C-2"]
+    assert ([c["ref"] for c in found["apart"]], found["waiting"]) == (["C-1"], 1)
+    joined = run("link", "accept", 2, 1, "--agent", "li", "--checked", "called back")
+    assert joined.out == "C-2 is part of C-1 now: 3 messages.\n"
+    assert run("split", 1, "m-2").code == 0
+    assert run("link", "refuse", 1, 2).out == "C-1 and C-2 are not the same, and stay apart.\n"
+    refused(run("link", "accept", 1, 2), "C-1 and C-2 are not linked; to join them all the same: omnirouter merge.")
+
+
 def test_explaining_says_what_was_meant(desk: Any) -> None:
     """A number is a message first; a ref is a conversation; a provider's id is found; the words say why."""
     message = desk("explain", "2")

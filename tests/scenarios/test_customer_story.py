@@ -167,7 +167,7 @@ class Story:
         """An agent makes sure that it is the customer, whom this platform cannot prove, and accepts the suggestion."""
         assert other != number
         [here] = [c for c in self.desk.conversations() if c["id"] == number]
-        assert (other, "suggested_link") in [(link["conversation"], link["reason"]) for link in here["links"]]
+        assert (other, "unproven_link") in [(link["conversation"], link["reason"]) for link in here["links"]]
         relations.merge(self.desk.store, number, other, agent="li", now=self.desk.clock())
 
     def answer(self, number: int, text: str, channel: str = "") -> None:

@@ -1,6 +1,6 @@
 """`queues`: what waits for the desk, in the order in which to work on it?
 
-In: the ledger. Out: each queue with what waits, the most urgent first, each in two lines that fit 80 columns: what it
+In: the ledger. Out: each queue with what waits, the most urgent first, each in a few lines that fit 80 columns: what it
 is and how much time is left; whose it is and what to know of it. What waits for nobody of the desk (answered, waiting
 for the customer) is listed apart. Read in pages, never all of it at once.
 """
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ __all__ = ["print_queues", "queues", "waiting_by_queue"]
 
 #: So many are read at a time, which is no more than a screen wants.
 _PAGE = 100
+_WIDTH, _INDENT = 79, " " * 9
 
 
 def queues(
@@ -140,18 +142,11 @@ def print_queues(
 
 def _print_rows(rows: Sequence[Mapping[str, Any]], of: int, policy: Policy) -> None:
     for row in rows:
-        line(f"  {row['ref']:<7}{row['issue_type']:<20}{_promise(row, policy)}")
-        line(f"         {_about(row, policy)}")
+        line(f"  {row['ref']:<7}{row['issue_type']:<21}{row['remaining'] or 'nothing is promised'}")
+        for told in wrap(_about(row, policy), width=_WIDTH - len(_INDENT), break_long_words=False):
+            line(f"{_INDENT}{told}")
     if len(rows) < of:
         line(f"  … and {of - len(rows)} more (--limit)")
-
-
-def _promise(row: Mapping[str, Any], policy: Policy) -> str:
-    from workers.cli.why import local
-
-    if not row["metric"]:
-        return "nothing is promised"
-    return f"{row['metric']} {local(row['due_at'], policy)}  {row['remaining']}".rstrip()
 
 
 def _about(row: Mapping[str, Any], policy: Policy) -> str:
@@ -161,6 +156,8 @@ def _about(row: Mapping[str, Any], policy: Policy) -> str:
     told = [str(row["name"] or f"contact {row['contact']}")]
     if row["status"] != "open":
         told.append(row["status"])
+    if row["due_at"]:
+        told.append(f"{row['metric']} {local(row['due_at'], policy)}")
     if row["waiting_since"]:
         told.append(f"waits since {local(row['waiting_since'], policy)}")
     told += [f"chased {row['chases']} times"] if row["chases"] else []
