@@ -35,7 +35,7 @@ _REACH = timedelta(days=400)
 _PER_CONTACT = 40
 _PER_MARKER = 24
 #: Markers by which a message may join another contact's conversation, so that contact is locked too.
-_JOINING = ("order:", "hash:", "account:", "handle:")
+_JOINING = ("order:", "hash:", "account:", "handle:", "named:")
 
 _Grouped: TypeAlias = Mapping[str, list[str]]
 
