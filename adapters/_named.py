@@ -7,8 +7,6 @@ inline. Whose mail it then is, is not decided here. Total: a mail that cannot be
 
 from __future__ import annotations
 
-import binascii
-import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -17,6 +15,7 @@ from adapters._addresses import mailboxes
 from adapters._charset import clean_line, decode, header
 from adapters._content import content_of
 from adapters._structure import Fields, Part, parse
+from adapters._thread_index import is_thread_index
 from router.errors import InvalidPayload
 from router.model import Headers, Party
 
@@ -35,12 +34,13 @@ def headers(fields: Fields, sender: str, form_senders: Sequence[str]) -> Headers
     for name in (b"to", b"cc"):
         for value in fields.every(name)[:1]:
             named.update((party.address, party) for party in _parties(value) if party.address not in named)
+    index = "".join(decode(fields.first(b"thread-index")[:8192]).split())
     return Headers(
         named=tuple(islice(named.values(), MAX_NAMED)),
         reply_to=tuple(_parties(fields.first(b"reply-to"))),
         form=sender in form_senders,
         machine=bool(_NO_REPLY.fullmatch(sender.partition("@")[0])),
-        thread_index=_thread_index(fields.first(b"thread-index")),
+        thread_index=index if is_thread_index(index) else "",
         thread_topic=header(fields.first(b"thread-topic"))[:400],
     )
 
@@ -50,18 +50,6 @@ def _parties(value: bytes) -> Iterator[Party]:
     for found in mailboxes(value, limit=MAX_NAMED):
         if not found.doubtful:
             yield Party(address=found.address, name=found.name)
-
-
-def _thread_index(value: bytes) -> str:
-    """Outlook's place in a thread, in base64: 22 bytes, and 5 more for each answer; anything else is none."""
-    text = "".join(decode(value[:8192]).split())
-    if not text:
-        return ""
-    with contextlib.suppress(ValueError, binascii.Error):
-        size = len(binascii.a2b_base64(text, strict_mode=True))
-        if size >= 22 and (size - 22) % 5 == 0:
-            return text
-    return ""
 
 
 def with_enclosed(root: Part, text: str) -> str:
