@@ -40,6 +40,7 @@ def place(
         number=known.number, contact=contact.number, opened_at=message.sent_at, last_message_at=message.sent_at,
         subject=reading.subject, queue=policy.default_queue, rule="default",
         status=Status.CLOSED if ended else Status.OPEN, closed_at=message.sent_at if ended else None,
+        matter={"subjects": [reading.subject_hash]} if word and reading.subject_hash else {},
     )  # fmt: skip
     after = _spoken(_recorded(base, reading, linked, addressee), reading, policy, now)
     kind = "message.noted" if message.direction is Direction.NOTE else "message.sent"
