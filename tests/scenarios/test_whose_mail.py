@@ -162,7 +162,7 @@ FORMS = (
     letter(FORM, 20, "姓名: 赵敏\n提现一直没有到账,昨天申请的。", Reply_To="Zhao Min <zhaomin@post.example>"),
     letter("Wang Li <wangli@mail.example>", 90, "订单 TX77120031 还没有到账", Subject="提现"),
 )
-QUOTED = "-----原始邮件-----\n发件人: {0} <{1}>\n发送时间: 2026年3月2日 8:30\n收件人: ma@wallet.example\n主题: 提现失败\n\n{2}"
+QUOTED = "-----原始邮件-----\n发件人: {0} <{1}>\n发送时间: 2026年3月2日\n收件人: ma@wallet.example\n主题: 提现\n\n{2}"
 FORWARDS = (
     letter("Ma <ma@wallet.example>", 0, QUOTED.format("邓先生", "deng@mail.example", "提现 900 元失败,单号 TX90012233"),
            Subject="转发: 提现失败"),
