@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from router.model import Value
+from router.text import kept
 from router.text.quote_marks import LIMIT, Cited, Mark, cites, label, mark
 from router.text.quoted_headers import after_headers, header_block
 
@@ -103,4 +104,4 @@ def _sender(fields: Sequence[str]) -> tuple[str, str]:
     below = fields[at + 1][:LIMIT] if at + 1 < len(fields) and not label(fields[at + 1]) else ""
     found = _ADDRESS.search(value) or _ADDRESS.search(below)
     name = _BEHIND_NAME.split(value, maxsplit=1)[0].strip(" \t\"'*")
-    return (found[0].lower() if found else ""), "" if "@" in name else " ".join(name.split())[:200]
+    return (kept.identity(found[0].lower()) if found else ""), "" if "@" in name else " ".join(name.split())[:200]

@@ -24,7 +24,7 @@ from router.model import Direction, Placement
 from router.pipeline import decide
 from router.policy import Policy
 from router.ports import Raw
-from router.store import Arrival, Store, desk, outbox, queries, relations
+from router.store import Arrival, Store, desk, outbox, privacy, queries, relations
 from router.store.recipients import Recipients, recipients
 from workers.channels import Channels
 
@@ -435,3 +435,18 @@ def reread(office: Office) -> Callable[[Letter], Any]:
         return decision
 
     return again
+
+
+def test_who_is_erased_is_named_nowhere(office: Office) -> None:
+    """Others' conversations copy no answer to him any more, and no message tells that he brought it."""
+    number = office.read(COPIED[0]).conversation.number
+    erased = office.read(COPIED[1]).contact.number
+    brought = office.read(FORWARDS[0]).conversation.number
+    colleague = office.read(letter("ma@wallet.example", 300, "my own card")).contact.number
+    for contact in (erased, colleague):
+        privacy.erase(office.store, contact, office.at, dry_run=False)
+    with office.store.database.read() as tx:
+        assert queries.conversation(tx, number).copied == ("cy@corp.example",)
+    [message] = queries.messages_of(office.store.database, brought)
+    assert message["via"] is None
+    assert office.answer(number) == {"to": "an@corp.example", "cc": ["cy@corp.example"]}
