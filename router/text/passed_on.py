@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 from router.model import Value
 from router.text import kept
-from router.text.quote_marks import LIMIT, Cited, Mark, cites, label, mark
+from router.text.own_words import LONGEST
+from router.text.quote_marks import LIMIT, Cited, Mark, cites, label, mark, marks
 from router.text.quoted_headers import after_headers, header_block
 
 __all__ = ["PassedOn", "is_forward", "passed_on"]
@@ -48,6 +50,9 @@ def passed_on(text: str, subject: str, ours: Callable[[str], bool] = lambda _: F
 
     None where nothing is passed on. Total.
     """
+    text = text[:LONGEST]
+    if not _senders().search(text):
+        return None  # as most mail: no line of it names a sender
     written = _BREAKS.sub("\n", text).split("\n")
     lines = [line.lstrip("> \t") if line[:1] in (">", "＞") else line for line in written]
     first: PassedOn | None = None
@@ -63,6 +68,15 @@ def passed_on(text: str, subject: str, ours: Callable[[str], bool] = lambda _: F
             )  # fmt: skip
         first = first or found
     return first
+
+
+@cache
+def _senders() -> re.Pattern[str]:
+    """A line that begins as the sender's header line does, in any language; Chinese labels may be set wide."""
+    words = (word for word, kind in marks().labels.items() if kind == "from")
+    wide = (word if word.isascii() else r"[ \u3000]*".join(map(re.escape, word)) for word in words)
+    line = rf"^[|* \t>＞]{{0,6}}(?:{'|'.join(wide)})\*{{0,2}}[ \t]{{0,3}}[:：﹕|]"
+    return re.compile(line, re.IGNORECASE | re.MULTILINE)
 
 
 def _mails(written: Sequence[str], lines: Sequence[str], *, forwarded: bool) -> Iterator[tuple[int, int]]:
