@@ -30,6 +30,7 @@ _heard = Statement(
     select(
         _M.channel, _M.handle, _M.realm, _M.external_id, _M.sent_at, _M.subject, _M.sender_name, t.thread_keys.c.thread,
         _M.provider_id, _M.contact, _M.automatic, _M.claimed, _M.via, _M.original, _M.thread_index, _M.thread_topic,
+        _M.conversation,
     )
     .outerjoin(t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id))
     .where(member(_M.conversation, "numbers"), _M.direction == "in")
@@ -62,6 +63,7 @@ class Heard(msgspec.Struct, frozen=True):
     original: str
     thread_index: str
     thread_topic: str
+    conversation: int
 
     @property
     def key(self) -> Handle:
@@ -94,7 +96,7 @@ def recipients(tx: Tx, c: Conversation, *, channel: str = "", to: str = "", cc: 
     if closed:
         raise Refused(f"The customer has blocked the desk on {heard.channel}; answer by another of his channels.")
     copied = _copied(c, heard, there, people)
-    others = [h for h in there if not h.automatic and not people.same(h, heard) and h.handle not in copied]
+    others = [h for h in there if h.handle not in copied and _may_be_meant(h, heard) and not people.same(h, heard)]
     if others:
         copied = ()  # who else wrote is no participant, so nobody is told unasked
     more = _asked_for(c, cc)
@@ -107,6 +109,12 @@ def recipients(tx: Tx, c: Conversation, *, channel: str = "", to: str = "", cc: 
         confirms=bool(to) and claimed,
         problem="" if to else _problem(c, heard, others, evidence if claimed else ""),
     )  # fmt: skip
+
+
+def _may_be_meant(other: Heard, heard: Heard) -> bool:
+    """Can the answer be meant for this one too? Of two conversations that a person made one, the channel tells whom,
+    unless both wrote by the same; within one conversation nobody said that two are one."""
+    return not other.automatic and (other.conversation == heard.conversation or other.key[0] == heard.key[0])
 
 
 def _problem(c: Conversation, heard: Heard, others: Sequence[Heard], claimed: str) -> str:

@@ -175,7 +175,7 @@ def test_what_the_absorbed_customer_wrote_meanwhile_goes_with_him(ledger: Ledger
     for named in (False, True):
         a, b = ledger.hear(f"chen-{named}", TEXTS[0]), ledger.hear(f"wang-{named}", TEXTS[1], "telegram")
         relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
-        desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved(), to=f"wang-{named}")
+        desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
         again = ledger.hear(f"wang-{named}", "还没处理吗?", "telegram", in_reply_to=b.message.external_id)
         assert again.conversation.number == a.number
         leaving = [b.number, again.number] if named else [b.number]
@@ -187,15 +187,13 @@ def test_what_the_absorbed_customer_wrote_meanwhile_goes_with_him(ledger: Ledger
 
 
 def test_an_absorbed_customer_chases_the_conversation_that_he_is_part_of(ledger: Ledger) -> None:
-    """Wang asks again after his conversation was merged into chen's: it is a chaser there, and a reply that names him
-    goes to him; it opens nothing, for the desk said that the two are one."""
+    """Wang asks again after his conversation was merged into chen's: it is a chaser there, and a reply goes to him; it
+    opens nothing, for the desk said that the two are one."""
     a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1], "telegram")
     relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     again = ledger.hear("wang", "还没处理吗?", "telegram")
     assert (again.conversation.number, again.class_, again.conversation.chases) == (a.number, "chaser", 1)
-    with pytest.raises(Refused, match=r"2 people wrote in C-\w+: wang, chen; name who is answered: --to wang"):
-        desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
-    own = desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved(), to="wang")
+    own = desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
     assert [m["sender"] for m in queries.messages_of(ledger.store.database, a.number) if m["id"] == own] == ["wang"]
     back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     assert (ledger.words(b.number), back.waiting_since) == ([b.number, again.number, own], None)
@@ -456,9 +454,9 @@ def test_after_a_split_both_stand_as_if_they_had_never_been_one(
             for ledger in (one, two):
                 ledger.hear(("chen", "wang")[which], "还没处理吗?", CHANNELS[which], in_reply_to=f"m{which + 1}")
         elif what in ("reply", "answer"):  # to whoever wrote last, or by a channel
-            heard = [m for m in queries.messages_of(one.store.database, a) if m["direction"] == "in"]
-            to = ("chen", "wang")[which] if what == "answer" else heard[-1]["sender"]
-            desk.reply(one.store, a, "已处理", agent="li", now=now, to=to)
+            channel = CHANNELS[which] if what == "answer" else ""
+            reply = desk.reply(one.store, a, "已处理", agent="li", now=now, channel=channel)
+            (to,) = (m["sender"] for m in queries.messages_of(one.store.database, a) if m["id"] == reply)
             desk.reply(two.store, numbers[1][to == "wang"], "已处理", agent="li", now=now)
         else:
             _act(one, [a], what, 0, 0, 0)

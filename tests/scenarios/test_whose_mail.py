@@ -402,7 +402,7 @@ def test_who_got_a_copy_of_our_answer_may_answer_it(office: Office) -> None:
 
 
 def test_two_who_wrote_are_not_answered_unnamed(office: Office) -> None:
-    """After a merge of two people, and for a forward that nothing proves, the reply names one."""
+    """After a merge of two people who write mails, and for a forward that nothing proves, the reply names one."""
     first = office.read(letter("di@mail.example", 0, "my card is lost")).conversation.number
     second = office.read(letter("ed@post.example", 5, "提现失败")).conversation.number
     relations.merge(office.store, first, second, agent="ann", now=office.at)
