@@ -30,13 +30,13 @@ _heard = Statement(
     select(
         _M.channel, _M.handle, _M.realm, _M.external_id, _M.sent_at, _M.subject, _M.sender_name, t.thread_keys.c.thread,
         _M.provider_id, _M.contact, _M.automatic, _M.claimed, _M.via, _M.original, _M.thread_index, _M.thread_topic,
-        _M.conversation,
     )
     .outerjoin(t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id))
     .where(member(_M.conversation, "numbers"), _M.direction == "in")
     .order_by(_M.automatic, _M.sent_at.desc(), _M.number.desc())
     .limit(_MOST)
 )  # fmt: skip
+_owners = Statement(select(t.conversations.c.contact).where(member(t.conversations.c.number, "numbers")))
 _handle = Statement(
     select(t.handles.c.closed, t.handles.c.evidence).where(
         t.handles.c.scope == bindparam("scope"), t.handles.c.address == bindparam("address")
@@ -63,7 +63,6 @@ class Heard(msgspec.Struct, frozen=True):
     original: str
     thread_index: str
     thread_topic: str
-    conversation: int
 
     @property
     def key(self) -> Handle:
@@ -85,18 +84,19 @@ class Recipients(msgspec.Struct, frozen=True):
 def recipients(tx: Tx, c: Conversation, *, channel: str = "", to: str = "", cc: Sequence[str] = ()) -> Recipients:
     """Whom an answer goes to. Raises `Refused` where nobody can be answered at all, `Misasked` for somebody whom the
     conversation does not name."""
-    found = [Heard(*row) for row in tx.rows(_heard, numbers=queries.family(tx, c.number))]
+    family = queries.family(tx, c.number)
+    found = [Heard(*row) for row in tx.rows(_heard, numbers=family)]
     there = [h for h in found if not channel or h.channel == channel]
     if not there:
         wrote = ", ".join(dict.fromkeys(h.channel for h in found)) or "no channel"
         raise Refused(f"There is no address of the customer on {channel or 'any channel'}; he wrote on: {wrote}.")
-    people = _People(tx)
+    people = _People(tx, family)
     heard = _named(there, to) if to else there[0]
     closed, evidence = people.state(heard.key)
     if closed:
         raise Refused(f"The customer has blocked the desk on {heard.channel}; answer by another of his channels.")
     copied = _copied(c, heard, there, people)
-    others = [h for h in there if h.handle not in copied and _may_be_meant(h, heard) and not people.same(h, heard)]
+    others = [h for h in there if h.handle not in copied and people.may_be_meant(h, heard)]
     if others:
         copied = ()  # who else wrote is no participant, so nobody is told unasked
     more = _asked_for(c, cc)
@@ -109,12 +109,6 @@ def recipients(tx: Tx, c: Conversation, *, channel: str = "", to: str = "", cc: 
         confirms=bool(to) and claimed,
         problem="" if to else _problem(c, heard, others, evidence if claimed else ""),
     )  # fmt: skip
-
-
-def _may_be_meant(other: Heard, heard: Heard) -> bool:
-    """Can the answer be meant for this one too? Of two conversations that a person made one, the channel tells whom,
-    unless both wrote by the same; within one conversation nobody said that two are one."""
-    return not other.automatic and (other.conversation == heard.conversation or other.key[0] == heard.key[0])
 
 
 def _problem(c: Conversation, heard: Heard, others: Sequence[Heard], claimed: str) -> str:
@@ -175,11 +169,13 @@ def _asked_for(c: Conversation, cc: Sequence[str]) -> tuple[str, ...]:
 
 
 class _People:
-    """Who is one person, as far as this transaction knows."""
+    """Who is one person, as far as this transaction knows. Whose conversations a person of the desk made one, he said
+    to be one."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Tx, family: Sequence[int]) -> None:
         self._tx = tx
         self._roots: dict[int, int] = {}
+        self._owners = {self.root(row[0]) for row in tx.rows(_owners, numbers=list(family))}
 
     def root(self, contact: int) -> int:
         """The contact that this one was joined into."""
@@ -190,6 +186,14 @@ class _People:
     def same(self, one: Heard, other: Heard) -> bool:
         """Are these messages of one person?"""
         return one.key == other.key or self.root(one.contact) == self.root(other.contact)
+
+    def may_be_meant(self, other: Heard, heard: Heard) -> bool:
+        """Can the answer to `heard` be meant for this one too? Of people who were made one the channel tells whom,
+        unless both write by the same."""
+        if other.automatic or self.same(other, heard):
+            return False
+        made_one = {self.root(other.contact), self.root(heard.contact)} <= self._owners
+        return other.key[0] == heard.key[0] or not made_one
 
     def state(self, handle: Handle) -> tuple[bool, str]:
         """Is the handle closed to us, and by what evidence is it his?"""
