@@ -23,7 +23,7 @@ _SURE = 0.95
 #: How many of each are kept.
 _MOST = {
     "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
-    "types": 6, "maybe": 6, "subjects": 6, "tongues": 3,
+    "types": 6, "maybe": 6, "subjects": 6, "tongues": 3, "originals": 6,
 }  # fmt: skip
 
 
@@ -31,8 +31,8 @@ class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
     __slots__ = (
-        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "poor", "said_at", "side",
-        "subjects", "texts", "tongues", "types", "words",
+        "amounts", "asked", "cards", "ids", "kinds", "maybe", "names", "numbers", "originals", "poor", "said_at",
+        "side", "subjects", "texts", "tongues", "types", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -52,6 +52,7 @@ class Memory:
         self.poor: bool = matter.get("poor", False)
         self.tongues: list[str] = matter.get("tongues", [])
         self.asked: bool = matter.get("asked", False)
+        self.originals: list[str] = matter.get("originals", [])
 
 
 def features_of(reading: Reading) -> frozenset[int]:
@@ -90,6 +91,8 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     if not inbound:
         return following
     first = not matter.get("kinds")
+    if reading.message.original:
+        _add(following, "originals", (reading.message.original,))
     _add(following, "kinds", (reading.message.channel_kind,))
     if reading.subject_hash:
         _add(following, "subjects", (reading.subject_hash,))

@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.sql import text as sql_text
 
 from router.bounce import KnownReply
+from router.follow_ups.authorship import CLAIMED
 from router.known import Known
 from router.model import Conversation, Handle, Key, Link, Marker, Value
 from router.store import tables as t
@@ -38,7 +39,7 @@ _PER_CONTACT = 40
 _PER_MARKER = 24
 _REPLIES = 200
 #: Markers by which a message may join another contact's conversation, so that contact is locked too.
-_JOINING = ("order:", "hash:", "account:", "handle:")
+_JOINING = ("order:", "hash:", "account:", "handle:", "named:")
 
 _Grouped: TypeAlias = Mapping[str, list[str]]
 
@@ -87,7 +88,7 @@ _threads = Statement(
     )
 )
 _handles = Statement(
-    select(t.handles.c.address, t.handles.c.contact).where(
+    select(t.handles.c.address, t.handles.c.contact, t.handles.c.evidence).where(
         t.handles.c.scope == bindparam("scope"), member(t.handles.c.address, "ids")
     )
 )
@@ -242,8 +243,10 @@ def _load_markers(tx: Tx, keys: Collection[str], known: Known) -> set[int]:
 
 def _load_handles(tx: Tx, handles: Collection[Handle], known: Known) -> None:
     for scope, addresses in _grouped(handles).items():
-        for address, contact in tx.rows(_handles, scope=scope, ids=addresses):
+        for address, contact, evidence in tx.rows(_handles, scope=scope, ids=addresses):
             known.handles[(scope, address)] = contact
+            if evidence in CLAIMED:
+                known.claimed[(scope, address)] = evidence
 
 
 def _load_contacts(tx: Tx, numbers: Collection[int], known: Known, *, locked: bool) -> None:
