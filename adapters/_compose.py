@@ -6,6 +6,7 @@ turns Message-IDs longer than a line into encoded words, and then no answer find
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from email.encoders import encode_base64
 from email.header import Header
@@ -18,6 +19,7 @@ from email.utils import format_datetime
 
 from adapters._addresses import mailboxes
 from adapters._automatic import LOOP_FIELD
+from adapters._thread_index import answer_below
 from router.attachment import file_name, media_type
 from router.errors import SendRejected
 from router.model import Attachment, Value
@@ -32,31 +34,35 @@ _TOKEN = 48
 
 
 class Envelope(Value, frozen=True, kw_only=True):
-    """What goes to the server: the path back (empty for automatic mail), the recipient, the mail's bytes."""
+    """What goes to the server: the path back (empty for automatic mail), the recipient and who is copied, the mail's
+    bytes."""
 
     sender: str
     recipient: str
     content: bytes
+    copied: tuple[str, ...] = ()
     international: bool = False
 
 
 def compose(reply: Reply, address: str, *, answer_to: str = "") -> Envelope:
     """Write the mail of a reply. Raises SendRejected for what can never be sent."""
     recipient = _recipient(reply.to)
+    copied = _copied(reply.cc, recipient)
     body: Mail = MIMEText(reply.text, "plain", "utf-8")
     if reply.attachments:
         text, body = body, MIMEMultipart("mixed")
         body.attach(text)
         for attachment in reply.attachments:
             body.attach(_file(attachment))
-    for name, value in _fields(reply, address, recipient, answer_to).items():
+    for name, value in _fields(reply, address, recipient, copied, answer_to).items():
         if any(c in value for c in "\r\n\0"):
             raise SendRejected(f"The reply's {name} holds a line break; nothing was sent.")
         encoded = value if value.isascii() else Header(value, "utf-8", header_name=name).encode()
         body[name] = encoded
     content = body.as_bytes(policy=_POLICY)
     sender = "" if reply.automatic else answer_to or address  # where an answer goes by its token, a bounce does too
-    return Envelope(sender=sender, recipient=recipient, content=content, international=not recipient.isascii())
+    international = not all(a.isascii() for a in (recipient, *copied))
+    return Envelope(sender=sender, recipient=recipient, copied=copied, content=content, international=international)
 
 
 def probe(address: str, name: str, now: datetime) -> Envelope:
@@ -78,11 +84,19 @@ def _recipient(to: str) -> str:
     return found[0].address
 
 
-def _fields(reply: Reply, address: str, recipient: str, answer_to: str) -> dict[str, str]:
+def _copied(cc: Sequence[str], recipient: str) -> tuple[str, ...]:
+    """The addresses to copy, each once; what is no address is left out, so that the customer gets his answer."""
+    found = (mailboxes(one.encode("utf-8", "replace"), limit=2) for one in cc if not any(c in one for c in "\r\n\0"))
+    whole = (f[0].address for f in found if len(f) == 1 and not f[0].doubtful and not f[0].address.endswith(".invalid"))
+    return tuple(a for a in dict.fromkeys(whole) if a != recipient)
+
+
+def _fields(reply: Reply, address: str, recipient: str, copied: Sequence[str], answer_to: str) -> dict[str, str]:
     """The header fields, as text of one line each."""
     fields = {
         "From": address,
         "To": _named(reply.to_name, recipient),
+        **({"Cc": ", ".join(copied)} if copied else {}),
         "Subject": reply.subject or "Re:",
         "Date": format_datetime(reply.created_at),
         "Message-ID": f"<{reply.external_id}>",
@@ -95,6 +109,10 @@ def _fields(reply: Reply, address: str, recipient: str, answer_to: str) -> dict[
         fields["In-Reply-To"] = f"<{reply.in_reply_to}>"
     if chain:
         fields["References"] = " ".join(chain[-MAX_REFERENCES:])
+    if index := answer_below(reply.thread_index, reply.created_at):
+        fields["Thread-Index"] = index
+        if reply.thread_topic:
+            fields["Thread-Topic"] = " ".join(reply.thread_topic.split())
     if reply.automatic:
         fields["Auto-Submitted"] = "auto-replied"
         fields["X-Auto-Response-Suppress"] = "All"

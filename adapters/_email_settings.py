@@ -105,6 +105,13 @@ class Settings(BaseModel):
     authenticity: Literal["hint", "require"] = "hint"
     reply_address: Literal["message-id", "plus", "catch-all"] = "message-id"
     mark_seen: bool = False
+    #: Addresses from which forms of ours write in the name of whoever fills them in (Reply-To).
+    form_senders: tuple[str, ...] = Field(default=(), max_length=100)
+
+    @field_validator("form_senders")
+    @classmethod
+    def _addresses(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(cls._one_address(text) for text in texts)
 
     def no_way_out(self, handle: str = "") -> str:
         """Why no reply can reach whoever writes here, or nothing; a reply waits until there is an smtp table."""

@@ -3,7 +3,8 @@
 `translate` is pure and total: whatever arrives, it either gives a message or raises `InvalidPayload` with a sentence.
 The questions have modules of their own: how the mail is built (`_structure`), what its bytes say (`_charset`), what it
 contains (`_content`), whom its addresses name (`_addresses`), when it came (`_instant`), whether a person wrote it
-(`_automatic`), who vouches for the sender (`_authenticity`). Here they are put together.
+(`_automatic`), who vouches for the sender (`_authenticity`), whom it names beside him (`_named`). Here they are put
+together.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from datetime import datetime
 from hashlib import sha256
 
-from adapters import _automatic, _bounce, _instant
+from adapters import _automatic, _bounce, _instant, _named
 from adapters._addresses import Mailbox, mailboxes
 from adapters._authenticity import verdict
 from adapters._charset import clean_line, decode, header
@@ -42,11 +43,13 @@ _RECIPIENTS = (b"to", b"cc", b"delivered-to", b"x-original-to", b"envelope-to")
 
 
 class Desk(Value, frozen=True, kw_only=True):
-    """What the translation may know of the channel: its name, its own address, the mail server it trusts."""
+    """What the translation may know of the channel: its name, its own address, the mail server it trusts, the addresses
+    from which forms of ours write."""
 
     channel: str
     address: str = ""
     trusted_authserv_id: str = ""
+    form_senders: tuple[str, ...] = ()
 
 
 class _Author(Value, frozen=True, kw_only=True):
@@ -76,6 +79,8 @@ def translate(raw: Raw, desk: Desk) -> Message:
         references = (*references, *(i for i in _returned(root) if i not in references))
     texts, pages, files = content_of(root)
     bounce = _bounce.read(root, why=origin.why if origin.automatic else "", subject=subject, text=texts)
+    if not origin.automatic:
+        texts = _named.with_enclosed(root, texts)
     return Message(
         external_id=_external_id(fields, raw.body),
         channel=desk.channel,
@@ -95,6 +100,7 @@ def translate(raw: Raw, desk: Desk) -> Message:
         recipients=_ours(addressed, desk.address),
         flags=_flags(origin, author),
         bounce=bounce,
+        headers=_named.headers(fields, author.address, desk.form_senders),
     )
 
 

@@ -176,6 +176,9 @@ class Outbound:
         try:
             await client.mail(envelope.sender, options=options, encoding=encoding)
             await client.rcpt(envelope.recipient, encoding=encoding)
+            for copied in envelope.copied:
+                with contextlib.suppress(aiosmtplib.SMTPRecipientRefused):  # the customer gets his answer all the same
+                    await client.rcpt(copied, encoding=encoding)
         except aiosmtplib.SMTPSenderRefused as error:
             if error.code in (421, 450, 451, 452):
                 self._busy(error.code)

@@ -50,6 +50,7 @@ class Email:
             channel=channel.name,
             address=self._settings.address,
             trusted_authserv_id=self._settings.trusted_authserv_id,
+            form_senders=self._settings.form_senders,
         )
         self._outbound: Outbound | None = None
         self.routes: Sequence[Route] = ()

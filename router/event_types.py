@@ -10,7 +10,8 @@ from typing import Final
 __all__ = ["EVENT_TYPES"]
 
 EVENT_TYPES: Final = (
-    "agent.presence", "contact.blocked", "contact.changed", "contact.erased", "contact.joined", "contact.unblocked",
+    "agent.presence", "contact.blocked", "contact.changed", "contact.confirmed", "contact.erased", "contact.joined",
+    "contact.unblocked",
     "conversation.assigned", "conversation.escalated", "conversation.linked", "conversation.merged",
     "conversation.moved", "conversation.opened", "conversation.released", "conversation.reminded",
     "conversation.reopened", "conversation.retagged", "conversation.routed", "conversation.spam", "conversation.split",

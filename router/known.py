@@ -21,12 +21,13 @@ class Known:
     """The past, as far as it bears on the messages to decide.
 
     `number` is the next free number. Merged conversations and contacts are reached through `merged` and `joined`.
-    `links` are all that were ever made, also those that a person undid: no machine makes one twice.
+    `claimed` are handles that somebody only names, with the evidence; `links` are all that were ever made, also those
+    that a person undid: no machine makes one twice.
     """
 
     __slots__ = (
-        "by_contact", "contacts", "conversations", "edited_by", "handles", "joined", "links", "markers", "merged",
-        "messages", "number", "replies", "threads",
+        "by_contact", "claimed", "contacts", "conversations", "edited_by", "handles", "joined", "links", "markers",
+        "merged", "messages", "number", "replies", "threads",
     )  # fmt: skip
 
     def __init__(self, number: int = 1) -> None:
@@ -34,6 +35,7 @@ class Known:
         self.messages: dict[Key, KnownMessage] = {}
         self.threads: dict[Key, int] = {}
         self.handles: dict[Handle, int] = {}
+        self.claimed: dict[Handle, str] = {}
         self.contacts: dict[int, Contact] = {}
         self.conversations: dict[int, Conversation] = {}
         self.by_contact: dict[int, list[int]] = {}

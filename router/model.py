@@ -29,6 +29,7 @@ __all__ = [
     "DeskEvent",
     "Direction",
     "Handle",
+    "Headers",
     "Key",
     "KnownMessage",
     "Link",
@@ -36,6 +37,7 @@ __all__ = [
     "Message",
     "MessageClass",
     "Metric",
+    "Party",
     "Placement",
     "Redelivery",
     "Routing",
@@ -114,6 +116,29 @@ class Sender(Value, frozen=True, kw_only=True):
     attributes: Mapping[str, str] = {}
 
 
+class Party(Value, frozen=True, kw_only=True):
+    """Somebody whom a mail names: an address in lower case, and the name beside it."""
+
+    address: str
+    name: str = ""
+
+
+class Headers(Value, frozen=True, kw_only=True):
+    """What a mail says of people beside its sender, and what a program needs to set its answer below it.
+
+    `named`: whom To and Cc name; `reply_to`: whom Reply-To names; all as written, our own addresses among them.
+    `form`: From is one of the channel's `form_senders`; `machine`: it is an address that takes no mail.
+    `thread_index` (base64) and `thread_topic` are those of Outlook.
+    """
+
+    named: tuple[Party, ...] = ()
+    reply_to: tuple[Party, ...] = ()
+    form: bool = False
+    machine: bool = False
+    thread_index: str = ""
+    thread_topic: str = ""
+
+
 class Attachment(Value, frozen=True, kw_only=True):
     """A file with a message. `sha256` is set once content is known; `url` is recorded, never fetched by itself."""
 
@@ -135,7 +160,11 @@ class Message(Value, frozen=True, kw_only=True):
     `moved`: another id that the provider gave this thread, before or from now on.
     `kind`: `text`, or what it is instead (`sticker`, `reaction`, `location`, `call`, `unknown`, …). `recipients`: our
     own addresses that it was sent to. `markers` of the sender's list mail are in `flags`. `bounce`: what a report says
-    of a mail that did not arrive.
+    of a mail that did not arrive. `headers`: of a mail.
+
+    What is found of whose it is (`router.follow_ups.authorship`): `claimed` is `form`, `forward` or `caller-id` where
+    the sender is somebody whom another one only names, `via` that other one's address; `original` the address of whose
+    mail this forwards, where that does not make him the sender (`via` is then set for one who forwards at the desk).
     """
 
     external_id: str
@@ -163,6 +192,10 @@ class Message(Value, frozen=True, kw_only=True):
     agent: str = ""
     bounce: Bounce | None = None
     index: int = 0
+    headers: Headers | None = None
+    claimed: str = ""
+    via: str = ""
+    original: str = ""
 
     def __post_init__(self) -> None:
         if self.sent_at.tzinfo is None:
@@ -313,7 +346,9 @@ class Conversation(Value, frozen=True, kw_only=True):
     `matter` and `clocks` are the memory of the steps `matter` and `deadline`: plain JSON values that only they read.
     `waiting_since` is the oldest customer message without a human answer; chasing never moves it.
     `pinned`: a person moved it, so rules no longer choose its queue. `type_by`: `machine`, or `human` after a retag.
-    `participants` are the handles that may receive replies; `threads` the numbers of its chains.
+    `participants` are the handles that may receive replies; `threads` the numbers of its chains. `copied` are the mail
+    addresses of people whom a proved mail of it named: they take part, and answers go to them in Cc; `proposed` those
+    whom any other mail named.
     """
 
     number: int
@@ -339,6 +374,8 @@ class Conversation(Value, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ()
     threads: tuple[int, ...] = ()
     participants: tuple[Handle, ...] = ()
+    copied: tuple[str, ...] = ()
+    proposed: tuple[str, ...] = ()
     queue: str = ""
     priority: int = 0
     rule: str = ""

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from router.bounce import KnownReply
 from router.conversation import arrival, desk_side, progress
+from router.conversation.colleague import word_of
 from router.deadlines.calendar import microseconds
 from router.errors import InvalidPayload
 from router.follow_ups import bounced, dedupe
@@ -25,11 +26,12 @@ from router.follow_ups.evidence import Evidence, weigh_claims
 from router.follow_ups.identity import Identity, identify
 from router.follow_ups.incident import Relation, naming_the_same, relate
 from router.follow_ups.matter import Verdict, place
-from router.follow_ups.reading import Reading, read
+from router.follow_ups.reading import Reading, named_key, read
 from router.follow_ups.reply_address import Claim
 from router.follow_ups.thread import Chain, chain
 from router.known import Known
 from router.model import (
+    Conversation,
     Decision,
     Direction,
     Link,
@@ -91,13 +93,17 @@ def decide_prepared(
     linked = chain(message, known)
     if message.direction is not Direction.IN:
         return desk_side.place(reading, linked, known, policy, now, flags)
+    word = word_of(reading, linked, known)
+    if word is not None:
+        reading = replace(reading, message=word.message)
+        return desk_side.place(reading, linked, known, policy, now, (*flags, *word.flags), word)
     identity = identify(message, known, failed=reading.failed)
     reply = bounced.reply_named(message, claim, known)
     if reply is not None:
         answered = known.conversation(reply.conversation)
         evidence = Evidence(joins=answered, method="bounce") if answered is not None else Evidence()
     else:
-        evidence = weigh_claims(message, identity, linked, known, claim=claim, failed=reading.failed)
+        evidence = weigh_claims(reading, identity, linked, known, claim=claim, failed=reading.failed)
     if message.automatic:
         verdict, relation = _automatic(evidence), Relation()
     else:
@@ -190,7 +196,7 @@ def _placement(
         score=verdict.score,
         candidates=verdict.candidates,
         links=verdict.links,
-        markers=_markers(reading, identity, verdict, moved.conversation.number),
+        markers=_markers(reading, identity, verdict, moved.conversation),
         tagging=tagging,
         routing=moved.routing,
         flags=flags,
@@ -213,7 +219,7 @@ def _flags(reading: Reading, identity: Identity, evidence: Evidence, verdict: Ve
     return found
 
 
-def _markers(reading: Reading, identity: Identity, verdict: Verdict, conversation: int) -> tuple[Marker, ...]:
+def _markers(reading: Reading, identity: Identity, verdict: Verdict, after: Conversation) -> tuple[Marker, ...]:
     """Traces for messages of anybody to come. Chasers and thanks leave only the numbers that they name."""
     if reading.message.automatic or reading.failed:
         return ()
@@ -222,7 +228,8 @@ def _markers(reading: Reading, identity: Identity, verdict: Verdict, conversatio
     keys.extend(reading.album)
     if reading.chat_key:
         keys.append(reading.chat_key)
-    at, contact = reading.message.sent_at, identity.contact.number
+    keys.extend(named_key(address) for address in reading.people if address in after.copied)
+    at, contact, conversation = reading.message.sent_at, identity.contact.number, after.number
     return tuple(Marker(key=key, conversation=conversation, contact=contact, at=at) for key in keys)
 
 

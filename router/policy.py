@@ -22,6 +22,7 @@ from router.deadlines.calendar import Schedule
 from router.deadlines.deadline import Promises
 from router.errors import ConfigurationError
 from router.model import Value
+from router.ours import Ours
 from router.routing.route import Rule
 from router.secret import Secret
 
@@ -73,9 +74,11 @@ class QueuePolicy(Value, frozen=True, kw_only=True):
 
 
 class AgentPolicy(Value, frozen=True, kw_only=True):
-    """A human of the desk: his queues, skills (`language`, `risk`, …), conversations at a time by channel kind."""
+    """A human of the desk: his queues, skills (`language`, `risk`, …), conversations at a time by channel kind; `mail`
+    is the address that he writes from in his own mail program."""
 
     name: str
+    mail: str = ""
     queues: tuple[str, ...] = ()
     skills: Mapping[str, Any] = {}
     capacity: Mapping[str, int] = {}
@@ -167,6 +170,7 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     promises: Promises
     languages: tuple[str, ...] = ("zh", "en")
     brand: str = ""
+    domains: tuple[str, ...] = ()
     source: Path | None = None
     channels: Mapping[str, ChannelPolicy] = {}
     schedules: Mapping[str, Schedule] = {}
@@ -214,6 +218,13 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
             reason = f"{model} cannot be read ({error.strerror}); train one with `omnirouter train`"
             raise ConfigurationError(f"tagging.model: {reason}.") from None
         return _tagger(self.tagging, stamp)
+
+    @cached_property
+    def ours(self) -> Ours:
+        """Which mail addresses are the desk's own."""
+        addresses = (str(getattr(channel.settings, "address", "")) for channel in self.channels.values())
+        colleagues = {agent.mail.lower(): agent.name for agent in self.agents.values() if agent.mail}
+        return Ours.of(self.domains, [a for a in addresses if "@" in a], colleagues)
 
     def channel(self, name: str) -> ChannelPolicy:
         """The channel of this name; a name the configuration does not have gives a plain one of kind `webhook`."""

@@ -159,7 +159,8 @@ class Route(Value, frozen=True, kw_only=True):
 class Reply(Value, frozen=True, kw_only=True):
     """A message of the desk on its way out, complete: ids and text were fixed when it was queued.
 
-    `external_id` is our own id for it (for mail the Message-ID without brackets). `to` is the handle it goes to.
+    `external_id` is our own id for it (for mail the Message-ID without brackets). `to` is the handle it goes to, `cc`
+    are mail addresses beside it. `thread_index` and `thread_topic` are Outlook's, of the mail that is answered.
     `automatic` replies are marked as such by the channel. `idempotency_key` is the same at every attempt."""
 
     number: int
@@ -179,6 +180,9 @@ class Reply(Value, frozen=True, kw_only=True):
     agent: str = ""
     conversation_ref: str = ""
     reply_to: str = ""
+    cc: tuple[str, ...] = ()
+    thread_index: str = ""
+    thread_topic: str = ""
     last_in_at: datetime | None = None
 
 

@@ -64,11 +64,19 @@ class Router:
         arrivals = [Arrival(what=checked(m, index), received_at=now) for index, m in enumerate(messages)]
         return await self._off(lambda: self._store.decide(arrivals, now))
 
-    async def reply(self, conversation: ConversationName, text: str, *, agent: str = "", channel: str = "") -> int:
-        """Answer the customer; the daemon sends it. Returns the number of the reply. Raises `Refused`, `NotFound`."""
+    async def reply(
+        self, conversation: ConversationName, text: str, *, agent: str = "", channel: str = "", to: str = "",
+        cc: Sequence[str] = (),
+    ) -> int:  # fmt: skip
+        """Answer the customer; the daemon sends it. Returns the number of the reply.
+
+        `to` names the handle that is answered: needed where two people wrote, and where somebody only claims that the
+        handle is the customer's, which it confirms. `cc`: people to copy whom the conversation only proposes. Raises
+        `Refused`, `NotFound`, `Misasked`.
+        """
         number = _number(conversation)
         return await self._off(
-            lambda: desk.reply(self._store, number, text, agent=agent, channel=channel, now=self._now())
+            lambda: desk.reply(self._store, number, text, agent=agent, channel=channel, to=to, cc=cc, now=self._now())
         )
 
     async def note(self, conversation: ConversationName, text: str, *, agent: str = "") -> int:

@@ -193,5 +193,8 @@ def _reply(due: Due) -> Reply:
         automatic=bool(body.get("automatic")),
         agent=body.get("agent", ""),
         conversation_ref=body.get("ref", ""),
+        cc=tuple(body.get("cc", ())),
+        thread_index=body.get("thread_index", ""),
+        thread_topic=body.get("thread_topic", ""),
         last_in_at=instant(last) if last else None,
     )

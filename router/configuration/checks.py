@@ -28,7 +28,10 @@ _REFERENCES: Final = (
     ("deadlines", "schedule", "schedule", "schedules"),
     ("deadlines", "ladder", "ladder", "ladders"),
 )
-_UNIQUE: Final = (("queues", "name"), ("agents", "name"), ("rules", "id"), ("deadlines", "name"), ("ladders", "name"))
+_UNIQUE: Final = (
+    ("queues", "name"), ("agents", "name"), ("agents", "mail"), ("rules", "id"), ("deadlines", "name"),
+    ("ladders", "name"),
+)  # fmt: skip
 #: Scopes of verified handles: a channel of another kind by one of these names could pass for a proof of identity.
 _SCOPES: Final = {"email": "email", "phone": "phone", "account": ""}
 
@@ -102,10 +105,11 @@ def _unique(data: Mapping[str, Any], mistakes: list[str]) -> None:
             name = item.get(key)
             if not isinstance(name, str):
                 continue
-            if name in first:
-                taken = f'"{cut(name)}" is taken by {dotted(first[name])}; give it another'
+            same = name.lower() if key == "mail" else name
+            if same in first:
+                taken = f'"{cut(name)}" is taken by {dotted(first[same])}; give it another'
                 mistakes.append(mistake((*path, key), taken))
-            first.setdefault(name, path)
+            first.setdefault(same, path)
             if table == "deadlines" and name == "none":
                 mistakes.append(mistake((*path, key), '"none" stands for no promise at all; choose another name'))
 

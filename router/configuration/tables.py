@@ -90,6 +90,12 @@ def _mail_address(text: str) -> str:
     return text
 
 
+def _domain(text: str) -> str:
+    if not re.fullmatch(r"(?:[\w-]{1,63}\.)+[\w-]{2,63}", text):
+        raise ValueError('expected a domain such as "example.com"')
+    return text.lower()
+
+
 def _name(text: str) -> str:
     if not re.fullmatch(r"[^\s\x00-\x1f/][^\x00-\x1f/]{0,62}", text) or text != text.strip():
         raise ValueError("expected a name of 1 to 63 characters without slashes or line breaks")
@@ -153,6 +159,7 @@ class Desk(Table):
     database_password: Secret | None = None
     log: Annotated[str, AfterValidator(_log)] = "database"
     partitions: Annotated[int, Field(ge=1, le=1024)] = 16
+    domains: list[Annotated[str, AfterValidator(_domain)]] = []
     brand: str = ""
 
 
@@ -256,6 +263,7 @@ class Queue(Table):
 
 class Agent(Table):
     name: Name
+    mail: Annotated[str, AfterValidator(_mail_address)] = ""
     queues: list[str] = []
     skills: dict[str, str | int | list[str]] = {}
     capacity: dict[str, Annotated[int, Field(ge=0)]] = {}

@@ -78,6 +78,7 @@ def build(
     version = _version(parsed, channels)
     return Policy(
         version=version, source=source, name=desk.name, timezone=desk.timezone, brand=desk.brand,
+        domains=tuple(desk.domains),
         languages=tuple(desk.languages), desk_database=desk.database, desk_database_password=desk.database_password,
         desk_log=desk.log, partitions=desk.partitions, channels=channels, schedules=hours,
         promises=_promises(parsed, policies, hours, version), rules=_rules(parsed, conditions),
@@ -194,7 +195,9 @@ def _people(parsed: Parsed) -> dict[str, Any]:
         QueuePolicy(name=q.name, team=q.team, lead=q.lead, default_wait=q.default_wait) for q in parsed.array("queues")
     ]
     agents = [
-        AgentPolicy(name=a.name, queues=tuple(a.queues), skills=a.skills, capacity=a.capacity, shift=a.shift)
+        AgentPolicy(
+            name=a.name, mail=a.mail, queues=tuple(a.queues), skills=a.skills, capacity=a.capacity, shift=a.shift
+        )
         for a in parsed.array("agents")
     ]
     notify = [
@@ -236,7 +239,7 @@ def _fields(model: BaseModel) -> dict[str, Any]:
 def _version(parsed: Parsed, channels: Mapping[str, ChannelPolicy]) -> str:
     desk = parsed.single["desk"]
     deciding: dict[str, Any] = {
-        "timezone": desk.timezone, "languages": desk.languages, "brand": desk.brand,
+        "timezone": desk.timezone, "languages": desk.languages, "brand": desk.brand, "domains": desk.domains,
         "channels": {c.name: [c.kind, c.schedule, c.brand, c.authenticity] for c in channels.values()},
         "follow_ups": parsed.single["follow_ups"].model_dump(), "tagging": parsed.single["tagging"].model_dump(),
         "closing": parsed.single["closing"].model_dump(exclude={"texts"}),

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.conversation.acts import ENDED, attributes, ticked
+from router.conversation.people import naming
 from router.conversation.working_order import open_deadline
 from router.deadlines.clocks import ClockEvent
 from router.follow_ups.burst import pieced, waited
@@ -26,7 +27,7 @@ from router.follow_ups.memory import remember
 from router.follow_ups.reading import NO_TOPIC, Reading
 from router.follow_ups.thread import Chain
 from router.known import Known
-from router.model import Contact, Conversation, MessageClass, Routing, Status, Value
+from router.model import Authenticity, Contact, Conversation, MessageClass, Routing, Status, Value
 from router.policy import Policy
 from router.routing.route import Rule, route
 
@@ -78,6 +79,8 @@ def after_customer(
     base = before or _opened(reading, identity, known.number)
     lasting = flags if before is None else tuple(flag for flag in flags if flag not in _PASSING)
     conversation = _recorded(base, reading, linked, identity, lasting, known, first=before is None)
+    if not reading.message.automatic:
+        conversation = _named(conversation, reading, identity, known, by_token=verdict.method == "reply_address")
     if spam and "spam" not in conversation.flags and before is None:
         conversation = replace(conversation, flags=(*conversation.flags, "spam"))
     if relation.key:
@@ -135,6 +138,16 @@ def _recorded(
         subject=base.subject or reading.subject,
         matter=base.matter if message.automatic else pieced(remember(base.matter, reading, inbound=True), reading),
     )
+
+
+def _named(
+    conversation: Conversation, reading: Reading, identity: Identity, known: Known, *, by_token: bool
+) -> Conversation:
+    """Whom a mail names in To and Cc: copied where its sender is proved, by our mail server or by our token."""
+    proved = by_token or (reading.message.authenticity is Authenticity.PASS and not reading.failed)
+    owners = ((address, known.contact_of(("email", address))) for address in reading.people)
+    others = [address for address, owner in owners if owner is None or owner.number != identity.contact.number]
+    return naming(conversation, others, proved=proved)
 
 
 def _asked(

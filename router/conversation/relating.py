@@ -129,6 +129,8 @@ def _united(into: Conversation, gone: Conversation) -> Conversation:
         channels=_union(into.channels, gone.channels),
         threads=_union(into.threads, gone.threads),
         participants=_union(into.participants, gone.participants),
+        copied=_union(into.copied, gone.copied),
+        proposed=_less(_union(into.proposed, gone.proposed), (*into.copied, *gone.copied), ()),
     )
 
 
@@ -249,7 +251,7 @@ def _as_told(clocks: Clocks, one: Clocks) -> Clocks:
 
 
 def shrunk(c: Conversation, stays: Stays, gone: Conversation, kept: Conversation) -> Conversation:
-    """The conversation without the channels, threads and participants that only what leaves had."""
+    """The conversation without the channels, threads and people that only what leaves had."""
     return replace(
         c,
         last_message_at=stays.last_message_at or kept.last_message_at,
@@ -257,6 +259,8 @@ def shrunk(c: Conversation, stays: Stays, gone: Conversation, kept: Conversation
         channels=_less(c.channels, gone.channels, (*kept.channels, *stays.channels)),
         threads=_less(c.threads, gone.threads, (*kept.threads, *stays.threads)),
         participants=_less(c.participants, gone.participants, (*kept.participants, *stays.participants)),
+        copied=_less(c.copied, gone.copied, kept.copied),
+        proposed=_union(_less(c.proposed, gone.proposed, kept.proposed), kept.proposed),
     )
 
 

@@ -8,13 +8,15 @@ sender who failed authentication gets a suggestion; anybody else a conversation 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from router.follow_ups.identity import Identity, is_mail
+from router.follow_ups.reading import Reading, named_key
 from router.follow_ups.reply_address import Claim
 from router.follow_ups.thread import Chain, parents
 from router.known import Known
-from router.model import Conversation, Direction, Message, Value
+from router.model import Authenticity, Conversation, Direction, Message, Value
 
 __all__ = ["Evidence", "is_participant", "weigh_claims"]
 
@@ -39,27 +41,31 @@ def is_participant(identity: Identity, conversation: Conversation, known: Known)
     owner = known.owner(conversation.contact)
     if owner == identity.contact.number or owner in identity.joined:
         return True
-    return identity.handle in conversation.participants
+    if identity.handle in conversation.participants:
+        return True
+    return identity.handle[0] == "email" and identity.handle[1] in conversation.copied
 
 
 def weigh_claims(
-    message: Message, identity: Identity, chain: Chain, known: Known, *, claim: Claim | None = None,
+    reading: Reading, identity: Identity, chain: Chain, known: Known, *, claim: Claim | None = None,
     failed: bool = False,
 ) -> Evidence:  # fmt: skip
     """Find what a message may join because of its headers. Pure and total."""
+    message = reading.message
     if claim is not None and (made := known.conversation(claim.conversation)) is not None:
-        if not _made_for(claim, message, identity):
+        own = _made_for(claim, message, identity)
+        if not own and not is_participant(identity, made, known):
             return Evidence(rejected=made)
-        return Evidence(suggested=made) if failed else Evidence(joins=made, method="reply_address")
+        return Evidence(suggested=made) if failed else Evidence(joins=made, method="reply_address" if own else "reply")
     edited = _edited(message, known)
     if edited is not None and is_participant(identity, edited, known):
         return Evidence(joins=edited, method="edit")
-    return _answered(message, identity, chain, known, failed)
+    return _answered(reading, identity, chain, known, failed)
 
 
-def _answered(message: Message, identity: Identity, chain: Chain, known: Known, failed: bool) -> Evidence:
+def _answered(reading: Reading, identity: Identity, chain: Chain, known: Known, failed: bool) -> Evidence:
     """By the ids in In-Reply-To and References, nearest first, then by a thread whose parents are unknown as yet."""
-    rejected = None
+    message, rejected = reading.message, None
     for key in parents(message):
         stored = known.message(key)
         conversation = known.conversation(stored.conversation) if stored else None
@@ -67,24 +73,41 @@ def _answered(message: Message, identity: Identity, chain: Chain, known: Known, 
             continue
         if message.direction is not Direction.IN or is_participant(identity, conversation, known):
             return Evidence(joins=conversation, method="reply")
-        if failed and ("email", identity.handle[1]) in conversation.participants:
+        claims = identity.handle[1]
+        if failed and (("email", claims) in conversation.participants or claims in conversation.copied):
             return Evidence(suggested=conversation)
         rejected = rejected or conversation
     if rejected is not None:
         return Evidence(rejected=rejected)
     if is_mail(message) and not chain.opened and not failed:
-        return _late_parent(identity, chain, known)
+        return _late_parent(reading, identity, chain, known)
     return Evidence()
 
 
-def _late_parent(identity: Identity, chain: Chain, known: Known) -> Evidence:
-    """This mail, or a sibling's parent, was named before it came: the sender's own conversation of that chain."""
+def _late_parent(reading: Reading, identity: Identity, chain: Chain, known: Known) -> Evidence:
+    """This mail, or a sibling's parent, was named before it came: the sender's own conversation of that chain, else one
+    of people who name him and whom he names."""
     threads = {chain.number, *chain.joined}
     for contact in (identity.contact.number, *identity.joined):
         for conversation in reversed(known.conversations_of(contact)):
             if not threads.isdisjoint(conversation.threads):
                 return Evidence(joins=conversation, method="thread")
+    for conversation in _of_named(reading, identity, known):
+        if not threads.isdisjoint(conversation.threads):
+            return Evidence(joins=conversation, method="thread")
     return Evidence()
+
+
+def _of_named(reading: Reading, identity: Identity, known: Known) -> Iterator[Conversation]:
+    """The conversations of people whom this mail names, where one of the two namings is proved."""
+    people = {("email", address) for address in reading.people}
+    marked = known.marked(named_key(identity.handle[1])) if people and identity.handle[0] == "email" else ()
+    for found in (known.conversation(marker.conversation) for marker in marked):
+        if found is not None and identity.handle[1] in found.copied and not people.isdisjoint(found.participants):
+            yield found
+    if reading.message.authenticity is Authenticity.PASS:
+        for contact in filter(None, map(known.contact_of, sorted(people))):
+            yield from (c for c in known.conversations_of(contact.number) if not people.isdisjoint(c.participants))
 
 
 def _edited(message: Message, known: Known) -> Conversation | None:

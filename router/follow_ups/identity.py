@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from router.follow_ups.authorship import CLAIMED
 from router.known import Known
 from router.model import Authenticity, Contact, Handle, Message, Value
 from router.text import kept
@@ -96,13 +97,14 @@ def identify(message: Message, known: Known, *, failed: bool = False) -> Identit
     handles = tuple(dict.fromkeys((handle, *verified.items())))
     owners = _owners(handles, known)
     fitting, rivals = _fitting(owners, verified)
-    evidence = tuple(f"{kind} verified by the channel" for kind in verified) or (f"handle on {message.channel}",)
+    evidence = tuple(f"{kind} verified by the channel" for kind in verified) or (_heard(message),)
+    only_named = message.claimed in CLAIMED
     if not fitting:
         contact = _described(Contact(number=known.number), message, verified)
         mine = tuple(h for h in handles if h not in owners)
         return Identity(
             contact=contact, handle=handle, handles=mine, opened=True, rivals=rivals, evidence=evidence,
-            proven=vouched or not mail,
+            proven=vouched or not (mail or only_named),
         )  # fmt: skip
     contact, *others = sorted(fitting, key=lambda c: c.number)
     for other in others:
@@ -112,8 +114,13 @@ def identify(message: Message, known: Known, *, failed: bool = False) -> Identit
     return Identity(
         contact=_described(contact, message, verified), handle=handle, handles=mine,
         joined=tuple(c.number for c in others), rivals=rivals, evidence=evidence,
-        proven=not claimed, claimed=claimed,
+        proven=not (claimed or only_named), claimed=claimed,
     )  # fmt: skip
+
+
+def _heard(message: Message) -> str:
+    """Why this handle is his: he wrote by it, or (`CLAIMED`) somebody says so."""
+    return message.claimed or f"handle on {message.channel}"
 
 
 def _owners(handles: Iterable[Handle], known: Known) -> dict[Handle, Contact]:

@@ -12,6 +12,7 @@ from router.follow_ups.burst import going_on, marks_another, waited
 from router.follow_ups.evidence import Evidence
 from router.follow_ups.follow_up import class_of, repeats
 from router.follow_ups.identity import Identity, reply_handle
+from router.follow_ups.memory import Memory
 from router.follow_ups.reading import Reading
 from router.follow_ups.weighing import Weighed, is_live, weigh
 from router.known import Known
@@ -82,6 +83,7 @@ def _own(reading: Reading, identity: Identity, evidence: Evidence, known: Known,
     for contact in (identity.contact.number, *identity.joined):
         for conversation in known.conversations_of(contact):
             found[conversation.number] = conversation
+    found = {number: c for number, c in found.items() if not _of_another(reading, c)}
     if evidence.joins is not None:
         found.setdefault(evidence.joins.number, evidence.joins)
     at, window = reading.message.sent_at, policy.reopen_within
@@ -94,6 +96,19 @@ def _worded(conversation: Conversation) -> bool:
     """Did anybody say a word in it? What only a machine told (somebody follows, came by a link) opens nothing that his
     words go on with."""
     return conversation.last_in_at is not None or conversation.last_out_at is not None
+
+
+def _of_another(reading: Reading, conversation: Conversation) -> bool:
+    """Is this the mail of somebody else than what was passed on in that conversation? That one person passes on both
+    makes them no matter of one; an equal number does, unless he does it for the desk (rules: follow-ups, 7e)."""
+    original, for_the_desk = reading.message.original, reading.message.via
+    if not original:
+        return False
+    memory = Memory(conversation.matter)
+    if for_the_desk:
+        return original not in memory.originals
+    passed_on = memory.originals and original not in memory.originals
+    return bool(passed_on) and set(reading.strong).isdisjoint(memory.ids)
 
 
 def _piece(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:

@@ -24,7 +24,7 @@ _SURE = 0.95
 #: How many of each are kept.
 _MOST = {
     "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
-    "types": 6, "maybe": 6, "subjects": 6, "tongues": 3, "customers": 8,
+    "types": 6, "maybe": 6, "subjects": 6, "tongues": 3, "customers": 8, "originals": 6,
 }  # fmt: skip
 
 
@@ -32,8 +32,8 @@ class Memory:
     """A reading view of a conversation's `matter`; missing parts are empty."""
 
     __slots__ = (
-        "amounts", "asked", "cards", "customers", "ids", "kinds", "maybe", "names", "numbers", "offered", "piece",
-        "poor", "said_at", "subjects", "texts", "tongues", "types", "wordless", "words",
+        "amounts", "asked", "cards", "customers", "ids", "kinds", "maybe", "names", "numbers", "offered", "originals",
+        "piece", "poor", "said_at", "subjects", "texts", "tongues", "types", "wordless", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -56,6 +56,7 @@ class Memory:
         self.asked: bool = matter.get("asked", False)
         self.wordless: bool = matter.get("wordless", False)
         self.piece: list[int] = matter.get("piece", [])
+        self.originals: list[str] = matter.get("originals", [])
 
 
 def features_of(reading: Reading) -> frozenset[int]:
@@ -91,6 +92,8 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
             following["wordless"] = True
     else:
         following.pop("wordless", None)
+    if reading.message.original:
+        _add(following, "originals", (reading.message.original,))
     _add(following, "kinds", (reading.message.channel_kind,))
     if reading.subject_hash:
         _add(following, "subjects", (reading.subject_hash,))

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from xxhash import xxh3_64_hexdigest
 
 from router.follow_ups import identity
+from router.follow_ups.authorship import Authored, authored, named_people
 from router.follow_ups.dedupe import content_digest
 from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
 from router.policy import Policy
@@ -24,7 +25,7 @@ from router.text.customers import customers
 from router.text.normalise import fold, language
 from router.text.utterance import Word
 
-__all__ = ["NO_TOPIC", "Reading", "read", "tagged", "telling_part"]
+__all__ = ["NO_TOPIC", "Reading", "named_key", "read", "tagged", "telling_part"]
 
 #: Types that say how a customer feels, not what his matter is.
 NO_TOPIC = frozenset(("other", "complaint", "feedback", ""))
@@ -50,6 +51,8 @@ _MOST_TRACES, _MOST_PHRASES = 6, 3
 _SILENT = frozenset(("reaction", "sticker", "deleted"))
 #: How an adapter names, among the references, the album that a picture is of.
 _ALBUM = "album:"
+#: So many of the people whom a mail names are looked up.
+_MOST_NAMED = 20
 #: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
 HEAD, TAIL = 360, 120
 #: More words tell more than how a try ended.
@@ -81,7 +84,11 @@ _REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[:
 
 class Reading(Value, dict=True, frozen=True, kw_only=True):
     """A message read. `words` are its folded own words and subject; `text_hash` is empty where nothing is said;
-    `customers` are other people whom it names as the customer."""
+    `customers` are other people whom it names as the customer.
+
+    `message` has the sender whose it is (`authorship`); `people` are whom a mail names beside him and the desk; `agent`
+    is the colleague whose own address it comes from.
+    """
 
     message: Message
     text: str
@@ -100,6 +107,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     own_subject: bool
     customers: tuple[str, ...] = ()
     handles: tuple[Handle, ...]
+    people: tuple[str, ...] = ()
+    agent: str = ""
 
     @cached_property
     def text_hash(self) -> str:
@@ -134,7 +143,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     @cached_property
     def replies(self) -> bool:
         """Does its subject say that it is a reply?"""
-        return _REPLIES.match(self.subject) is not None
+        passed_on = self.message.claimed or self.message.original
+        return not passed_on and _REPLIES.match(self.subject) is not None
 
     @cached_property
     def topical(self) -> bool:
@@ -247,7 +257,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Every marker key that the decision will look up."""
         if self.message.direction is not Direction.IN:
             return (self.chat_key,) if self.chat_key else ()
-        return (*self.traces, *self.album)
+        named = (named_key(self.handles[0][1]),) if self.message.realm == "mail" else ()
+        return (*self.traces, *self.album, *named)
 
     @property
     def album(self) -> tuple[str, ...]:
@@ -265,9 +276,17 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         return f"chat:{message.channel}:{message.thread}"
 
 
+def named_key(address: str) -> str:
+    """The marker by which somebody whom a proved mail named finds its conversation, should its parent come late."""
+    return f"named:{address}"
+
+
 def read(message: Message, policy: Policy) -> Reading:
     """Read a message. Total: any text gives a reading; of a longer one than `own_words.LONGEST` the beginning."""
-    cut = own_words.cut(message.text, message.html)
+    failed = _failed(message, policy)
+    found = authored(message, policy.ours, failed=failed)
+    written, message = message, found.message
+    cut = _own(found)
     whole = (message.text or (own_words.plain(message.html) if message.html else ""))[: own_words.LONGEST]
     subject = _telling_subject(message, cut.own)
     hidden = redact.redact(cut.own)
@@ -278,14 +297,14 @@ def read(message: Message, policy: Policy) -> Reading:
     known = identifiers.read(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text, redacted=True)
     folded = fold(f"{own_subject}\n{telling}" if own_subject else telling)
     strong = _foreign(_whole(known.keys()), message)
-    failed = _failed(message, policy)
+    people = named_people(message, policy.ours)
     vocabulary = utterance.vocabulary(policy.tagging.lexicons)
     return Reading(
         message=message,
         text=hidden_whole.text if policy.privacy.redact else whole,
-        own_text=hidden.text if policy.privacy.redact else cut.own,
+        own_text=_with_remark(found.above, hidden.text if policy.privacy.redact else cut.own),
         subject=hidden_subject.text if policy.privacy.redact else message.subject,
-        digest=content_digest(message, hidden_subject.text, hidden.text),
+        digest=content_digest(written, hidden_subject.text, _as_delivered(written, found, hidden.text)),
         secrets=tuple(dict.fromkeys((*hidden_subject.found, *hidden_whole.found, *hidden.found))),
         exposed=hidden_whole.exposed or hidden.exposed or hidden_subject.exposed,
         words=folded,
@@ -297,8 +316,27 @@ def read(message: Message, policy: Policy) -> Reading:
         failed=failed,
         customers=customers(f"{hidden_subject.text}\n{telling}"),
         own_subject=bool(own_subject) and not vocabulary.read(fold(own_subject)).empty,
-        handles=_handles(message, failed),
+        handles=_handles(message, failed, people, found.agent),
+        people=people,
+        agent=found.agent,
     )
+
+
+def _own(found: Authored) -> own_words.OwnWords:
+    """The own words of whose message it is."""
+    if found.words is None:
+        return own_words.cut(found.message.text, found.message.html)
+    return own_words.cut(found.words)
+
+
+def _with_remark(above: str, own: str) -> str:
+    """Own words with what a colleague wrote above them when he passed them on."""
+    return f"[{redact.redact(above).text}]\n\n{own}" if above else own
+
+
+def _as_delivered(written: Message, found: Authored, own: str) -> str:
+    """The own words by which a redelivery is known: those of the mail as it came, whosever it is held to be."""
+    return own if found.words is None else redact.redact(own_words.cut(written.text, written.html).own).text
 
 
 def telling_part(own: str) -> str:
@@ -344,13 +382,16 @@ def _failed(message: Message, policy: Policy) -> bool:
     return unknown and policy.channel(message.channel).authenticity == "require"
 
 
-def _handles(message: Message, failed: bool) -> tuple[Handle, ...]:
+def _handles(message: Message, failed: bool, people: tuple[str, ...], agent: str) -> tuple[Handle, ...]:
     """The sender's handles, his own first; of one who failed authentication also the address that he claims, to
-    suggest by. For the desk's own words: that of the chat."""
+    suggest by; of people whom a proved mail or a colleague names, since they may have answered before it came. For the
+    desk's own words: that of the chat."""
     if message.direction is not Direction.IN:
         return ((message.channel, message.scope),) if message.scope else ()
     found = identity.handles_of(message, failed=failed)
-    return (*found, identity.reply_handle(message)) if failed else found
+    proved = agent or message.authenticity is Authenticity.PASS
+    named = tuple(("email", address) for address in people[:_MOST_NAMED]) if proved else ()
+    return (*found, identity.reply_handle(message), *named) if failed else (*found, *named)
 
 
 def _telling_subject(message: Message, own: str) -> str:

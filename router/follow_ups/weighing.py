@@ -62,7 +62,7 @@ def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | Non
         one.shared = sum(worth for word, worth in telling.items() if word in one.memory.words)
         compare(one, reading, features, ids)
         if one is reply_to:
-            another = reading.said.has(Word.AGAIN) and not reading.poor
+            another = reading.said.has(Word.AGAIN) and not (reading.poor or _goes_on(one, reading))
             one.answered = not (one.conflict or another or _elsewhere(one, reading))
             one.add(1.0 if one.answered else 0.6, "it answers a message of this conversation")
     _favour_the_latest(reading, weighed)
@@ -78,6 +78,16 @@ def _answered(reading: Reading, weighed: Sequence[Weighed], answered: Conversati
     if headed or not reading.replies or not reading.subject_hash:
         return None
     return next((one for one in weighed if one.live and reading.subject_hash in one.memory.subjects), None)
+
+
+def _goes_on(weighed: Weighed, reading: Reading) -> bool:
+    """Does the sender go on in a thread of his own, by a header and under its subject, with no fault to tell? "A new
+    one" is then what he asks for, not another matter."""
+    headed = reading.message.realm == "mail" and (reading.message.in_reply_to or reading.message.references)
+    if not headed or not reading.replies or reading.subject_hash not in weighed.memory.subjects:
+        return False
+    stated = reading.amounts or reading.strong or reading.topical or reading.said.has(Word.PROBLEM)
+    return bool(reading.subject_hash) and not stated
 
 
 def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
@@ -126,7 +136,7 @@ def compare(weighed: Weighed, reading: Reading, features: frozenset[int], ids: f
         weighed.add(0.1, "the same bank or network")
     if memory.poor and weighed.live and conversation.status is not Status.CLOSED:
         weighed.add(0.6, "so far it only greeted")
-    if reading.said.has(Word.AGAIN) and not weighed.same_id and not reading.poor:
+    if reading.said.has(Word.AGAIN) and not (weighed.same_id or reading.poor or _goes_on(weighed, reading)):
         weighed.add(-0.7, "the words say that this is another one")
     elif conversation.status is Status.CLOSED and _recurs(weighed, reading):
         weighed.conflict = True

@@ -101,9 +101,10 @@ def desk_row(
     return {
         "number": own, "realm": realm or channel, "external_id": external_id, "provider_id": None,
         "conversation": c.number, "contact": c.contact, "thread": thread or own, "direction": direction.value,
-        "automatic": automatic, "class": "", "kind": "text", "channel": channel, "handle": handle, "sender_name": agent,
-        "agent": agent, "sent_at": micros(now), "received_at": micros(now), "subject": redact(subject).text,
-        "text": redact(text).text, "own_text": None, "digest": external_id, "edits": "", "issue_type": "",
-        "confidence": 0.0, "unsure": False, "language": c.language, "flags": "[]", "attachments": attachments,
-        "raw_partition": None, "raw_position": None, "history": False,
+        "automatic": automatic, "class": "", "kind": "text", "channel": channel, "handle": handle, "claimed": "",
+        "via": "", "unproven": False, "original": "", "thread_index": "", "thread_topic": "",
+        "sender_name": agent, "agent": agent, "sent_at": micros(now), "received_at": micros(now),
+        "subject": redact(subject).text, "text": redact(text).text, "own_text": None, "digest": external_id,
+        "edits": "", "issue_type": "", "confidence": 0.0, "unsure": False, "language": c.language, "flags": "[]",
+        "attachments": attachments, "raw_partition": None, "raw_position": None, "history": False,
     }  # fmt: skip

@@ -2,8 +2,8 @@
 fixed.
 
 In: the conversation, the words, who says them. The answer goes by the channel of the customer's last message (or a
-named one) to the handle that it came from, never to anybody else. Out: the number of the reply; the daemon sends what
-the outbox holds.
+named one) to the handle that it came from, never to anybody else (`router.store.recipients`). Out: the number of the
+reply; the daemon sends what the outbox holds.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import bindparam, select, update
 
 from router.conversation.acts import reply_given, reply_id
+from router.conversation.people import naming
 from router.errors import Misasked, Refused
 from router.follow_ups import reply_address
 from router.model import Attachment, Conversation, Direction, Handle
@@ -26,6 +27,7 @@ from router.store import tables as t
 from router.store.act import act, desk_row, refuse_held
 from router.store.effects import Effects, Event, Outgoing
 from router.store.ledger import Store
+from router.store.recipients import Heard, recipients
 from router.store.statement import Statement, Tx, among, as_json, member, upsert
 from router.store.storable import words
 
@@ -35,16 +37,6 @@ _TOKEN_LIFE = timedelta(days=180)
 _MAX_REFERENCES = 20
 _M = t.messages.c
 
-_heard = Statement(
-    select(
-        _M.channel, _M.handle, _M.realm, _M.external_id, _M.sent_at, _M.subject, _M.sender_name, t.thread_keys.c.thread,
-        _M.provider_id,
-    )
-    .outerjoin(t.thread_keys, and_(t.thread_keys.c.realm == _M.realm, t.thread_keys.c.key == _M.external_id))
-    .where(member(_M.conversation, "numbers"), _M.direction == "in")
-    .order_by(_M.automatic, _M.sent_at.desc(), _M.number.desc())
-    .limit(40)
-)  # fmt: skip
 _mail_ids = Statement(
     select(_M.external_id)
     .where(member(_M.conversation, "numbers"), _M.realm == "mail", _M.direction != "note")
@@ -57,26 +49,12 @@ _answered_since = Statement(
         among(t.events.c.type, "reply.queued", "message.sent"),
     )
 )
-_closed_handle = Statement(
-    select(t.handles.c.closed).where(
-        t.handles.c.scope == bindparam("scope"), t.handles.c.address == bindparam("address")
-    )
+_confirm_handle = Statement(
+    update(t.handles)
+    .where(t.handles.c.scope == bindparam("where"), t.handles.c.address == bindparam("written"))
+    .values(evidence=bindparam("said"))
 )
 _put_thread_key = upsert(t.thread_keys)
-
-
-class Heard(msgspec.Struct, frozen=True):
-    """A message of the customer that an answer can go back to."""
-
-    channel: str
-    handle: str
-    realm: str
-    external_id: str
-    sent_at: int
-    subject: str
-    name: str
-    thread: int | None
-    provider_id: str | None
 
 
 def reply(
@@ -87,14 +65,18 @@ def reply(
     agent: str,
     now: datetime,
     channel: str = "",
+    to: str = "",
+    cc: Sequence[str] = (),
     attachments: Sequence[Attachment] = (),
     seen: int | None = None,
     force: bool = False,
 ) -> int:
     """Answer the customer. Returns the number of the reply.
 
-    Raises `Refused` when it has no words, when another agent holds the conversation, when somebody answered since the
-    event `seen`, or when there is no open address of the customer on the channel; `force` overrides the first two.
+    `to` names the handle that is answered: needed where two people wrote, and where the handle was only claimed, which
+    it confirms. `cc` are people to copy whom the conversation only proposes. Raises `Refused` when it has no words,
+    when another agent holds the conversation, when somebody answered since the event `seen`, when two can be meant, or
+    when there is no open address of the customer on the channel; `force` overrides the second and third.
     """
     if not text.strip() and not attachments:
         raise Misasked("A reply needs words.")
@@ -102,7 +84,9 @@ def reply(
     def change(tx: Tx, c: Conversation, effects: Effects) -> int:
         if not force:
             _refuse_twice(tx, c, agent, seen)
-        return queue_reply(tx, store, c, effects, text, agent=agent, now=now, channel=channel, attachments=attachments)
+        return queue_reply(
+            tx, store, c, effects, text, agent=agent, now=now, channel=channel, to=to, cc=cc, attachments=attachments
+        )
 
     return act(store, number, now, change)
 
@@ -128,17 +112,23 @@ def queue_reply(
     agent: str,
     now: datetime,
     channel: str = "",
+    to: str = "",
+    cc: Sequence[str] = (),
     attachments: Sequence[Attachment] = (),
     automatic: bool = False,
 ) -> int:
     """Queue an answer within a transaction that holds the conversation's lock; changes it as a reply does."""
     text, agent = words(text), words(agent)
-    heard = _last_heard(tx, c, channel)
+    whom = recipients(tx, c, channel=channel, to=to, cc=cc)
+    if whom.problem:
+        raise Refused(whom.problem)
+    heard, copied = whom.heard, () if automatic else whom.cc
+    if whom.confirms:
+        _confirm(tx, c, heard, agent, now, effects)
     own = store.reserve_numbers(tx, 1)
-    handle: Handle = ("email" if heard.realm == "mail" else heard.channel, heard.handle)
-    external_id = _external_id(store, c, heard, handle, own, now)
+    external_id = _external_id(store, c, heard, heard.key, own, now)
     after = reply_given(c, now, text, store.policy, automatic=automatic, event_id=reply_id(own), state="pending")
-    effects.change(replace(after, messages=after.messages + 1))
+    effects.change(naming(replace(after, messages=after.messages + 1), copied, proved=True))
     files = [{"name": a.name, "type": a.type, "size": a.size, "sha256": a.sha256, "url": a.url} for a in attachments]
     scope = _scope(heard)
     key = external_id if heard.realm == "mail" else f"{scope}:{external_id}"
@@ -152,6 +142,8 @@ def queue_reply(
     if heard.thread:
         tx.run(_put_thread_key, realm=heard.realm, key=key, thread=heard.thread)
     body = _body(tx, c, heard, external_id, scope, text, agent, attachments, automatic)
+    if heard.realm == "mail":
+        body |= {"cc": list(copied), "thread_index": heard.thread_index, "thread_topic": heard.thread_topic}
     effects.send(
         Outgoing(
             kind="reply", channel=heard.channel, key=key, body=body, conversation=c.number, message=own, due_at=now
@@ -164,18 +156,11 @@ def queue_reply(
     return own
 
 
-def _last_heard(tx: Tx, c: Conversation, channel: str) -> Heard:
-    found = [Heard(*row) for row in tx.rows(_heard, numbers=queries.family(tx, c.number))]
-    there = [h for h in found if not channel or h.channel == channel]
-    if not there:
-        wrote = ", ".join(dict.fromkeys(h.channel for h in found)) or "no channel"
-        raise Refused(f"There is no address of the customer on {channel or 'any channel'}; he wrote on: {wrote}.")
-    heard = there[0]
-    scope = "email" if heard.realm == "mail" else heard.channel
-    row = tx.one(_closed_handle, scope=scope, address=heard.handle)
-    if row is not None and row[0]:
-        raise Refused(f"The customer has blocked the desk on {heard.channel}; answer by another of his channels.")
-    return heard
+def _confirm(tx: Tx, c: Conversation, heard: Heard, agent: str, now: datetime, effects: Effects) -> None:
+    """A person of the desk says that a handle which was only claimed is the customer's."""
+    scope, address = heard.key
+    tx.run(_confirm_handle, where=scope, written=address, said=f"confirmed by {agent}" if agent else "confirmed")
+    effects.tell(Event(at=now, type="contact.confirmed", conversation=c.number, body={"agent": agent}))
 
 
 #: The key that signs reply addresses now; older ones stay valid in `Store.reply_keys`.

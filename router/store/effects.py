@@ -18,8 +18,9 @@ from sqlalchemy import BigInteger, bindparam, select, update
 
 from router.bounce import Outcome
 from router.conversation.working_order import DEFAULT_WAIT, order_at
+from router.follow_ups.authorship import CLAIMED
 from router.known import Known
-from router.model import Contact, Conversation, Handle, Key, Link, Marker, Placement, Redelivery
+from router.model import Authenticity, Contact, Conversation, Handle, Key, Link, Marker, Placement, Redelivery
 from router.store import tables as t
 from router.store.rows import contact_row, conversation_row, decision_row, message_row
 from router.store.statement import Statement, Tx, as_json, insert, insert_into, upsert
@@ -136,6 +137,7 @@ class Effects:
         self.outgoing: list[Outgoing] = []
         self._contacts_before: dict[int, Contact] = dict(known.contacts)
         self._handles_before: dict[Handle, int] = dict(known.handles)
+        self._claimed_before = frozenset(known.claimed)
         self._threads_before: dict[Key, int] = dict(known.threads)
         self._contacts: dict[int, Contact] = {}
         self._handles: dict[Handle, dict[str, Any]] = {}
@@ -165,7 +167,12 @@ class Effects:
         for gone in p.contacts_joined:
             self._join(gone, p.contact.number)
         for handle in p.handles:
-            if self._handles_before.get(handle) != p.contact.number:
+            if self._handles_before.get(handle) == p.contact.number:
+                changed = handle in self._claimed_before and _proves(p)
+            else:
+                known = handle in self._handles or handle in self._handles_before
+                changed = not known or p.message.claimed not in CLAIMED
+            if changed:
                 self._handles[handle] = self._handle_row(handle, p)
         for gone in p.threads_joined:
             self._fusions.append((gone, p.thread))
@@ -322,6 +329,12 @@ class Effects:
                 self.send(_event_out(number, event, url, now))
         tx.many(_put_event, rows)
         tx.many(_put_outgoing, [_outgoing_row(o, now) for o in self.outgoing])
+
+
+def _proves(p: Placement) -> bool:
+    """Does this message show that a handle which was only claimed is its sender's?"""
+    vouched = p.message.authenticity is Authenticity.PASS or p.method == "reply_address"
+    return vouched and p.message.claimed not in CLAIMED
 
 
 def _event_out(seq: int, event: Event, url: str, now: datetime) -> Outgoing:

@@ -27,7 +27,9 @@ from router.store.queries import utc
 from router.store.statement import Statement, insert, member
 from router.store.tables import instant, micros
 
-__all__ = ["Due", "claim", "is_under_way", "lanes", "next_due", "outcomes", "recover", "settle"]
+__all__ = [
+    "Due", "addressed", "claim", "is_under_way", "lanes", "next_due", "outcomes", "recover", "settle",
+]  # fmt: skip
 
 _O = t.outbox.c
 _decode = msgspec.json.Decoder().decode
@@ -99,6 +101,7 @@ _outcomes = Statement(
         _O.kind == "reply", member(_O.message, "numbers")
     )
 )
+_addressed = Statement(select(_O.message, _O.body).where(_O.kind == "reply", member(_O.message, "numbers")))
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,6 +251,14 @@ def recover(store: Store, kind: str, channel: str, now: datetime) -> int:
     with store.database.read() as tx:
         left = [_due_of(row) for row in tx.rows(_sending, what=kind, where=channel)]
     return sum(settle(store, due, state, now, detail=words) for due in left)
+
+
+def addressed(store: Store, messages: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Whom replies go to, by their number: the handle `to`, and `cc` of a mail."""
+    with store.database.read() as tx:
+        rows = tx.rows(_addressed, numbers=list(messages))
+    bodies = {message: _decode(body) for message, body in rows}
+    return {message: {"to": b.get("to", ""), "cc": list(b.get("cc", ()))} for message, b in bodies.items()}
 
 
 def outcomes(store: Store, messages: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -23,6 +23,7 @@ from router.store import tables as t
 from router.store.act import contact_of_number
 from router.store.effects import Effects, Event
 from router.store.ledger import Store
+from router.store.naming import forget_named
 from router.store.recorded import tombstone
 from router.store.statement import Statement, Tx, insert, member
 from router.store.tables import micros
@@ -92,6 +93,9 @@ _shared_threads = Statement(
 )
 _delete_threads = _of(t.thread_keys, t.thread_keys.c.thread)
 _delete_handles = _of(t.handles, t.handles.c.contact)
+_mail_addresses = Statement(
+    select(t.handles.c.address).where(member(t.handles.c.contact, "numbers"), t.handles.c.scope == "email")
+)
 _delete_contacts = _of(t.contacts, t.contacts.c.number)
 
 
@@ -154,6 +158,7 @@ def _erase(
     tx.many(_forget_thread_key, [{"where": row[1], "id": row[2]} for row in messages])
     shared = {row[0] for row in tx.rows(_shared_threads, numbers=sorted(threads))}
     tx.run(_delete_threads, numbers=sorted(threads - shared))
+    forget_named(tx, [row[0] for row in tx.rows(_mail_addresses, numbers=people)])
     tx.run(_delete_handles, numbers=people)
     tx.run(_delete_contacts, numbers=people)
 

@@ -47,6 +47,7 @@ _MESSAGE_COLUMNS = (
     _M.conversation, _M.sent_at, _M.received_at, _M["class"], _M.issue_type, _M.confidence, _M.unsure, _C.tags,
     _M.flags, _C.queue, _M.subject, _M.text, _M.own_text, _M.kind, _M.agent, _M.attachments, _M.edits,
     t.outbox.c.state,
+    _M.claimed, _M.via, _M.unproven, _M.original,
 )  # fmt: skip
 _messages_from = (
     select(*_MESSAGE_COLUMNS)
@@ -188,6 +189,8 @@ def _message(
     }
     if raw:
         shown["full_text"] = row[19]
+        shown |= {"claimed": row[26] or None, "via": row[27] or None, "unproven": bool(row[28])}
+        shown["forwards_mail_of"] = row[29] or None
     return shown
 
 
@@ -229,6 +232,9 @@ def shown_conversation(
         "next_due": utc(min((s.due_at for s in states if s.state == "running" and s.due_at), default=None)),
         "breached": any(s.breached_at is not None for s in states),
         "messages": c.messages,
+        "participants": list(dict.fromkeys((*(address for _, address in c.participants), *c.copied))),
+        "copied": list(c.copied),
+        "proposed": list(c.proposed),
         "links": list(links),
         "unproven": [
             {name: one[name] for name in ("conversation", "ref", "because") if name in one}

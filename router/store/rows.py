@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from router.model import Contact, Conversation, Handle, KnownMessage, Placement, Status
+from router.model import Authenticity, Contact, Conversation, Direction, Handle, KnownMessage, Placement, Status
 from router.store import tables
 from router.store.statement import as_json
 from router.store.tables import instant, micros
@@ -94,6 +94,8 @@ def conversation_row(c: Conversation, order_at: datetime | None) -> dict[str, An
         "channels": _compact(c.channels, "[]"),
         "threads": _compact(c.threads, "[]"),
         "participants": _compact(c.participants, "[]"),
+        "copied": _compact(c.copied, "[]"),
+        "proposed": _compact(c.proposed, "[]"),
         "queue": c.queue,
         "priority": c.priority,
         "rule": c.rule,
@@ -138,6 +140,8 @@ def conversation_of(row: Sequence[Any]) -> Conversation:
         channels=_words(next(r)),
         threads=_numbers(next(r)),
         participants=_handles(next(r)),
+        copied=_words(next(r)),
+        proposed=_words(next(r)),
         queue=next(r),
         priority=next(r),
         rule=next(r),
@@ -213,6 +217,12 @@ def message_row(p: Placement, raw: tuple[int, int] | None, history: bool) -> dic
         "kind": m.kind,
         "channel": m.channel,
         "handle": m.sender.handle,
+        "claimed": m.claimed,
+        "via": m.via,
+        "unproven": _is_unproven(p),
+        "original": m.original,
+        "thread_index": m.headers.thread_index if m.headers else "",
+        "thread_topic": redact(m.headers.thread_topic).text if m.headers else "",
         "sender_name": redact(m.sender.name).text if m.sender.name else "",
         "agent": m.agent,
         "sent_at": micros(m.sent_at),
@@ -232,6 +242,13 @@ def message_row(p: Placement, raw: tuple[int, int] | None, history: bool) -> dic
         "raw_position": raw[1] if raw else None,
         "history": history,
     }
+
+
+def _is_unproven(p: Placement) -> bool:
+    """Does nobody vouch for the sender: neither his channel, nor our mail server, nor a token that was made for him?"""
+    m = p.message
+    vouched = m.authenticity is Authenticity.PASS or p.method == "reply_address"
+    return m.direction is Direction.IN and bool(m.realm or m.claimed) and not vouched
 
 
 def _attachments(p: Placement) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.sql import text as sql_text
 
 from router.bounce import KnownReply
+from router.follow_ups.authorship import CLAIMED
 from router.known import Known
 from router.model import Conversation, Handle, Key, Link, Marker, Value
 from router.store import tables as t
@@ -37,6 +38,8 @@ _REACH = timedelta(days=400)
 _PER_CONTACT = 40
 _PER_MARKER = 24
 _REPLIES = 200
+#: Markers by which a message may join another contact's conversation, so that contact is locked too.
+_JOINING = ("named:",)
 #: Markers by which a message is linked with another contact's conversation: what is proved of that contact counts.
 _LINKING = ("order:", "hash:", "account:")
 
@@ -87,7 +90,7 @@ _threads = Statement(
     )
 )
 _handles = Statement(
-    select(t.handles.c.address, t.handles.c.contact).where(
+    select(t.handles.c.address, t.handles.c.contact, t.handles.c.evidence).where(
         t.handles.c.scope == bindparam("scope"), member(t.handles.c.address, "ids")
     )
 )
@@ -168,6 +171,7 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
     marked = _load_markers(tx, wants.markers, known)
     _load_handles(tx, wants.handles, known)
     named = {m.contact for m in known.messages.values()} | set(known.handles.values())
+    named |= {m.contact for key, group in known.markers.items() if key.startswith(_JOINING) for m in group}
     named |= _contacts_of(tx, wants.conversations)
     _load_contacts(tx, named, known, locked=True)
     if tx.dialect == "postgresql":
@@ -243,8 +247,10 @@ def _load_markers(tx: Tx, keys: Collection[str], known: Known) -> set[int]:
 
 def _load_handles(tx: Tx, handles: Collection[Handle], known: Known) -> None:
     for scope, addresses in _grouped(handles).items():
-        for address, contact in tx.rows(_handles, scope=scope, ids=addresses):
+        for address, contact, evidence in tx.rows(_handles, scope=scope, ids=addresses):
             known.handles[(scope, address)] = contact
+            if evidence in CLAIMED:
+                known.claimed[(scope, address)] = evidence
 
 
 def _load_contacts(tx: Tx, numbers: Collection[int], known: Known, *, locked: bool) -> None:

@@ -217,6 +217,8 @@ conversations = Table(
     _words("channels", "[]"),
     _words("threads", "[]"),
     _words("participants", "[]"),
+    _words("copied", "[]"),
+    _words("proposed", "[]"),
     _words("queue"),
     _count("priority"),
     _words("rule"),
@@ -283,6 +285,12 @@ messages = Table(
     _words("kind", "text"),
     _words("channel"),
     _words("handle"),
+    _words("claimed"),  # how, where somebody only says that the sender is he
+    _words("via"),  # the address of whoever brought it: a form, a colleague who forwards
+    _flag("unproven"),  # nobody vouches for the sender
+    _words("original"),  # whose mail is forwarded, where that is not the sender
+    _words("thread_index"),
+    _words("thread_topic"),
     _words("sender_name"),
     _words("agent"),
     _at("sent_at"),

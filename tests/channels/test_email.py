@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import logging
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any
@@ -300,6 +302,39 @@ async def test_answer_finds_its_thread(opened: Callable[..., Email], mailbox: An
     [raw, back], _ = await read(email, cursor, 2)
     assert message_of(email, back).in_reply_to == answer.external_id
     assert message_of(email, back).reply_token == TOKEN
+    await email.close()
+
+
+async def test_people_who_take_part_get_a_copy(sending: Callable[..., Email], post_office: Any) -> None:
+    """The customer in To, the others in Cc and in the envelope, each once; what is no address is left out."""
+    email = sending()
+    bo, cy = "bo@corp.example", "cy@corp.example"
+    cc = (bo, cy, bo, "chen@mail.example", "no address", "x\r\n@evil.example")
+    await email.send(reply(cc=cc))
+    await email.close()
+    envelope = post_office.envelope()
+    assert envelope.rcpt_tos == ["chen@mail.example", "bo@corp.example", "cy@corp.example"]
+    sent = message_from_bytes(envelope.content)
+    assert (sent["Cc"], sent["To"].endswith("<chen@mail.example>")) == ("bo@corp.example, cy@corp.example", True)
+
+
+async def test_outlook_sets_the_answer_below_its_question(sending: Callable[..., Email], post_office: Any) -> None:
+    """Thread-Index goes on from that of the question by one step, and the topic stays; other mail has neither."""
+    email = sending()
+    question = base64.b64encode(bytes.fromhex("01dca9f00b2e") + bytes(range(16))).decode()
+    message = message_of(email, Raw(
+        channel="support-mail", body=mail(1, Thread_Index=question, Thread_Topic="提现"), received_at=NOW,
+    ))  # fmt: skip
+    assert message.headers is not None
+    asked = message.headers
+    await email.send(reply(thread_index=asked.thread_index, thread_topic=asked.thread_topic))
+    sent = await asyncio.to_thread(post_office.next)
+    below = base64.b64decode(sent["Thread-Index"])
+    assert (len(below), below[:22]) == (27, base64.b64decode(question))
+    assert str(make_header(decode_header(sent["Thread-Topic"]))) == "提现"
+    await email.send(reply())
+    plain = await asyncio.to_thread(post_office.next)
+    assert (plain["Thread-Index"], plain["Thread-Topic"], plain["Cc"]) == (None, None, None)
     await email.close()
 
 

@@ -267,6 +267,11 @@ MISTAKES = {
         '[[agents]]\nname = "li"\ncapacity = { mail = 3 }\n',
         'agents[0].capacity.mail: there is no channel kind "mail"; did you mean "email"?',
     ),
+    "an agent's address": ('[[agents]]\nname = "li"\nmail = "li"\n', "agents[0].mail: expected a mail address such as"),
+    "an agent's address twice": (
+        '[[agents]]\nname = "li"\nmail = "li@x.example"\n[[agents]]\nname = "wu"\nmail = "LI@x.example"\n',
+        'agents[1].mail: "LI@x.example" is taken by agents[0]',
+    ),
     "an agent's shift": ('[[agents]]\nname = "li"\nshift = "late"\n', 'agents[0].shift: there is no schedule "late"'),
     "a rule's queue": (
         '[[rules]]\nid = "a"\nqueue = "genral"\n',

@@ -116,3 +116,16 @@ def test_what_was_proved_is_never_overwritten(world: Any, say: Any) -> None:
     world.place(say("提现1200一直审核", verified={"account": "W1", "email": "old@post.test"}))
     later = world.place(say("在吗", 5, verified={"account": "W1"}))
     assert later.contact.verified == {"account": "W1", "email": "old@post.test"}
+
+
+def test_a_caller_id_is_only_claimed(world: Any, say: Any) -> None:
+    """A number that the network does not attest is written down as what the caller shows, and proves nobody; an
+    attested one, or one who hides it, is as it was."""
+    call = {"channel": "hotline", "kind": "phone", "verified": {}}
+    shown = world.place(say("请回电", who="+8613800000000", authenticity=Authenticity.UNKNOWN, **call))
+    assert (shown.evidence, shown.message.claimed) == (("caller-id",), "caller-id")
+    hidden = world.place(say("请回电", at=1, who="anonymous:7", authenticity=Authenticity.UNKNOWN, **call))
+    assert hidden.message.claimed == ""
+    call["verified"] = {"phone": "+8613811111111"}
+    attested = world.place(say("请回电", at=2, who="+8613811111111", **call))
+    assert attested.evidence == ("phone verified by the channel",)

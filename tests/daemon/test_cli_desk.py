@@ -66,13 +66,17 @@ def outgoing(desk: Any) -> list[tuple[str, dict[str, Any]]]:
 def test_a_reply_waits_to_be_sent_to_where_the_customer_wrote(desk: Any) -> None:
     """A reply goes to the customer's handle on his channel, ends the wait, and is shown with what came of it."""
     done = desk("reply", "C-1", "--text", "已为您核实", "--agent", "li")
-    assert (done.code, done.out) == (0, "Reply 4 to C-1 waits to be sent by app-chat; the daemon sends it.\n")
+    assert (done.code, done.out) == (
+        0,
+        "Reply 4 to C-1 waits to be sent to u-77 on app-chat; the daemon sends it.\n",
+    )
     ((pending, body),) = outgoing(desk)
     assert (pending, body["to"], body["text"], body["agent"]) == ("pending", "u-77", "已为您核实", "li")
     assert state(desk)["waiting_since"] is None
     shown = desk.json("show", 1)
     assert shown["messages"][-1]["delivery"]["state"] == "pending"
     assert "reply by li to u-77 (waits to be sent)" in desk("show", 1).out
+    assert "Answers go to u-77 on app-chat\n" in desk("show", 1).out
 
 
 def test_a_reply_that_can_reach_nobody_is_not_sent(run: Any, wire: Any) -> None:

@@ -351,3 +351,35 @@ def test_the_first_ones_seal_with_one_key(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(seal, range(8)))) == 1
+
+
+def test_messages_of_the_version_before_are_of_whoever_sent_them(desk: Any, rows: Callable[..., Any]) -> None:
+    """Nobody is copied, claimed or unproven by the migration, and everything can be answered as before."""
+    database = desk.store.database
+    _migrate(database, command.downgrade, _before("0006"))
+    at = int(desk.noon.timestamp()) * 1_000_000
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE counters SET value = 9 WHERE name = 'number'"))
+        connection.execute(text("INSERT INTO contacts (number, created_at) VALUES (1, :at)"), {"at": at})
+        connection.execute(
+            text(
+                "INSERT INTO conversations (number, contact, opened_at, last_message_at, confidence, version)"
+                " VALUES (1, 1, :at, :at, 0, 1)"
+            ),
+            {"at": at},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO messages (number, realm, external_id, conversation, contact, thread, direction, channel,"
+                " handle, sent_at, received_at) VALUES (1, 'mail', 'm@x.example', 1, 1, 1, 'in', 'support-mail',"
+                " 'chen@x.example', :at, :at)"
+            ),
+            {"at": at},
+        )
+    schema.upgrade(database)
+    ((message,), (conversation,)) = rows("messages"), rows("conversations")
+    assert [message[name] for name in ("claimed", "via", "original", "thread_index", "thread_topic")] == [""] * 5
+    assert not message["unproven"]
+    assert (conversation["copied"], conversation["proposed"]) == ("[]", "[]")
+    acts.reply(desk.store, 1, "您好", agent="li", now=desk.noon)
+    assert {row["handle"] for row in rows("messages") if row["direction"] == "out"} == {"chen@x.example"}

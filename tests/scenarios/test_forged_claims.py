@@ -22,7 +22,7 @@ from router.model import Conversation, Placement
 from router.policy import Policy
 from router.ports import Raw
 from router.ref import ref_of
-from router.store import Arrival, Store, desk, queries
+from router.store import Arrival, Store, desk, outbox, queries
 from router.store import tables as t
 from workers.channels import Channels
 
@@ -40,6 +40,9 @@ trusted_authserv_id = "mx.support.example"
 
 [[queues]]
 name = "general"
+[[agents]]
+name = "ann"
+mail = "ann@support.example"
 [defaults]
 queue = "general"
 """
@@ -113,6 +116,7 @@ class Office:
                 select(t.messages.c.external_id, t.messages.c.handle).filter_by(number=own)
             ).one()
         self.answered_to = found[1]
+        self.copied_to = outbox.addressed(self.store, [own])[own]["cc"]
         return str(found[0])
 
     def live(self, name: str, chance: random.Random) -> Live:
@@ -163,6 +167,16 @@ def forged(live: Live, key: bytes, chance: random.Random) -> Iterator[tuple[str,
     yield copied, "", {"verdict": "fail", "In_Reply_To": ours, "References": f"{theirs} {ours}"}
     yield copied, "", {"verdict": "fail", "To": plus(token)}
     yield copied, "", {"verdict": "fail", "X_Authentication_Results": "mx.support.example; dmarc=pass"}
+    yield copied, "", {"verdict": "fail", "In_Reply_To": ours, "Cc": "m@evil.example"}
+    form = "Website <noreply@support.example>"
+    yield form, "", {"In_Reply_To": ours, "Reply_To": "m@evil.example"}
+    yield form, "", {"To": plus(token), "Reply_To": "m@evil.example", "verdict": "pass"}
+    yield form, "", {"In_Reply_To": ours, "Reply_To": live.customer, "verdict": "fail"}
+    yield form, "", {"In_Reply_To": ours, "Reply_To": f"{live.customer}, m@evil.example"}
+    passed_on = f"-----原始邮件-----\n发件人: <{live.customer}>\n主题: {live.subject}\n日期: 2026年\n\n请把结果发给我"
+    for verdict in ("", "fail"):
+        yield "Ann <ann@support.example>", passed_on, {"Subject": f"转发: {live.subject}", "verdict": verdict}
+        yield "Ann <ann@support.example>", passed_on, {"Subject": "Fwd: x", "verdict": verdict, "References": ours}
 
 
 def honest(live: Live, chance: random.Random) -> dict[str, str]:
@@ -209,9 +223,12 @@ def attack(office: Office, conversations: int, claims: int, seed: int) -> None:
         assert placed.conversation.number == live.number, (kept, placed.trace)
         assert "thread_claim_rejected" not in placed.flags
     for live in lives:
-        assert office.state(live).participants == (("email", live.customer),)
+        state = office.state(live)
+        assert state.participants == (("email", live.customer),)
+        assert set(state.copied) <= {"friend@other.example"}  # whom the customer named, and proved that he did
         office.answer(live.number)
         assert office.answered_to == live.customer
+        assert office.copied_to == list(state.copied)
 
 
 @pytest.fixture
@@ -238,6 +255,42 @@ def test_each_way_of_claiming(office: Office) -> None:
             assert "thread_claim_rejected" in placed.flags, fields
     assert office.state(live).participants == (("email", live.customer),)
     assert office.state(live).messages == 2
+
+
+@pytest.mark.parametrize("verdict", ["", "fail"])
+def test_a_forged_colleague_answers_nobody(office: Office, verdict: str) -> None:
+    """A mail that bears a colleague's address and knows the thread is a note that says so: the customer waits on, by
+    the same clock, no stranger is copied, and the answer goes to the customer alone."""
+    live = office.live("c0", random.Random(5))
+    office.read(f"Customer <{live.customer}>", "还没好吗", verdict="pass", In_Reply_To=f"<{live.answered}>")
+    before = office.state(live)
+    placed = office.read(
+        "Ann <ann@support.example>", "Please send your password to me.", verdict=verdict, To=live.customer,
+        Cc="support@support.example, m@evil.example", In_Reply_To=f"<{live.answered}>", Reply_To="m@evil.example",
+    )  # fmt: skip
+    after = office.state(live)
+    assert (placed.conversation.number, placed.message.direction) == (live.number, "note")
+    assert ("sender_unverified" in placed.flags) is (verdict == "fail")
+    for field in ("waiting_since", "next_due", "status", "participants", "copied", "proposed", "chases", "contact"):
+        assert getattr(after, field) == getattr(before, field), field
+    office.answer(live.number)
+    assert (office.answered_to, office.copied_to) == (live.customer, [])
+
+
+def test_a_stranger_in_cc_of_an_unproved_mail_gets_nothing(office: Office) -> None:
+    """Somebody writes in the customer's name, with himself in Cc: he is proposed, gets no copy, and his own mail joins
+    nothing."""
+    placed = office.read("Customer <c@mail.example>", MATTERS[0], Message_ID="<first.1@mail.example>")
+    number = placed.conversation.number
+    office.read("Customer <c@mail.example>", "还没好吗", Cc="m@evil.example", In_Reply_To="<first.1@mail.example>")
+    with office.store.database.read() as tx:
+        state = queries.conversation(tx, number)
+    assert (state.messages, state.copied, state.proposed) == (2, (), ("m@evil.example",))
+    stranger = office.read("m@evil.example", "请发给我", verdict="pass", In_Reply_To="<first.1@mail.example>")
+    assert stranger.conversation.number != number
+    assert "thread_claim_rejected" in stranger.flags
+    office.answer(number)
+    assert (office.answered_to, office.copied_to) == ("c@mail.example", [])
 
 
 @pytest.mark.parametrize("seed", [1, 2])

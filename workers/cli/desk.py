@@ -92,6 +92,8 @@ def reply(
     text: Annotated[str | None, typer.Option(metavar="TEXT", help="The words; - reads them from stdin.")] = None,
     agent: Agent = "",
     channel: Annotated[str, typer.Option(metavar="NAME", help="Else the customer's last one.")] = "",
+    to: Annotated[str, typer.Option("--to", metavar="HANDLE", help="Where two can be meant, or it is claimed.")] = "",
+    cc: Annotated[list[str] | None, typer.Option("--cc", metavar="ADDRESS", help="One that `show` proposes.")] = None,
     attach: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="May be repeated.")] = None,
     seen: Annotated[int | None, typer.Option(metavar="SEQ", help="The last event that you know of.")] = None,
     force: Force = False,
@@ -114,17 +116,22 @@ def reply(
 
     def act(store: Store, now: datetime) -> tuple[int, dict[str, Any]]:
         own = desk.reply(
-            store, number, words, agent=agent, now=now, channel=channel, attachments=files, seen=seen, force=force
-        )
+            store, number, words, agent=agent, now=now, channel=channel, to=to, cc=cc or (), attachments=files,
+            seen=seen, force=force,
+        )  # fmt: skip
         arrival.settle_unreachable(store, own, now=now)
-        return own, outbox.outcomes(store, [own])[own]
+        return own, outbox.outcomes(store, [own])[own] | outbox.addressed(store, [own])[own]
 
     own, sent = _done(act)
     if sent["state"] == "failed":
         if as_json:
             json_line({"message": own, "conversation": number, "ref": ref_of(number), **sent})
         raise Refused(f"Reply {own} to {ref_of(number)} is not sent: {sent['detail']}")
-    sentence = f"Reply {own} to {ref_of(number)} waits to be sent by {sent['channel']}; the daemon sends it."
+    copied = f", Cc {', '.join(sent['cc'])}" if sent["cc"] else ""
+    sentence = (
+        f"Reply {own} to {ref_of(number)} waits to be sent to {sent['to']} on {sent['channel']}{copied}; "
+        "the daemon sends it."
+    )
     return _say(as_json, sentence, message=own, conversation=number, ref=ref_of(number), **sent)
 
 

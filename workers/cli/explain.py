@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from router.errors import NotFound
+from router.errors import NotFound, Refused
 from workers.cli.printing import JsonFlag, json_line, line
 
 if TYPE_CHECKING:
     from router.policy import Policy
     from router.store import Store
+    from router.store.statement import Tx
     from workers.cli.opened import Desk
 
 __all__ = ["explain", "explained", "show"]
@@ -101,18 +102,43 @@ def _shown(desk: Desk, number: int, now: datetime) -> dict[str, Any]:
     messages = queries.messages_of(desk.store.database, state["id"])
     sent = outbox.outcomes(desk.store, [m["id"] for m in messages if m["direction"] == "out"])
     events = queries.events_of(desk.store.database, state["id"])
+    addressed = outbox.addressed(desk.store, list(sent))
     with desk.store.database.read() as tx:
         name = names_of(tx, [state["contact"]]).get(state["contact"], "")
         handles = handles_of(tx, state["contact"])
+        answers = _answers(tx, state["id"])
     return {
         "conversation": state,
         "contact": {"id": state["contact"], "name": name, "handles": handles},
-        "messages": [{**m, "delivery": sent.get(m["id"])} for m in messages],
+        "answers": answers,
+        "messages": [{**m, "delivery": _delivery(sent, addressed, m["id"])} for m in messages],
         "deadlines": state["deadlines"],
         "links": state["links"],
         "events": events,
         "seq": max((e["seq"] for e in events), default=0),
     }
+
+
+def _delivery(
+    sent: Mapping[int, Mapping[str, Any]], addressed: Mapping[int, Mapping[str, Any]], number: int
+) -> dict[str, Any] | None:
+    """What became of a reply and whom it went to; None for what the desk did not send itself."""
+    return {**sent[number], **addressed.get(number, {})} if number in sent else None
+
+
+def _answers(tx: Tx, number: int) -> dict[str, Any]:
+    """Whom an answer would go to, and what has to be named before one can be given."""
+    from router.store import queries
+    from router.store.recipients import recipients
+
+    try:
+        found = recipients(tx, queries.conversation(tx, number))
+    except Refused as failure:
+        return {"to": None, "channel": None, "cc": [], "proposed": [], "problem": str(failure)}
+    return {
+        "to": found.heard.handle, "channel": found.heard.channel, "cc": list(found.cc),
+        "proposed": list(found.proposed), "problem": found.problem or None,
+    }  # fmt: skip
 
 
 def _told(shown: Mapping[str, Any], policy: Policy, full: bool) -> Iterator[str]:
@@ -123,6 +149,7 @@ def _told(shown: Mapping[str, Any], policy: Policy, full: bool) -> Iterator[str]
     who = f"{contact['name']} " if contact["name"] else ""
     handles = ", ".join(f"{h['address']} ({h['scope']})" for h in contact["handles"])
     yield f"Contact {contact['id']}: {who}{handles}"
+    yield from _recipients(shown["answers"])
     if c["tags"] or c["flags"]:
         yield f"Tags: {', '.join([*c['tags'], *c['flags']])}"
     if c["holder"]:
@@ -147,16 +174,44 @@ def _told(shown: Mapping[str, Any], policy: Policy, full: bool) -> Iterator[str]
     yield f"Last event: {shown['seq']} (reply with --seen {shown['seq']} to be told when somebody answered meanwhile)"
 
 
+def _recipients(answers: Mapping[str, Any]) -> Iterator[str]:
+    """Where an answer goes, who gets a copy, and what stands against it."""
+    if answers["problem"]:
+        yield f"Answers: {answers['problem']}"
+    else:
+        yield f"Answers go to {answers['to']} on {answers['channel']}"
+    if answers["cc"]:
+        yield f"Copied: {', '.join(answers['cc'])}"
+    if answers["proposed"]:
+        yield f"Proposed, not copied (reply --cc ADDRESS): {', '.join(answers['proposed'])}"
+
+
+def _who(m: Mapping[str, Any]) -> str:
+    """The sender, who brought his words, and whether nothing proves him."""
+    told, claimed = [], m["claimed"] or ""
+    if claimed.startswith("form"):
+        told.append(f"by the form {m['via']}")
+    elif claimed == "forward":
+        told.append(f"forwarded by {m['via']}")
+    elif m["forwards_mail_of"]:
+        told.append(f"forwards a mail of {m['forwards_mail_of']}")
+    if m["unproven"]:
+        told.append("unproven")
+    return f"{m['sender']} ({', '.join(told)})" if told else str(m["sender"])
+
+
 def _speaker(m: Mapping[str, Any]) -> str:
     """Who says it to whom, as what, and for a reply whether it has gone."""
     if m["direction"] == "note":
-        return f"note by {m['agent'] or m['sender']}"
+        claimed = f" (claimed colleague {m['sender']}: nothing proves it)" if m["claimed"] else ""
+        return f"note by {m['agent'] or m['sender']}{claimed}"
     if m["direction"] == "in":
-        return f"{m['sender']}: {m['class'] or ('automatic' if m['automatic'] else 'in')}"
+        return f"{_who(m)}: {m['class'] or ('automatic' if m['automatic'] else 'in')}"
     delivery = m["delivery"]
     by = f" by {m['agent']}" if m["agent"] else ""
     if delivery is None:
         return f"reply{by} (given elsewhere)"
+    copied = f", Cc {', '.join(delivery['cc'])}" if delivery.get("cc") else ""
     state = _SENT.get(delivery["state"], delivery["state"])
     detail = f": {delivery['detail']}" if delivery["detail"] else ""
-    return f"reply{by} to {m['sender']} ({state}{detail})"
+    return f"reply{by} to {m['sender']}{copied} ({state}{detail})"
