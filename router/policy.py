@@ -40,6 +40,7 @@ __all__ = [
     "Privacy",
     "QueuePolicy",
     "Recipient",
+    "Retention",
     "TaggingPolicy",
     "Web",
     "in_language",
@@ -121,11 +122,23 @@ class Acknowledgement(Value, frozen=True, kw_only=True):
 
 
 class Privacy(Value, frozen=True, kw_only=True):
-    """How raws are sealed (`key`; None: an SQLite desk makes its own), and how long they are kept."""
+    """How raws are sealed (`key`; None: an SQLite desk makes its own), and whether secrets are redacted."""
 
     key: Secret | None = None
-    retain_raw: timedelta = timedelta(days=180)
     redact: bool = True
+
+
+class Retention(Value, frozen=True, kw_only=True):
+    """How long is what kept? None is for ever. Nothing undecided is ever too old (router.store.retention)."""
+
+    raws: timedelta | None = timedelta(days=180)
+    decisions: timedelta | None = timedelta(days=400)
+    events: timedelta | None = timedelta(days=30)
+    idempotency: timedelta | None = timedelta(days=7)
+    outbox: timedelta | None = timedelta(days=30)
+    attempts: timedelta | None = timedelta(days=30)
+    files: timedelta | None = timedelta(days=400)
+    conversations: timedelta | None = None
 
 
 class Recipient(Value, frozen=True, kw_only=True):
@@ -147,16 +160,20 @@ class EventTarget(Value, frozen=True, kw_only=True):
 
 
 class Web(Value, frozen=True, kw_only=True):
-    """The front door. `max_body` is in bytes, for every route that names no limit of its own."""
+    """The front door, and the address of `/metrics`, `/ready` and `/health` (one that the file names must be free).
+    `max_body` is in bytes, for every route that names no limit of its own."""
 
     host: str = "127.0.0.1"
     port: int = 8080
+    operations: tuple[str, int] = ("127.0.0.1", 8081)
+    operations_named: bool = False
     public_url: str = ""
     max_body: int = 1 << 20
 
 
 class Policy(Value, frozen=True, kw_only=True, dict=True):
-    """One whole configuration. `source` is the file it came from, None for a preset; `desk_log` is
+    """One whole configuration. `source` is the file it came from, None for a preset; `remarks` are sentences about keys
+    of it that have another name by now; `desk_log` is
     `database`, the only log of this version; `desk_database` an SQLAlchemy URL without its password, which
     `database_url` puts in."""
 
@@ -169,6 +186,7 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     brand: str = ""
     domains: tuple[str, ...] = ()
     source: Path | None = None
+    remarks: tuple[str, ...] = ()
     channels: Mapping[str, ChannelPolicy] = {}
     schedules: Mapping[str, Schedule] = {}
     queues: Mapping[str, QueuePolicy] = {}
@@ -179,6 +197,7 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     closing: Closing = Closing()
     acknowledgement: Acknowledgement = Acknowledgement()
     privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     notify: Mapping[str, Recipient] = {}
     events: tuple[EventTarget, ...] = ()
     web: Web = Web()

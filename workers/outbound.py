@@ -54,13 +54,15 @@ class Outbound:
     """Sends what the outbox holds. `run` watches for lanes; each lane is worked by its own task under its own lease."""
 
     def __init__(
-        self, store: Store, channels: Channels, duties: Duties, metrics: Metrics, now: Callable[[], datetime]
-    ) -> None:
+        self, store: Store, channels: Channels, duties: Duties, metrics: Metrics, now: Callable[[], datetime],
+        believed: Callable[[], bool] = lambda: True,
+    ) -> None:  # fmt: skip
         self._store = store
         self._channels = channels
         self._duties = duties
         self._metrics = metrics
         self._now = now
+        self._believed = believed
         self._notices = Notices(store.policy, channels)
         self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._under_way: set[asyncio.Task[bool]] = set()
@@ -142,7 +144,7 @@ class Outbound:
     def _failed(self, due: Due, failure: Exception) -> dict[str, Any]:
         now = self._now()
         words = str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__
-        late = now - due.created_at > _GIVE_UP[due.kind]
+        late = now - due.created_at > _GIVE_UP[due.kind] and self._believed()  # no clock that jumped gives up
         if isinstance(failure, OutcomeUnknown) and due.kind == "reply":
             outcome: dict[str, Any] = {"state": "unknown"}
         elif isinstance(failure, SendRejected):

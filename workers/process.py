@@ -212,9 +212,9 @@ class Partition:
 
     def _translate(self, entry: Entry, now: datetime) -> tuple[list[tuple[Arrival, int]], list[Aside]]:
         place, raw = (entry.partition, entry.position), entry.raw
-        if entry.unreadable == "erased":
-            return [], []  # a person was erased before it was decided
         try:
+            if entry.unreadable == "erased":
+                raise InvalidPayload("its bytes were gone before it was decided")
             if entry.unreadable:
                 raise InvalidPayload(entry.unreadable)
             found = Translation.of(self._channels.translate(raw))

@@ -114,7 +114,7 @@ def keep_invalid(store: Store, raw: Raw, reason: str, now: datetime) -> None:
         tx.run(
             _put_raw, partition=ASIDE, position=position, channel=raw.channel, transport_id=raw.transport_id,
             received_at=micros(raw.received_at), meta=msgspec.json.encode(raw.meta).decode(), history=raw.history,
-            wrapped_key=sealed.wrapped_key, body=sealed.body,
+            wrapped_key=sealed.wrapped_key, body=sealed.body, arrived_at=micros(now),
         )  # fmt: skip
         tx.run(
             _put_aside, partition=ASIDE, position=position, item=0, channel=raw.channel, kind="invalid",
@@ -164,7 +164,7 @@ def raw_at(store: Store, partition: int, position: int) -> Raw:
     with store.database.read() as tx:
         row = tx.one(_raw, part=partition, place=position)
     if row is None or row[5] is None:
-        raise NotFound(f"The raw {partition}:{position} is no longer kept (erased, or older than privacy.retain_raw).")
+        raise NotFound(f"The raw {partition}:{position} is no longer kept (erased, or older than retention.raws).")
     body = store.sealer.open(Sealed(wrapped_key=bytes(row[5]), body=bytes(row[6])))
     return Raw(
         channel=row[0], body=body, received_at=instant(row[2]), transport_id=row[1], meta=_decode_meta(row[3]),

@@ -17,11 +17,14 @@ from pathlib import Path
 from sqlalchemy import bindparam, func, select
 
 from router.store.database import Database
+from router.store.patience import KEEPALIVE
 from router.store.statement import Statement, Tx
 
 __all__ = ["Bell"]
 
 _CHANNEL = "omnirouter"
+#: Seconds after which a bell that did not ring is tried.
+_QUIET = 20.0
 _notify = Statement(select(func.pg_notify(_CHANNEL, bindparam("topic"))))
 
 
@@ -130,12 +133,15 @@ class Bell:
         address = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(address, autocommit=True, **KEEPALIVE) as connection:
                     await connection.execute(f"LISTEN {_CHANNEL}")
                     self._wake()
-                    async for _ in connection.notifies():
-                        self._wake()
-            except psycopg.Error:
+                    while True:
+                        async for _ in connection.notifies(timeout=_QUIET):
+                            self._wake()
+                        async with asyncio.timeout(_QUIET):  # does it still hear? A silent wire says nothing either
+                            await connection.execute("SELECT 1")
+            except (psycopg.Error, TimeoutError):
                 await asyncio.sleep(1)
 
 

@@ -2,16 +2,16 @@
 
 SQLite: WAL, synchronous=FULL, one writer at a time. A writer queues at a turnstile (a lock file beside the database,
 released once inside), so that a busy daemon cannot starve a command. PostgreSQL: a small pool of psycopg connections
-with a time-out on idle transactions. Both run in plain threads; callers keep them off the event loop.
+that no silent server holds (router.store.patience). Both run in plain threads; callers keep them off the event loop.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,16 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from router.errors import ConfigurationError, Unreachable
+from router.store.patience import KEEPALIVE, OPTIONS, connection_class
 from router.store.statement import Tx
+from router.store.turnstile import Turnstile
 
 __all__ = ["Database"]
 
 _WAL_LIMIT = 32 << 20
 _BUSY_MS = 20_000
 _CHECKPOINT_MS = 100
-_PG_OPTIONS = "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=30000"
+_TURN_SECONDS = 30.0
 
 
 class Database:
@@ -42,6 +44,8 @@ class Database:
         self.path = Path(database) if self.dialect == "sqlite" and database and database != ":memory:" else None
         self.engine = _engine(self.url, self.path)
         self._turn = threading.RLock()
+        self._turnstile = None if self.path is None else Turnstile(self.path, _TURN_SECONDS)
+        self._waiting_since: float | None = None
         self._writer: Any = None
         self._writer_pid = 0
 
@@ -55,6 +59,12 @@ class Database:
     def in_memory(self) -> bool:
         """Is this a SQLite database without a file?"""
         return self.dialect == "sqlite" and self.path is None
+
+    @property
+    def waiting(self) -> float:
+        """Seconds that a writer of this process has waited for other programs to let it write to the SQLite file."""
+        since = self._waiting_since
+        return 0.0 if since is None else time.monotonic() - since
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Tx]:
@@ -73,6 +83,16 @@ class Database:
                 yield tx
 
     @contextlib.contextmanager
+    def read_long(self) -> Iterator[Tx]:
+        """`read` for a look at everything, which may take minutes on PostgreSQL: no statement of it is cut."""
+        with self.read() as tx:
+            if self.dialect == "sqlite":
+                yield tx
+            else:
+                with tx.unhurried():
+                    yield tx
+
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[Tx]:
         with self._reaching():
             connection = self.engine.raw_connection()
@@ -87,6 +107,8 @@ class Database:
                 connection.rollback()
             raise
         finally:
+            if getattr(connection.driver_connection, "closed", False):
+                connection.invalidate()  # the pool would try to roll it back, and say so at length
             connection.close()
 
     @contextlib.contextmanager
@@ -94,8 +116,7 @@ class Database:
         with self._turn:
             connection = self._kept_writer()
             cursor = connection.cursor()
-            with self._turnstile():
-                cursor.execute("BEGIN IMMEDIATE")
+            self._begin(cursor)
             try:
                 yield Tx(cursor, self.dialect)
                 connection.commit()
@@ -111,17 +132,13 @@ class Database:
             self._writer_pid = os.getpid()
         return self._writer
 
-    @contextlib.contextmanager
-    def _turnstile(self) -> Iterator[None]:
-        if self.path is None:
-            yield
-            return
-        turnstile = os.open(f"{self.path}-turnstile", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _begin(self, cursor: Any) -> None:
+        self._waiting_since = time.monotonic()
         try:
-            fcntl.flock(turnstile, fcntl.LOCK_EX)
-            yield
+            with contextlib.nullcontext() if self._turnstile is None else self._turnstile.passing():
+                cursor.execute("BEGIN IMMEDIATE")
         finally:
-            os.close(turnstile)
+            self._waiting_since = None
 
     def _checkpoint(self, cursor: Any) -> None:
         if self.path is None:
@@ -189,18 +206,20 @@ def _driver_url(url: str, password: str | None) -> URL:
 def _engine(url: URL, path: Path | None) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
-            return create_engine(
+            engine = create_engine(
                 url,
                 poolclass=QueuePool,
                 pool_size=8,
                 max_overflow=8,
                 pool_pre_ping=True,
-                connect_args={"options": _PG_OPTIONS, "connect_timeout": 10},
+                connect_args={"options": " ".join(f"-c {k}={v}" for k, v in OPTIONS.items()), **KEEPALIVE},
             )
         except (NoSuchModuleError, ModuleNotFoundError) as failure:
             raise ConfigurationError(
                 "desk.database: PostgreSQL needs the driver psycopg: pip install 'omnirouter[postgres]'."
             ) from failure
+        event.listen(engine, "do_connect", _connect_postgresql)
+        return engine
     engine = create_engine(
         url,
         **({"poolclass": StaticPool} if path is None else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": 12}),
@@ -208,6 +227,10 @@ def _engine(url: URL, path: Path | None) -> Engine:
     )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _connect_postgresql(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+    return connection_class().connect(*given, **named)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -260,7 +260,8 @@ class Effects:
         if tx.many(_put_conversation, changed) != len(changed):
             raise LostUpdate
         tx.many(_put_message, self._messages)
-        tx.many(_put_decision, self._decisions)
+        decided = micros(datetime.now(UTC) if self.history else now)  # recorded ones are given their messages' time
+        tx.many(_put_decision, [{**row, "decided_at": decided} for row in self._decisions])
         self._write_outcomes(tx)
         self._write_relations(tx)
         self._write_events(tx, receivers, now)

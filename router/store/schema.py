@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from router.errors import SchemaMismatch, Unreachable
 from router.store import tables as t
 from router.store.database import Database
+from router.store.patience import unhurried
 
 __all__ = [
     "begin_change", "current", "damage", "differences", "ensure", "head", "mismatch", "missing", "partitions", "sql",
@@ -148,6 +149,10 @@ def begin_change(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
+        unhurried(connection.connection.driver_connection)
+        connection.detach()  # it waits as long as it must, which none of the pool may
+        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK})
 
 

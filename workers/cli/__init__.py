@@ -65,6 +65,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "bench": ("evaluation:bench", "Speed on this machine, by stage."),
     "erase": ("privacy:erase", "Erase a person, with a dry run."),
     "export-contact": ("privacy:export_contact", "All that is known of a person."),
+    "clock confirm": ("clock:confirm", "Say that this machine's clock is right, after a jump."),
     "db upgrade": ("database:upgrade", "Bring the database to this version."),
     "db current": ("database:current", "The database's version."),
     "db check": ("database:check", "Is the database what this version expects?"),
@@ -117,8 +118,12 @@ def named_file() -> Path | None:
 def configured() -> Policy:
     """The policy that holds for this command. Raises ConfigurationError with all mistakes of its file."""
     from router.policy import Policy
+    from workers.cli.printing import warn
 
-    return Policy.load(configuration_file())
+    policy = Policy.load(configuration_file())
+    for remark in policy.remarks:
+        warn(remark)
+    return policy
 
 
 def choose(file: Path | None) -> None:
