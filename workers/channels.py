@@ -92,7 +92,7 @@ class Channels:
         try:
             adapter = self.get(raw.channel)
         except ConfigurationError as failure:
-            raise InvalidPayload(str(failure)) from failure
+            raise InvalidPayload(str(failure)) from failure  # what it was raised from says whether it passes
         return adapter.translate(raw)
 
     async def close(self) -> None:

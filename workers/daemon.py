@@ -23,7 +23,7 @@ import uvicorn
 
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy import Policy
-from router.store import Store, passing
+from router.store import Store, is_transient
 from workers.alone import lock
 from workers.announced import Fetching
 from workers.bodies import Bodies
@@ -231,7 +231,7 @@ class Daemon:
             await self.duties.give_back(f"partition:{partition.number}")
             return 0
         except Exception as failure:
-            away = passing(failure) or isinstance(failure, Unreachable)
+            away = is_transient(failure)
             word = _log.warning if away else _log.error
             what = "decide.database_away" if away else "decide.failed"
             reason = str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__

@@ -85,7 +85,7 @@ def _own(reading: Reading, identity: Identity, evidence: Evidence, known: Known,
     """The conversations to weigh: the sender's, one that he shares, one that he answers by right."""
     found: dict[int, Conversation] = {}
     for contact in (identity.contact.number, *identity.joined):
-        for conversation in known.conversations_of(contact):
+        for conversation in known.recent_of(contact):
             found[conversation.number] = conversation
     for marker in known.marked(shared_key(identity.handle)):
         shared = known.conversation(marker.conversation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -32,20 +33,41 @@ _WAL_LIMIT = 32 << 20
 _BUSY_MS = 20_000
 _CHECKPOINT_MS = 100
 _TURN_SECONDS = 30.0
+#: SQLSTATE of a change on a server that only reads.
+_READ_ONLY = "25006"
+#: What each PostgreSQL connection sets, whatever the server's own configuration says: with `synchronous_commit` off a
+#: crash of the server loses what was acknowledged.
+_PG_SETTINGS = {"synchronous_commit": "on", **OPTIONS}
+_PG_OPTIONS = " ".join(f"-c {name}={value}" for name, value in _PG_SETTINGS.items())
+#: The same behind a transaction pooler: a session is nobody's own, so each transaction says it for itself.
+_PG_PRELUDE = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _PG_SETTINGS.items() if not name.startswith("tcp_"))
+#: An address with several hosts.
+_HOSTS = re.compile(
+    r"(?P<before>postgres(?:ql)?(?:\+\w+)?://(?:[^/@]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)/?(?P<name>[^?]*)(?:\?(?P<query>.*))?"
+)
 
 
 class Database:
-    """One SQL database. `dialect` is `sqlite` or `postgresql`; `path` is the SQLite file, None for the others."""
+    """One SQL database. `dialect` is `sqlite` or `postgresql`; `path` is the SQLite file, None for the others.
 
-    def __init__(self, url: str, *, password: str | None = None) -> None:
+    `pooled`: a pooler in transaction mode stands between, so nothing may live longer in a session than a transaction;
+    the bell then listens at `listen`, a direct address, or where there is none only polls.
+    """
+
+    def __init__(self, url: str, *, password: str | None = None, pooled: bool = False, listen: str = "") -> None:
         self.url = _driver_url(url, password)
         self.dialect = "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
         database = self.url.database
         self.path = Path(database) if self.dialect == "sqlite" and database and database != ":memory:" else None
-        self.engine = _engine(self.url, self.path)
+        self.pooled = pooled and self.dialect == "postgresql"
+        self.listen_url = None if self.dialect == "sqlite" else self.url
+        if self.pooled:
+            self.listen_url = _driver_url(listen, password) if listen else None
+        self.engine = _engine(self.url, self.path, self.pooled)
         self._turn = threading.RLock()
         self._turnstile = None if self.path is None else Turnstile(self.path, _TURN_SECONDS)
         self._waiting_since: float | None = None
+        self._mine = threading.local()
         self._writer: Any = None
         self._writer_pid = 0
 
@@ -93,37 +115,91 @@ class Database:
                     yield tx
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Tx]:
+    def one_connection(self) -> Iterator[None]:
+        """The transactions that this thread writes inside, one after the other, go over one connection."""
+        if self.dialect == "sqlite":  # its writer is one connection
+            yield
+            return
+        with self._connection() as connection:
+            self._mine.connection = connection
+            try:
+                yield
+            finally:
+                self._mine.connection = None
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Any]:
+        """A connection of the pool, or this thread's own; while that is in use, whoever asks gets another."""
+        mine = getattr(self._mine, "connection", None)
+        if mine is not None:
+            self._mine.connection = None
+            try:
+                yield mine
+            finally:
+                self._mine.connection = mine
+            return
         with self._reaching():
             connection = self.engine.raw_connection()
         try:
-            cursor = connection.cursor()
-            if self.dialect == "sqlite":
-                cursor.execute("BEGIN")
-            yield Tx(cursor, self.dialect)
-            connection.commit()
-        except BaseException:
-            with contextlib.suppress(Exception):
-                connection.rollback()
-            raise
+            yield connection
         finally:
             if getattr(connection.driver_connection, "closed", False):
                 connection.invalidate()  # the pool would try to roll it back, and say so at length
             connection.close()
 
     @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Tx]:
+        with self._connection() as connection:
+            try:
+                cursor = connection.cursor()
+                if self.dialect == "sqlite":
+                    cursor.execute("BEGIN")
+                elif self.pooled:
+                    cursor.execute(_PG_PRELUDE)
+                yield Tx(cursor, self.dialect)
+                self._commit(connection)
+            except BaseException as failure:
+                with contextlib.suppress(Exception):
+                    connection.rollback()
+                    if getattr(failure, "sqlstate", "") == _READ_ONLY:
+                        connection.invalidate()  # of several servers another one may be the primary now
+                raise
+
+    def _commit(self, connection: Any) -> None:
+        """Commit. Raises `Unreachable` where the answer was lost: then nobody here knows whether it was done."""
+        try:
+            connection.commit()
+        except Exception as failure:
+            if self.dialect == "sqlite" or not getattr(connection.dbapi_connection, "closed", False):
+                raise
+            where = self.url.render_as_string(hide_password=True)
+            raise Unreachable(
+                f"The database {where} went away while it was to make something durable: whether that was done is not "
+                "known; look before you do it again."
+            ) from failure
+
+    @contextlib.contextmanager
     def _sqlite_write(self) -> Iterator[Tx]:
         with self._turn:
             connection = self._kept_writer()
-            cursor = connection.cursor()
-            self._begin(cursor)
             try:
+                cursor = connection.cursor()
+                self._begin(cursor)
                 yield Tx(cursor, self.dialect)
                 connection.commit()
             except BaseException:
-                connection.rollback()
+                self._roll_back(connection)
                 raise
             self._checkpoint(cursor)
+
+    def _roll_back(self, connection: Any) -> None:
+        """Undo what the writer began; one that cannot even do that is broken, and replaced by the next transaction."""
+        try:
+            connection.rollback()
+        except Exception:
+            self._writer = None
+            with contextlib.suppress(Exception):
+                connection.invalidate()
 
     def _kept_writer(self) -> Any:
         if self._writer is None or self._writer_pid != os.getpid():
@@ -174,7 +250,10 @@ class Database:
         """What an operator reads when the database cannot be opened."""
         where = self.url.render_as_string(hide_password=True)
         why = str(getattr(failure, "orig", failure)).strip().splitlines()
-        return f"The database {where} cannot be opened: {why[0] if why else type(failure).__name__}."
+        hint = ""
+        if any("unsupported startup parameter" in line for line in why):
+            hint = " A pooler stands between: write pooled = true under [desk]."
+        return f"The database {where} cannot be opened: {why[0] if why else type(failure).__name__}.{hint}"
 
     def close(self) -> None:
         """Close all connections. Safe to call twice."""
@@ -187,8 +266,8 @@ class Database:
 
 def _driver_url(url: str, password: str | None) -> URL:
     try:
-        parsed = make_url(url)
-    except ArgumentError as failure:
+        parsed = make_url(_HOSTS.sub(_several_hosts, url))
+    except (ArgumentError, ValueError) as failure:
         raise ConfigurationError(
             f"desk.database: {url!r} is no database address; right would be sqlite:///omnirouter.db "
             "or postgresql://user@host/desk."
@@ -203,8 +282,16 @@ def _driver_url(url: str, password: str | None) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _engine(url: URL, path: Path | None) -> Engine:
+def _several_hosts(found: re.Match[str]) -> str:
+    """`user@h1:5432,h2:5432/desk?x=y`, as PostgreSQL writes several servers, in the form that SQLAlchemy reads."""
+    hosts = "&".join(f"host={host if ':' in host else f'{host}:5432'}" for host in found["hosts"].split(","))
+    query = found["query"]
+    return f"{found['before']}/{found['name']}?{hosts}{f'&{query}' if query else ''}"
+
+
+def _engine(url: URL, path: Path | None, pooled: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
+        own: dict[str, Any] = {"prepare_threshold": None} if pooled else {"options": _PG_OPTIONS}
         try:
             engine = create_engine(
                 url,
@@ -212,7 +299,7 @@ def _engine(url: URL, path: Path | None) -> Engine:
                 pool_size=8,
                 max_overflow=8,
                 pool_pre_ping=True,
-                connect_args={"options": " ".join(f"-c {k}={v}" for k, v in OPTIONS.items()), **KEEPALIVE},
+                connect_args={**own, **KEEPALIVE},
             )
         except (NoSuchModuleError, ModuleNotFoundError) as failure:
             raise ConfigurationError(

@@ -18,18 +18,17 @@ from typing import Any
 import msgspec
 import xxhash
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.exc import DBAPIError
 
-from router.errors import InvalidPayload, LogFull, LostOwnership, Unreachable
+from router.errors import InvalidPayload, LogFull, LostOwnership
 from router.fields import storable
 from router.ports import Cursor, Entry, Raw
 from router.seal import Sealed, Sealer
 from router.store import tables as t
 from router.store.bell import Bell
 from router.store.database import Database
-from router.store.ledger import passing
 from router.store.statement import Statement, Tx, as_json, insert, insert_into
 from router.store.tables import instant, micros
+from router.store.transient import is_transient
 from workers.channels import utc_now
 
 __all__ = ["RECORDED", "DatabaseLog", "partition_of"]
@@ -162,8 +161,9 @@ class DatabaseLog:
         try:
             return list(self._store(group)) if group else []
         except Exception as failure:
-            if len(group) == 1 or isinstance(failure, Unreachable) or passing(failure):
-                return [_said(failure)] * len(group)  # it is the database's, not one of theirs
+            away = is_transient(failure) and not isinstance(failure, LostOwnership)
+            if len(group) == 1 or away:  # what is away is away for each of them
+                return [_said(failure)] * len(group)
             return [self._commit([append])[0] for append in group]
 
     def _store(self, group: Sequence[_Append]) -> list[list[tuple[int, int]]]:
@@ -280,7 +280,8 @@ def move_cursor(tx: Tx, cursor: Cursor) -> None:
 
 
 def _said(failure: Exception) -> BaseException:
-    family = type(failure).__module__.partition(".")[0]
-    if isinstance(failure, DBAPIError | Unreachable) or family in ("sqlite3", "psycopg"):
+    if isinstance(failure, LostOwnership):
+        return failure
+    if is_transient(failure) or type(failure).__module__.partition(".")[0] in ("sqlite3", "psycopg"):
         return LogFull("The log cannot be written at the moment: the database refused it.")
     return failure
