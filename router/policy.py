@@ -175,7 +175,8 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     """One whole configuration. `source` is the file it came from, None for a preset; `remarks` are sentences about keys
     of it that have another name by now; `desk_log` is
     `database`, the only log of this version; `desk_database` an SQLAlchemy URL without its password, which
-    `database_url` puts in."""
+    `database_url` puts in; `desk_pooled` says that a transaction pooler stands there, and `desk_listen` where the bell
+    listens then."""
 
     version: str
     name: str
@@ -203,6 +204,8 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     web: Web = Web()
     desk_database: str = "sqlite:///omnirouter.db"
     desk_database_password: Secret | None = None
+    desk_pooled: bool = False
+    desk_listen: str = ""
     desk_log: str = "database"
     partitions: int = 16
 
@@ -260,9 +263,16 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
 
     def database_url(self) -> str:
         """The database's URL with its password, if there is one. Raises ConfigurationError when the secret is unset."""
+        return self._with_password(self.desk_database)
+
+    def listen_url(self) -> str:
+        """Where the bell listens behind a pooler, with the password; empty for nowhere. Raises as `database_url`."""
+        return self._with_password(self.desk_listen) if self.desk_listen else ""
+
+    def _with_password(self, url: str) -> str:
         if self.desk_database_password is None:
-            return self.desk_database
-        scheme, _, rest = self.desk_database.partition("://")
+            return url
+        scheme, _, rest = url.partition("://")
         user, at, place = rest.rpartition("@")
         password = quote(self.desk_database_password.reveal(), safe="")
         return f"{scheme}://{user}:{password}{at}{place}"

@@ -37,6 +37,12 @@ def _database(url: str) -> str:
     return url
 
 
+def _listen_database(url: str) -> str:
+    if not url.startswith("postgresql"):
+        raise ValueError('expected a direct address of the server, such as "postgresql://user@host/database"')
+    return _database(url)
+
+
 def _log(url: str) -> str:
     if url != "database":
         raise ValueError(LOG)
@@ -158,10 +164,20 @@ class Desk(Table):
     languages: list[Annotated[str, AfterValidator(_language)]] = ["zh", "en"]
     database: Annotated[str, AfterValidator(_database)] = "sqlite:///omnirouter.db"
     database_password: Secret | None = None
+    pooled: bool = False
+    listen_database: Annotated[str, AfterValidator(_listen_database)] = ""
     log: Annotated[str, AfterValidator(_log)] = "database"
     partitions: Annotated[int, Field(ge=1, le=1024)] = 16
     domains: list[Annotated[str, AfterValidator(_domain)]] = []
     brand: str = ""
+
+    @model_validator(mode="after")
+    def _pools_a_server(self) -> Desk:
+        if self.pooled and self.database.startswith("sqlite"):
+            raise ValueError("pooled is for a pooler before PostgreSQL; an SQLite file has none, so leave it out")
+        if self.listen_database and not self.pooled:
+            raise ValueError("listen_database is read only with pooled = true; leave one out or add the other")
+        return self
 
 
 class Web(Table):

@@ -83,6 +83,7 @@ def build(
         version=version, source=source, name=desk.name, timezone=desk.timezone, brand=desk.brand,
         domains=tuple(desk.domains),
         languages=tuple(desk.languages), desk_database=desk.database, desk_database_password=desk.database_password,
+        desk_pooled=desk.pooled, desk_listen=desk.listen_database,
         desk_log=desk.log, partitions=desk.partitions, channels=channels, schedules=hours,
         promises=_promises(parsed, policies, hours, version), rules=_rules(parsed, conditions),
         default_queue=parsed.single["defaults"].queue, **_people(parsed), **_singles(parsed, folder),

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -26,6 +26,9 @@ from router.errors import ConfigurationError, Unreachable
 from router.store.patience import KEEPALIVE, OPTIONS, connection_class
 from router.store.statement import Tx
 from router.store.turnstile import Turnstile
+
+if TYPE_CHECKING:
+    from router.policy import Policy
 
 __all__ = ["Database"]
 
@@ -70,6 +73,11 @@ class Database:
         self._mine = threading.local()
         self._writer: Any = None
         self._writer_pid = 0
+
+    @classmethod
+    def of(cls, policy: Policy, url: str | None = None) -> Database:
+        """The database of a desk, or the one at `url` reached in the same way."""
+        return cls(url or policy.database_url(), pooled=policy.desk_pooled, listen=policy.listen_url())
 
     def require_folder(self) -> None:
         """Raise ConfigurationError when the folder of an SQLite file is not there: it may be a slip of the finger."""

@@ -127,7 +127,7 @@ class Store:
     def open(cls, policy: Policy, *, url: str | None = None, create: bool = False) -> Store:
         """Open (a fresh SQLite file: create) the ledger. Raises `Unreachable`, `SchemaMismatch`,
         `ConfigurationError`."""
-        database = Database(url or policy.database_url())
+        database = Database.of(policy, url)
         database.require_folder()
         schema.ensure(database, partitions=policy.partitions, create=create)
         return cls(database, policy)
@@ -160,6 +160,7 @@ class Store:
             self.bell.ring_in(tx, "outbox")
             return decisions
 
+        self._stock(2 * len(prepared))  # each message, and perhaps an acknowledgement
         try:
             return self.again(work)
         except _RolledBack:
@@ -266,12 +267,8 @@ class Store:
         if self.database.dialect == "sqlite":
             return reserve(tx, "number", n)
         with self._numbers_lock:
+            self._fill(n)
             low, high = self._numbers
-            if high - low < n:
-                size = max(n, _BLOCK)
-                with self.database.write() as own:
-                    low = reserve(own, "number", size)
-                high = low + size
             self._numbers = (low + n, high)
             return low
 
@@ -282,6 +279,21 @@ class Store:
         claimed = frozenset(claim.conversation for _, claim in claims)
         bounced = frozenset(claim.conversation for message, claim in claims if message.bounce is not None)
         return _wants(messages, claimed, bounced, now)
+
+    def _stock(self, n: int) -> None:
+        """Have so many numbers at hand before a transaction begins: one that waits for a second connection while it
+        holds its own is what a small pool of them cannot bear."""
+        if self.database.dialect != "sqlite":
+            with self._numbers_lock:
+                self._fill(n)
+
+    def _fill(self, n: int) -> None:
+        low, high = self._numbers
+        if high - low < n:
+            size = max(n, _BLOCK)
+            with self.database.write() as own:
+                low = reserve(own, "number", size)
+            self._numbers = (low, low + size)
 
     def _erased_keys(self, tx: Tx, wants: Wants) -> set[Key]:
         if tx.one(_any_erased) is None:

@@ -25,7 +25,7 @@ from router.store.patience import unhurried
 
 __all__ = [
     "begin_change", "current", "damage", "differences", "ensure", "head", "mismatch", "missing", "partitions", "sql",
-    "status", "upgrade",
+    "status", "unsafe_settings", "upgrade",
 ]  # fmt: skip
 
 #: The partition of raws that were set aside before the log (a refused request): nobody reads it in order.
@@ -68,6 +68,18 @@ def damage(database: Database) -> list[str]:
     with _connection(database) as connection:
         told = [line for row in connection.execute(text("PRAGMA integrity_check(5)")) for line in row[0].splitlines()]
     return [line for line in told if line != "ok"]
+
+
+def unsafe_settings(database: Database) -> list[str]:
+    """The settings of a PostgreSQL server under which a crash of its machine loses or damages what was acknowledged."""
+    if database.dialect == "sqlite":
+        return []
+    with _connection(database) as connection:
+        found = connection.execute(
+            text("SELECT name FROM pg_settings WHERE name = ANY(:names) AND setting = 'off'"),
+            {"names": ["fsync", "full_page_writes"]},
+        )
+        return sorted(row[0] for row in found)
 
 
 def _tables(connection: Connection) -> set[str]:

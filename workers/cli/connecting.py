@@ -57,9 +57,9 @@ async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[int, str]:
 def _database(policy: Policy) -> str:
     """Connect and compare the schema with this version's. Raises Unreachable or SchemaMismatch."""
     from router.store.database import Database
-    from router.store.schema import mismatch, status
+    from router.store.schema import mismatch, status, unsafe_settings
 
-    database = Database(policy.database_url())
+    database = Database.of(policy)
     database.require_folder()
     if database.path is not None and not database.path.exists():
         return f"{database.path} is not there yet; the daemon makes it."
@@ -67,9 +67,17 @@ def _database(policy: Policy) -> str:
         found = status(database)
         if found != "current":
             raise SchemaMismatch(mismatch(database, found))
+        unsafe = unsafe_settings(database)
     finally:
         database.engine.dispose()
-    return f"{database.url.render_as_string(hide_password=True)} has this version's tables."
+    where = database.url.render_as_string(hide_password=True)
+    if unsafe:
+        off = " and ".join(unsafe)
+        return (
+            f"{where} has this version's tables, but a crash of the server's machine would lose what was acknowledged: "
+            f"{off} {'is' if len(unsafe) == 1 else 'are'} off; set {'it' if len(unsafe) == 1 else 'them'} on."
+        )
+    return f"{where} has this version's tables."
 
 
 def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember]:
@@ -82,7 +90,7 @@ def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember]:
     passing: dict[str, str] = {}
     database: Database | None = None
     try:
-        database = Database(policy.database_url())
+        database = Database.of(policy)
         if (database.path is not None and not database.path.exists()) or status(database) != "current":
             database = None
     except OmnirouterError:
