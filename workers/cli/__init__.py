@@ -54,7 +54,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("overview:audit", "Compare stored states with the event log."),
     "dead list": ("recorded:dead_list", "Invalid and dead raws."),
     "dead show": ("recorded:dead_show", "One of them, with its reason."),
-    "dead replay": ("recorded:dead_replay", "Decide one again."),
+    "dead replay": ("recorded:dead_replay", "Decide one again, --all, or those of a --reason."),
     "dead drop": ("recorded:dead_drop", "Give one up."),
     "replay": ("recorded:replay", "Decide again from the stored bytes."),
     "simulate": ("overview:simulate", "What another configuration would have decided."),
