@@ -33,7 +33,6 @@ import uvicorn
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from hypothesis import HealthCheck, settings
-from platforms.cluster import PG_CTL
 from platforms.pooler import PGBOUNCER
 from sqlalchemy import select
 
@@ -73,7 +72,6 @@ def chromium() -> str:
 _NEED = (
     ("_browser.py", bool(_CHROMIUM), "the chat page in a browser, for want of Chromium (apt install chromium)"),
     ("_pooler.py", bool(PGBOUNCER), "the desk behind a transaction pooler, for want of it (apt install pgbouncer)"),
-    ("_standby.py", bool(PG_CTL), "the failover to a standby, for want of its programs (apt install postgresql)"),
 )
 
 

