@@ -158,6 +158,18 @@ MISTAKES = {
     "a table for a list of tables": ("rules = {}\n", "rules: expected tables [[rules]]."),
     "a wrong type": ('[desk]\npartitions = "16"\n', "desk.partitions: expected a whole number, not a text."),
     "a number out of bounds": ("[desk]\npartitions = 0\n", "desk.partitions: should be greater than or equal to 1."),
+    "a pooler before a file": (
+        "[desk]\npooled = true\n",
+        "desk: pooled is for a pooler before PostgreSQL; an SQLite file has none, so leave it out.",
+    ),
+    "a bell without a pooler": (
+        '[desk]\ndatabase = "postgresql://u@h/d"\nlisten_database = "postgresql://u@h/d"\n',
+        "desk: listen_database is read only with pooled = true; leave one out or add the other.",
+    ),
+    "a bell at a file": (
+        '[desk]\ndatabase = "postgresql://u@h/d"\npooled = true\nlisten_database = "sqlite:///d.db"\n',
+        'desk.listen_database: expected a direct address of the server, such as "postgresql://user@host/database".',
+    ),
     "a wrong database": ('[desk]\ndatabase = "mysql://x"\n', 'desk.database: expected "sqlite:///FILE" or'),
     "a bare per cent sign": (
         '[desk]\ndatabase = "sqlite:///50%.db"\n',
