@@ -139,7 +139,7 @@ class Database:
     def _connection(self) -> Iterator[Any]:
         """A connection of the pool, or this thread's own; while that is in use, whoever asks gets another."""
         mine = getattr(self._mine, "connection", None)
-        if mine is not None:
+        if mine is not None and mine.is_valid:
             self._mine.connection = None
             try:
                 yield mine
@@ -167,9 +167,9 @@ class Database:
                 yield Tx(cursor, self.dialect)
                 self._commit(connection)
             except BaseException as failure:
-                with contextlib.suppress(Exception):
-                    connection.rollback()
-                    if getattr(failure, "sqlstate", "") == _READ_ONLY:
+                whole = _rolled_back(connection)
+                if not whole or getattr(failure, "sqlstate", "") == _READ_ONLY:
+                    with contextlib.suppress(Exception):
                         connection.invalidate()  # of several servers another one may be the primary now
                 raise
 
@@ -202,9 +202,7 @@ class Database:
 
     def _roll_back(self, connection: Any) -> None:
         """Undo what the writer began; one that cannot even do that is broken, and replaced by the next transaction."""
-        try:
-            connection.rollback()
-        except Exception:
+        if not _rolled_back(connection):
             self._writer = None
             with contextlib.suppress(Exception):
                 connection.invalidate()
@@ -270,6 +268,15 @@ class Database:
                 self._writer.close()
             self._writer = None
         self.engine.dispose()
+
+
+def _rolled_back(connection: Any) -> bool:
+    """Undo what a connection began; False when it is broken."""
+    try:
+        connection.rollback()
+    except Exception:
+        return False
+    return True
 
 
 def _driver_url(url: str, password: str | None) -> URL:
