@@ -43,7 +43,7 @@ _READ_ONLY = "25006"
 _PG_SETTINGS = {"synchronous_commit": "on", **OPTIONS}
 _PG_OPTIONS = " ".join(f"-c {name}={value}" for name, value in _PG_SETTINGS.items())
 #: The same behind a transaction pooler: a session is nobody's own, so each transaction says it for itself.
-_PG_PRELUDE = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _PG_SETTINGS.items() if not name.startswith("tcp_"))
+_PG_PRELUDE = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _PG_SETTINGS.items() if "tcp" not in name)
 #: An address with several hosts.
 _HOSTS = re.compile(
     r"(?P<before>postgres(?:ql)?(?:\+\w+)?://(?:[^/@]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)/?(?P<name>[^?]*)(?:\?(?P<query>.*))?"

@@ -87,7 +87,7 @@ def test_each_transaction_says_how_it_is_kept(pooled: Database, postgresql: Any)
     for database in (pooled, direct):
         for opened in (database.read, database.write):
             with opened() as tx:
-                assert tx.one(_SHOWN) == ("on", "30s")
+                assert tx.one(_SHOWN) == ("on", "20s")
     direct.close()
 
 
