@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sys
 from types import ModuleType
 from typing import Any, Final, cast
 
@@ -38,7 +39,7 @@ def load(name: str) -> type[Adapter]:
     private = _PRIVATE.fullmatch(name)
     if private:
         module, attribute = _imported(private["module"], name), private["name"]
-    elif _OURS.fullmatch(name) and name in available():
+    elif _OURS.fullmatch(name) and (f"{__name__}.{name}" in sys.modules or name in available()):
         module, attribute = _imported(f"{__name__}.{name}", name), "adapter"
     else:
         hint = ended(f'there is no adapter "{cut(name)}"{did_you_mean(name, available())}')

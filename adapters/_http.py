@@ -8,11 +8,12 @@ are read up to a limit, and no address with its query, which may hold a token, g
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,11 +101,14 @@ class Response(Value, frozen=True, kw_only=True):
 
 
 class Caller:
-    """One HTTP client of a channel, opened at the first call."""
+    """One HTTP client of a channel, opened at the first call. `heard` is told the provider's time of each answer."""
 
-    def __init__(self, provider: str, whole: float = WHOLE) -> None:
+    def __init__(
+        self, provider: str, whole: float = WHOLE, heard: Callable[[datetime], object] = lambda _: None
+    ) -> None:
         self._provider = provider
         self._whole = whole
+        self._heard = heard
         self._client: httpx.AsyncClient | None = None
 
     async def call(self, method: str, url: str, **content: Any) -> Response:
@@ -140,6 +144,8 @@ class Caller:
                 body += chunk
                 if len(body) > LARGEST:
                     break
+            with contextlib.suppress(ValueError):  # a date without a zone, or none
+                self._heard(parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC))
             return Response(status=response.status_code, headers=response.headers, body=body[:LARGEST])
 
     async def close(self) -> None:

@@ -127,7 +127,7 @@ class Line:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._settings: Settings = channel.settings
-        self._caller = Caller("LINE")
+        self._caller = Caller("LINE", heard=channel.heard)
         self.routes: Sequence[Route] = (Route(methods=("POST",), path="", receive=self.receive),)
 
     # ── in ──

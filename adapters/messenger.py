@@ -79,7 +79,7 @@ class Messenger:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._settings: Settings = channel.settings
-        self._caller = Caller("Meta")
+        self._caller = Caller("Meta", heard=channel.heard)
         self.routes: Sequence[Route] = (
             Route(methods=("GET", "POST"), path=self._settings.path, receive=self.receive, max_body=LARGEST),
         )

@@ -63,7 +63,7 @@ class WeChat:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._settings: Settings = channel.settings
-        self._caller = Caller("WeChat")
+        self._caller = Caller("WeChat", heard=channel.heard)
         self._api = Api(channel, self._caller)
         self.routes: Sequence[Route] = (Route(methods=("GET", "POST"), path=self._settings.path, receive=self.receive),)
 

@@ -40,6 +40,7 @@ __all__ = [
     "Privacy",
     "QueuePolicy",
     "Recipient",
+    "Retention",
     "TaggingPolicy",
     "Web",
     "in_language",
@@ -124,11 +125,23 @@ class Acknowledgement(Value, frozen=True, kw_only=True):
 
 
 class Privacy(Value, frozen=True, kw_only=True):
-    """How raws are sealed (`key`; None: an SQLite desk makes its own), and how long they are kept."""
+    """How raws are sealed (`key`; None: an SQLite desk makes its own), and whether secrets are redacted."""
 
     key: Secret | None = None
-    retain_raw: timedelta = timedelta(days=180)
     redact: bool = True
+
+
+class Retention(Value, frozen=True, kw_only=True):
+    """How long is what kept? None is for ever. Nothing undecided is ever too old (router.store.retention)."""
+
+    raws: timedelta | None = timedelta(days=180)
+    decisions: timedelta | None = timedelta(days=400)
+    events: timedelta | None = timedelta(days=30)
+    idempotency: timedelta | None = timedelta(days=7)
+    outbox: timedelta | None = timedelta(days=30)
+    attempts: timedelta | None = timedelta(days=30)
+    files: timedelta | None = timedelta(days=400)
+    conversations: timedelta | None = None
 
 
 class Recipient(Value, frozen=True, kw_only=True):
@@ -150,18 +163,23 @@ class EventTarget(Value, frozen=True, kw_only=True):
 
 
 class Web(Value, frozen=True, kw_only=True):
-    """The front door. `max_body` is in bytes, for every route that names no limit of its own."""
+    """The front door, and the address of `/metrics`, `/ready` and `/health` (one that the file names must be free).
+    `max_body` is in bytes, for every route that names no limit of its own."""
 
     host: str = "127.0.0.1"
     port: int = 8080
+    operations: tuple[str, int] = ("127.0.0.1", 8081)
+    operations_named: bool = False
     public_url: str = ""
     max_body: int = 1 << 20
 
 
 class Policy(Value, frozen=True, kw_only=True, dict=True):
-    """One whole configuration. `source` is the file it came from, None for a preset; `desk_log` is
+    """One whole configuration. `source` is the file it came from, None for a preset; `remarks` are sentences about keys
+    of it that have another name by now or do nothing any more; `desk_log` is
     `database`, the only log of this version; `desk_database` an SQLAlchemy URL without its password, which
-    `database_url` puts in. `remarks` name keys of the file that are read and do nothing any more, a sentence each."""
+    `database_url` puts in; `desk_pooled` says that a transaction pooler stands there, and `desk_listen` where the bell
+    listens then."""
 
     version: str
     name: str
@@ -172,6 +190,7 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     brand: str = ""
     domains: tuple[str, ...] = ()
     source: Path | None = None
+    remarks: tuple[str, ...] = ()
     channels: Mapping[str, ChannelPolicy] = {}
     schedules: Mapping[str, Schedule] = {}
     queues: Mapping[str, QueuePolicy] = {}
@@ -182,14 +201,16 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     closing: Closing = Closing()
     acknowledgement: Acknowledgement = Acknowledgement()
     privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     notify: Mapping[str, Recipient] = {}
     events: tuple[EventTarget, ...] = ()
     web: Web = Web()
     desk_database: str = "sqlite:///omnirouter.db"
     desk_database_password: Secret | None = None
+    desk_pooled: bool = False
+    desk_listen: str = ""
     desk_log: str = "database"
     partitions: int = 16
-    remarks: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, path: str | PathLike[str] | None = None) -> Policy:
@@ -245,9 +266,16 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
 
     def database_url(self) -> str:
         """The database's URL with its password, if there is one. Raises ConfigurationError when the secret is unset."""
+        return self._with_password(self.desk_database)
+
+    def listen_url(self) -> str:
+        """Where the bell listens behind a pooler, with the password; empty for nowhere. Raises as `database_url`."""
+        return self._with_password(self.desk_listen) if self.desk_listen else ""
+
+    def _with_password(self, url: str) -> str:
         if self.desk_database_password is None:
-            return self.desk_database
-        scheme, _, rest = self.desk_database.partition("://")
+            return url
+        scheme, _, rest = url.partition("://")
         user, at, place = rest.rpartition("@")
         password = quote(self.desk_database_password.reveal(), safe="")
         return f"{scheme}://{user}:{password}{at}{place}"

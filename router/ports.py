@@ -197,7 +197,9 @@ class Channel(Value, frozen=True, kw_only=True):
     """What an adapter is opened with: its channel's name and validated settings, and a small durable memory.
 
     `settings` is an instance of the adapter's `Settings`. `recall(key)` and `remember(key, value)` keep small texts of
-    this channel over restarts and between nodes (an access token, a delivery state). `public_url` is `[web]`'s."""
+    this channel over restarts and between nodes (an access token, a delivery state). `public_url` is `[web]`'s. An
+    adapter that learns the provider's present time (the Date of an answer) tells it to `heard`, which compares the
+    desk's clock with it (rules: deadlines, 16a)."""
 
     name: str
     settings: Any
@@ -205,6 +207,7 @@ class Channel(Value, frozen=True, kw_only=True):
     remember: Callable[[str, str], Awaitable[None]]
     public_url: str = ""
     now: Callable[[], datetime]
+    heard: Callable[[datetime], object] = lambda _: None
 
 
 class Adapter(Protocol):

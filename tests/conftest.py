@@ -33,6 +33,7 @@ import uvicorn
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from hypothesis import HealthCheck, settings
+from platforms.pooler import PGBOUNCER
 from sqlalchemy import select
 
 from router.policy import Policy
@@ -67,15 +68,24 @@ def chromium() -> str:
     return _CHROMIUM
 
 
+#: Files whose tests need a program that a machine may not have: the end of their names, is it there, what is left out.
+_NEED = (
+    ("_browser.py", bool(_CHROMIUM), "the chat page in a browser, for want of Chromium (apt install chromium)"),
+    ("_pooler.py", bool(PGBOUNCER), "the desk behind a transaction pooler, for want of it (apt install pgbouncer)"),
+)
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Without a browser its tests are left out; the summary says so."""
-    return True if not _CHROMIUM and collection_path.name.endswith("_browser.py") else None
+    """Where a program is missing its tests are left out; the summary says so."""
+    return True if any(not there and collection_path.name.endswith(end) for end, there, _ in _NEED) else None
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say in one line what was left out of a whole run."""
-    if not _CHROMIUM and all(Path(argument).is_dir() for argument in config.args):
-        terminalreporter.line("LEFT OUT: the chat page in a browser, for want of Chromium (apt install chromium)")
+    """Say in one line each what was left out of a whole run."""
+    if all(Path(argument).is_dir() for argument in config.args):
+        for _, there, words in _NEED:
+            if not there:
+                terminalreporter.line(f"LEFT OUT: {words}")
 
 
 # ── certificates ──
@@ -466,14 +476,17 @@ async def _open_desk(configuration: Path, at: datetime) -> AsyncIterator[Desk]:
 
 
 @pytest.fixture
-def open_desk(tmp_path: Path) -> Callable[[str, datetime], contextlib.AbstractAsyncContextManager[Desk]]:
+def open_desk(tmp_path: Path) -> Callable[..., contextlib.AbstractAsyncContextManager[Desk]]:
     """`async with open_desk(toml, at) as desk`: the daemon of this configuration (its tables but `[desk] database` and
-    `[web]`), on a free port and a database of its own, with its clock standing at `at`."""
+    `[web]`), on a free port and a database of its own, with its clock standing at `at`. `database` gives the keys of
+    another one."""
 
-    def opened(configuration: str, at: datetime) -> contextlib.AbstractAsyncContextManager[Desk]:
+    def opened(
+        configuration: str, at: datetime, database: str = ""
+    ) -> contextlib.AbstractAsyncContextManager[Desk]:
         file = tmp_path / "desk.toml"
         own = '[web]\nlisten = "127.0.0.1:0"\n[desk]\nname = "Test desk"\ntimezone = "Asia/Shanghai"\n'
-        own += f'database = "sqlite:///{tmp_path / "desk.db"}"\n'
+        own += database or f'database = "sqlite:///{tmp_path / "desk.db"}"\n'
         file.write_text(own + configuration, encoding="utf-8")
         return _open_desk(file, at)
 

@@ -30,10 +30,14 @@ def utc_now() -> datetime:
 class Channels:
     """The adapters of the configured channels."""
 
-    def __init__(self, policy: Policy, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, policy: Policy, database: Database, *, now: Callable[[], datetime] = utc_now,
+        heard: Callable[[datetime], object] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._policy = policy
         self._database = database
         self._now = now
+        self._heard = heard
         self._open: dict[str, Adapter] = {}
         self._lock = threading.Lock()
 
@@ -77,6 +81,7 @@ class Channels:
             remember=remember_here,
             public_url=self._policy.web.public_url,
             now=self._now,
+            heard=self._heard,
         )
         return adapters.load(channel.adapter)(opened)
 
@@ -87,7 +92,7 @@ class Channels:
         try:
             adapter = self.get(raw.channel)
         except ConfigurationError as failure:
-            raise InvalidPayload(str(failure)) from failure
+            raise InvalidPayload(str(failure)) from failure  # what it was raised from says whether it passes
         return adapter.translate(raw)
 
     async def close(self) -> None:

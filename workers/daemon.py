@@ -23,12 +23,14 @@ import uvicorn
 
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy import Policy
-from router.store import Store, passing
+from router.store import Store, is_transient
 from workers.alone import lock
 from workers.announced import Fetching
 from workers.bodies import Bodies
 from workers.channels import Channels, utc_now
+from workers.clock import Clock
 from workers.connection import Connection, shortage
+from workers.doubt import Doubt
 from workers.duties import Duties
 from workers.inbound import read_channel
 from workers.leases import Leases
@@ -36,8 +38,10 @@ from workers.livechat import LiveChat
 from workers.logs import open_log
 from workers.logs.lines import place
 from workers.metrics import Metrics
+from workers.operations import operations
 from workers.outbound import Outbound
 from workers.process import BATCH, Partition
+from workers.readiness import Readiness
 from workers.timekeeper import Timekeeper
 from workers.web import front_door
 
@@ -60,23 +64,31 @@ class _Server(uvicorn.Server):
 
 
 class Daemon:
-    """One node. `started` is set when it takes requests; `address` then says where."""
+    """One node. `started` is set when it takes requests; `address` then says where, `operations` where operators ask.
+
+    A program that passes `now` answers for it; with a `clock` it also passes what its drift is measured by.
+    """
 
     def __init__(
-        self, policy: Policy, *, now: Callable[[], datetime] = utc_now, skip: frozenset[str] = frozenset()
-    ) -> None:
+        self, policy: Policy, *, now: Callable[[], datetime] = utc_now, skip: frozenset[str] = frozenset(),
+        clock: Clock | None = None,
+    ) -> None:  # fmt: skip
         self.policy = policy
-        self.now = now
+        self.clock = clock or Clock(now)
+        self.now = now = self.clock
         self.started = asyncio.Event()
         self.address = ""
+        self.operations = ""
         self._skip = skip
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
         self.metrics = Metrics()
         self.store = Store.open(policy)
         self._lock_file = self._lock()
-        self.channels = Channels(policy, self.store.database, now=now)
-        self.log = open_log(policy, self.store)
+        self._doubt = Doubt(self.clock, self.store.database)
+        self.readiness = Readiness(self.store, self.clock)
+        self.channels = Channels(policy, self.store.database, now=now, heard=self.clock.heard)
+        self.log = open_log(policy, self.store, self.clock.cautious)
         self.duties = Duties(
             Leases(self.store.database, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         )
@@ -111,22 +123,25 @@ class Daemon:
         gc.freeze()  # rules, words and statements stay: the collector need not walk through them again and again
         asyncio.get_running_loop().set_exception_handler(shortage())
         await self.store.bell.open()
-        server = self._server()
+        with contextlib.suppress(Exception):  # a clock that jumped while nobody worked is known before work begins
+            await asyncio.to_thread(self._doubt.check)
+        servers = self._server(), _serving(operations(self.readiness, self.metrics, self.clock))
         parts = [asyncio.create_task(self._renewing(), name="duties")]
         parts += [asyncio.create_task(part, name=name) for name, part in self._parts()]
-        serving = asyncio.create_task(self._serve(server), name="web")
+        serving = asyncio.create_task(self._serve(*servers), name="web")
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
                 serving.result()
         finally:
-            await self._drain(server, serving, parts)
+            await self._drain(servers, serving, parts)
             stopping.cancel()
 
     def _parts(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        timekeeper = Timekeeper(self.store, self.metrics, self.now)
-        outbound = Outbound(self.store, self.channels, self.duties, self.metrics, self.now)
+        timekeeper = Timekeeper(self.store, self.metrics, self.clock, self._doubt)
+        believed = lambda: self.clock.believed() is not None  # noqa: E731
+        outbound = Outbound(self.store, self.channels, self.duties, self.metrics, self.now, believed)
         fetching = Fetching(self.store, self.channels, self.log, self.now)
         parts: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("decide", self._again("decide", self._decide)),
@@ -134,6 +149,7 @@ class Daemon:
             ("timekeeper", self._again("timekeeper", lambda: self.duties.keep("timekeeper", timekeeper.work))),
             ("outbound", self._again("outbound", outbound.run)),
             ("announced", self._again("announced", lambda: self.duties.keep("announced", fetching.work))),
+            ("readiness", self._again("readiness", self.readiness.watch)),
         ]
         for name in self.channels.names():
             if name not in self._skip:
@@ -209,13 +225,13 @@ class Daemon:
             entries = await self.log.read(partition.number, partition.position, BATCH)
             if not entries:
                 return 0
-            decided = await asyncio.to_thread(partition.decide, entries, self.now)
+            decided = await asyncio.to_thread(partition.decide, entries, self.clock.cautious)
         except LostOwnership:
             self._partitions.pop(partition.number, None)
             await self.duties.give_back(f"partition:{partition.number}")
             return 0
         except Exception as failure:
-            away = passing(failure) or isinstance(failure, Unreachable)
+            away = is_transient(failure)
             word = _log.warning if away else _log.error
             what = "decide.database_away" if away else "decide.failed"
             reason = str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__
@@ -231,36 +247,29 @@ class Daemon:
     def _server(self) -> uvicorn.Server:
         parts = (self.store, self.channels, self.log, self.metrics, self.now)
         bodies = Bodies()
-        app = front_door(*parts, extra=LiveChat(*parts, self._stop, bodies).routes, bodies=bodies)
-        return _Server(
-            uvicorn.Config(
-                app, host=self.policy.web.host, port=self.policy.web.port, log_config=None, access_log=False,
-                lifespan="off", timeout_graceful_shutdown=20, server_header=False, http=Connection,
-            )
-        )  # fmt: skip
+        return _serving(front_door(*parts, extra=LiveChat(*parts, self._stop, bodies).routes, bodies=bodies))
 
-    async def _serve(self, server: uvicorn.Server) -> None:
-        config = server.config
-        family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    async def _serve(self, server: uvicorn.Server, operators: uvicorn.Server) -> None:
+        web = self.policy.web
+        serving = [(server, _listening(web.host, web.port, "web.listen"))]
+        self.address = _address(serving[0][1])
         try:
-            listening.bind((config.host, config.port))
-        except OSError as failure:
-            listening.close()
-            raise Unreachable(
-                f"web.listen: {config.host}:{config.port} cannot be used ({failure.strerror}); choose another port."
-            ) from failure
-        host, port = listening.getsockname()[:2]
-        self.address = f"http://{host}:{port}"
+            serving.append((operators, _listening(*web.operations, "web.operations")))
+            self.operations = _address(serving[1][1])
+        except Unreachable as failure:
+            if web.operations_named:
+                serving[0][1].close()
+                raise
+            _log.warning("operations.left_out", reason=str(failure))  # nobody named it: another daemon may have it
         self.started.set()
         with contextlib.suppress(asyncio.CancelledError):
-            await server.serve([listening])
+            await asyncio.gather(*(one.serve([listening]) for one, listening in serving))
 
     async def _drain(
-        self, server: uvicorn.Server, serving: asyncio.Task[None], parts: list[asyncio.Task[None]]
+        self, servers: tuple[uvicorn.Server, ...], serving: asyncio.Task[None], parts: list[asyncio.Task[None]]
     ) -> None:
-        server.should_exit = True
+        for server in servers:
+            server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
         self._draining.set()
         self.store.bell.ring()
@@ -275,6 +284,34 @@ class Daemon:
             await self.duties.release_all()
         await self.channels.close()
         await self.store.bell.close()
+        self.readiness.close()
         self.store.close()
         if self._lock_file is not None:
             os.close(self._lock_file)
+
+
+def _serving(app: Any) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=20, server_header=False,
+        http=Connection,
+    )  # fmt: skip
+    return _Server(config)
+
+
+def _listening(host: str, port: int, key: str) -> socket.socket:
+    """A socket on this address. Raises `Unreachable` when it is taken."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as failure:
+        listening.close()
+        raise Unreachable(
+            f"{key}: {host}:{port} cannot be used ({failure.strerror}); choose another port."
+        ) from failure
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{host}:{port}"

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import structlog
 
 from router.errors import LostOwnership
-from router.store import passing
+from router.store import is_transient
 from workers.leases import LEASE_SECONDS, Lease, Leases
 from workers.logs.lines import place
 
@@ -93,7 +93,7 @@ class Duties:
         try:
             return await self.take(duty)
         except Exception as failure:
-            if not passing(failure):
+            if not is_transient(failure):
                 _log.error("duty.take_failed", duty=duty, error=type(failure).__name__, at=place(failure))
             return None
 

@@ -15,7 +15,7 @@ import structlog
 
 from router.errors import BadSettings, ConfigurationError, LogFull, OmnirouterError
 from router.ports import Cursor, Log, Raw
-from router.store import Database, passing
+from router.store import Database, is_transient
 from router.store.memory import cursor_of
 from workers.channels import Channels
 from workers.leases import Lease
@@ -52,7 +52,7 @@ def read_channel(
                 await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  (spreads retries)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except Exception as failure:
-                if not passing(failure):
+                if not is_transient(failure):
                     _log.error("channel.failed", channel=name, error=type(failure).__name__, at=place(failure))
                 metrics.channel_down(name)
                 await asyncio.sleep(pause)

@@ -20,6 +20,7 @@ import structlog
 from router.errors import (
     BadSettings,
     ConfigurationError,
+    LostOwnership,
     OmnirouterError,
     OutcomeUnknown,
     SendError,
@@ -29,7 +30,7 @@ from router.errors import (
 )
 from router.model import Attachment
 from router.ports import Receipt, Reply
-from router.store import Store
+from router.store import Store, is_transient
 from router.store.outbox import Due, claim, is_under_way, lanes, recover, settle
 from router.store.tables import instant
 from workers.channels import Channels
@@ -44,6 +45,8 @@ _log = structlog.get_logger()
 _PAUSES = (30, 60, 120, 300, 600, 1800, 3600)
 _GIVE_UP = {"reply": timedelta(days=7), "event": timedelta(days=1), "notify": timedelta(days=1)}
 _SETTINGS_PAUSE = timedelta(minutes=5)
+#: Seconds until what came of a call is recorded again, where the database was away.
+_DATABASE_PAUSE = 1.0
 #: Seconds in which a call that is under way at a stop may still end.
 _LAST_CALLS = 25
 #: A look at the ledger that took longer says nothing of the present: the process was stopped.
@@ -54,13 +57,15 @@ class Outbound:
     """Sends what the outbox holds. `run` watches for lanes; each lane is worked by its own task under its own lease."""
 
     def __init__(
-        self, store: Store, channels: Channels, duties: Duties, metrics: Metrics, now: Callable[[], datetime]
-    ) -> None:
+        self, store: Store, channels: Channels, duties: Duties, metrics: Metrics, now: Callable[[], datetime],
+        believed: Callable[[], bool] = lambda: True,
+    ) -> None:  # fmt: skip
         self._store = store
         self._channels = channels
         self._duties = duties
         self._metrics = metrics
         self._now = now
+        self._believed = believed
         self._notices = Notices(store.policy, channels)
         self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._under_way: set[asyncio.Task[bool]] = set()
@@ -118,8 +123,20 @@ class Outbound:
             outcome = {"state": "sent", "external_id": receipt.external_id, "detail": receipt.detail}
         except Exception as failure:
             outcome = self._failed(due, failure)
+        await self._settle(due, outcome.pop("state"), **outcome)
+
+    async def _settle(self, due: Due, state: str, **outcome: Any) -> None:
+        """Record what came of it, however long the database is away: what was sent is not unknown for that."""
         now = self._now()
-        await asyncio.to_thread(settle, self._store, due, outcome.pop("state"), now, **outcome)
+        while True:
+            try:
+                await asyncio.to_thread(settle, self._store, due, state, now, **outcome)
+                return
+            except Exception as failure:
+                if not is_transient(failure) or isinstance(failure, LostOwnership):
+                    raise
+                _log.warning("send.database_away", kind=due.kind, lane=_named(due), row=due.row, state=state)
+                await asyncio.sleep(_DATABASE_PAUSE)
 
     async def _is_ours(self, due: Due) -> bool:
         """Is the attempt still ours? Whoever was stopped meanwhile asks again: others go on after a lease's time."""
@@ -142,7 +159,7 @@ class Outbound:
     def _failed(self, due: Due, failure: Exception) -> dict[str, Any]:
         now = self._now()
         words = str(failure) if isinstance(failure, OmnirouterError) else type(failure).__name__
-        late = now - due.created_at > _GIVE_UP[due.kind]
+        late = now - due.created_at > _GIVE_UP[due.kind] and self._believed()  # no clock that jumped gives up
         if isinstance(failure, OutcomeUnknown) and due.kind == "reply":
             outcome: dict[str, Any] = {"state": "unknown"}
         elif isinstance(failure, SendRejected):

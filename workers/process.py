@@ -2,7 +2,9 @@
 transaction a batch.
 
 A raw that cannot be translated is set aside as invalid, by itself. A message that cannot be decided is found (by its
-index, else by halving) and set aside as dead, naming raw and item. A partition that its last owner left dirty is gone
+index, else by halving) and set aside as dead, naming raw and item, if it fails alone while another message can be
+decided on the same connection: only data buries. Whatever trying again may help (`is_transient`) leaves the batch where
+it is. A partition that its last owner left dirty is gone
 through in single steps, each attempt committed first, so that a message that kills the process is found too; one that
 was only there when somebody else killed it is told from it by a trial.
 """
@@ -13,20 +15,24 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
+import structlog
 from sqlalchemy import bindparam, exists, select, update
 
 from router.errors import InvalidPayload, LostOwnership
 from router.model import Decision, Message, Placement, Sender
 from router.pipeline import prepare
 from router.ports import Entry, Translation
-from router.store import Advance, Arrival, Aside, Store, Undecidable, passing
+from router.store import Advance, Arrival, Aside, Store, Undecidable, is_transient
 from router.store import tables as t
 from router.store.aside import ANNOUNCED, TO_FETCH
 from router.store.statement import Statement, Tx
+from router.store.transient import short_of
 from workers.channels import Channels
 from workers.trial import survives
 
 __all__ = ["BATCH", "Decided", "Partition"]
+
+_log = structlog.get_logger()
 
 BATCH = 200
 #: After so many attempts that ended the process a raw is put on trial; after so many it is dead without.
@@ -34,7 +40,7 @@ ATTEMPTS, LAST = 3, 10
 #: Raws may hold many messages: a batch ends before it holds more than so many, unless one raw does (PostgreSQL locks
 #: each name it meets, and whatever else is to be decided waits).
 MESSAGES = 1000
-#: Once this is read, all that reading needs is loaded.
+#: Harms nobody: once this is read, all that reading needs is loaded; while this can be decided, the ledger works.
 _GREETING = Message(
     external_id="-", channel="-", channel_kind="-", sent_at=datetime(2026, 1, 1, tzinfo=UTC), sender=Sender(handle="-"),
     text="您好, hello",
@@ -90,6 +96,7 @@ class Partition:
         self._store = store
         self._channels = channels
         self._survived = 0
+        self._most = BATCH
         self.position, self._single_steps = self._own()
         if self._single_steps:
             prepare(_GREETING, store.policy)  # an attempt is the raw's own time, not that of a start
@@ -118,7 +125,8 @@ class Partition:
 
     def decide(self, entries: Sequence[Entry], now: Callable[[], datetime]) -> Decided:
         """Decide these entries, which follow the cursor, and move it: all of them, or the first so many that hold
-        `MESSAGES`, so that nobody waits for the others. Raises `LostOwnership` when it moved meanwhile."""
+        `MESSAGES`, so that nobody waits for the others. Raises `LostOwnership` when it moved meanwhile, and what passes
+        (`is_transient`): then the entries are decided when it is over."""
         if not entries:
             return Decided()
         if self._single_steps:
@@ -128,7 +136,24 @@ class Partition:
                 if done.stored + done.redelivered >= MESSAGES:
                     break
             return done
-        return self._settle(entries, now())
+        return self._settle_some(entries, now())
+
+    def _settle_some(self, entries: Sequence[Entry], now: datetime) -> Decided:
+        """As many as the server has locks and connections for: half of them, and half again, while it is short."""
+        before = self.position
+        while True:
+            some = entries[: self._most]
+            try:
+                done = self._settle(some, now)
+            except Exception as failure:
+                setting = short_of(failure)
+                if not setting or len(some) == 1 or self.position != before:
+                    raise
+                self._most = len(some) // 2
+                _log.warning("decide.halved", partition=self.number, raws=self._most, raise_setting=setting)
+            else:
+                self._most = min(max(len(entries), self._most), 2 * self._most)
+                return done
 
     def _step(self, entry: Entry, now: datetime) -> Decided:
         """One entry, its attempt committed first; after too many, and a trial, the entry is dead.
@@ -170,7 +195,12 @@ class Partition:
         arrivals: list[tuple[Arrival, int]] = []
         aside: list[Aside] = []
         for entry in entries:
-            found, invalid = self._translate(entry, now)
+            try:
+                found, invalid = self._translate(entry, now)
+            except Exception:
+                if not part:
+                    raise
+                break  # it passes; what came before does not wait for that
             if part and part[-1].raw.history != entry.raw.history:
                 done += self._commit(part, arrivals, aside, now)
                 part, arrivals, aside = [], [], []
@@ -193,14 +223,11 @@ class Partition:
             try:
                 decisions = self._write(arrivals, aside, last, now, history)
                 break
-            except LostOwnership:
-                raise
             except Exception as failure:
-                if passing(failure):
+                if is_transient(failure):
                     raise
-                culprits = [failure.index] if isinstance(failure, Undecidable) else []
-                if not culprits or len(aside) - before >= _ONE_BY_ONE:
-                    culprits = self._culprits(arrivals, range(len(arrivals)), now, history) or culprits
+                few = len(aside) - before < _ONE_BY_ONE
+                culprits = self._blamed(failure, arrivals, now, history, few=few)
                 if not culprits:
                     raise
                 cause = failure.cause if isinstance(failure, Undecidable) else failure
@@ -212,15 +239,20 @@ class Partition:
 
     def _translate(self, entry: Entry, now: datetime) -> tuple[list[tuple[Arrival, int]], list[Aside]]:
         place, raw = (entry.partition, entry.position), entry.raw
-        if entry.unreadable == "erased":
-            return [], []  # a person was erased before it was decided
         try:
+            if entry.unreadable == "erased":
+                raise InvalidPayload("its bytes were gone before it was decided")
             if entry.unreadable:
                 raise InvalidPayload(entry.unreadable)
             found = Translation.of(self._channels.translate(raw))
-        except InvalidPayload as failure:
-            return [], [_aside(place, failure.index or 0, raw.channel, "invalid", failure.reason, now)]
+            passing = next(filter(is_transient, found.mistakes), None)
+            if passing is not None:
+                raise passing
         except Exception as failure:
+            if is_transient(failure):
+                raise
+            if isinstance(failure, InvalidPayload):
+                return [], [_aside(place, failure.index or 0, raw.channel, "invalid", failure.reason, now)]
             reason = f"translating it failed: {type(failure).__name__}"
             return [], [_aside(place, 0, raw.channel, "invalid", reason, now)]
         received = raw.received_at
@@ -245,26 +277,45 @@ class Partition:
             self.position = after
         return decisions
 
+    def _blamed(
+        self, failure: Exception, arrivals: Sequence[tuple[Arrival, int]], now: datetime, history: bool, *, few: bool
+    ) -> list[int]:
+        """The arrivals that are to blame for a failure of all. While they are few the one that it names is asked first;
+        one that fails only behind the others is to blame too."""
+        named = [failure.index] if isinstance(failure, Undecidable) else []
+        if named and few and self._culprits(arrivals, named, now, history):
+            return named
+        found = self._culprits(arrivals, range(len(arrivals)), now, history)
+        if named and not found:
+            self._probe(now, history)
+            return named
+        return found
+
     def _culprits(
         self, arrivals: Sequence[tuple[Arrival, int]], among: Sequence[int], now: datetime, history: bool
     ) -> list[int]:
-        """The arrivals that cannot be decided even without the others, found by halving in transactions rolled back."""
+        """The arrivals that cannot be decided even without the others, found by halving in transactions rolled back.
+        Raises what fails for every message: then none of them is to blame."""
         if not among:
             return []
-        try:
-            self._write([arrivals[i] for i in among], [], self.position, now, history, trial=True)
-        except LostOwnership:
-            raise
-        except Exception as failure:
-            if passing(failure):
-                raise
+        with self._store.database.one_connection():
+            try:
+                self._write([arrivals[i] for i in among], [], self.position, now, history, trial=True)
+                return []
+            except Exception as failure:
+                if is_transient(failure):
+                    raise
             if len(among) == 1:
+                self._probe(now, history)
                 return list(among)
-            half = len(among) // 2
-            return self._culprits(arrivals, among[:half], now, history) + self._culprits(
-                arrivals, among[half:], now, history
-            )
-        return []
+        half = len(among) // 2
+        return self._culprits(arrivals, among[:half], now, history) + self._culprits(
+            arrivals, among[half:], now, history
+        )
+
+    def _probe(self, now: datetime, history: bool) -> None:
+        """Decide a message that harms nobody, and roll it back. Raises what keeps the ledger from working."""
+        self._write([(Arrival(what=_GREETING, received_at=now), 0)], [], self.position, now, history, trial=True)
 
     def _bury(
         self, arrivals: Sequence[tuple[Arrival, int]], dead: Sequence[int], cause: Exception, aside: list[Aside],

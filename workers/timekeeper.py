@@ -2,14 +2,14 @@
 due.
 
 It wakes by the index on `next_wake_at` and by the bell, so running clocks cost nothing while none is due. After an
-outage all missed steps fire, in order. It also ends what is quiet, releases what is held by people who have left, and
-once a day re-targets what another configuration promised and forgets raws older than `privacy.retain_raw`.
+outage all missed steps fire, in order. It also ends what is quiet, releases what is held by people who have left,
+re-targets once a day what another configuration promised, and forgets what is older than `[retention]` says. While the
+wall clock is held (workers.clock) it does none of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,9 +17,11 @@ import structlog
 
 from router.store import Store
 from router.store.assignment import release_absent
-from router.store.privacy import forget_raws
 from router.store.renewal import renew
+from router.store.retention import forget
 from router.store.wake import next_wake_at, wake
+from workers.clock import Clock
+from workers.doubt import Doubt
 from workers.leases import Lease
 from workers.metrics import Metrics
 
@@ -27,6 +29,8 @@ __all__ = ["Timekeeper"]
 
 _log = structlog.get_logger()
 _LONGEST = 60.0
+#: Seconds after which a clock that is held is looked at again.
+_HELD = 2.0
 _HOUSEKEEPING = timedelta(hours=6)
 _PAGE = 200
 
@@ -34,10 +38,11 @@ _PAGE = 200
 class Timekeeper:
     """The work of the duty `timekeeper`."""
 
-    def __init__(self, store: Store, metrics: Metrics, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, metrics: Metrics, clock: Clock, doubt: Doubt) -> None:
         self._store = store
         self._metrics = metrics
-        self._now = now
+        self._clock = clock
+        self._doubt = doubt
         self._cleaned: datetime | None = None
         self._renewed: date | None = None
 
@@ -52,9 +57,16 @@ class Timekeeper:
             rings = self._store.bell.rings
             await self._store.bell.wait(await self._until_next(), rings)
 
+    async def _present(self) -> datetime | None:
+        """The present instant; None while the clock is held."""
+        return await asyncio.to_thread(self._doubt.check)
+
     async def round(self) -> bool:
         """Fire one page of what is due now; is there more?"""
-        woken = await asyncio.to_thread(wake, self._store, self._now(), _PAGE)
+        now = await self._present()
+        if now is None:
+            return False
+        woken = await asyncio.to_thread(wake, self._store, now, _PAGE)
         for kind in woken.fired:
             self._metrics.deadlines.labels(kind).inc()
         if woken.fired:
@@ -63,7 +75,9 @@ class Timekeeper:
 
     async def renew(self) -> None:
         """Re-target what another configuration promised: at the start, and when the day changes."""
-        now = self._now()
+        now = await self._present()
+        if now is None:
+            return
         today = now.astimezone(ZoneInfo(self._store.policy.timezone)).date()
         if today != self._renewed:
             count = await asyncio.to_thread(renew, self._store, now)
@@ -73,21 +87,27 @@ class Timekeeper:
 
     async def release(self) -> None:
         """Let go of what is held by agents who are absent or whose shift is over."""
-        count = await asyncio.to_thread(release_absent, self._store, self._now())
+        now = await self._present()
+        count = 0 if now is None else await asyncio.to_thread(release_absent, self._store, now)
         if count:
             _log.info("conversations.released", count=count)
 
     async def _until_next(self) -> float:
+        now = self._clock.believed()
         following = await asyncio.to_thread(next_wake_at, self._store)
+        if now is None:
+            return _HELD
         if following is None:
             return _LONGEST
-        return min(_LONGEST, max(0.05, (following - self._now()).total_seconds()))
+        return min(_LONGEST, max(0.05, (following - now).total_seconds()))
 
     async def _keep_house(self) -> None:
-        now = self._now()
+        now = await self._present()
+        if now is None or not self._clock.certain:
+            return
         if self._cleaned is not None and now - self._cleaned < _HOUSEKEEPING:
             return
         self._cleaned = now
-        forgotten = await asyncio.to_thread(forget_raws, self._store, now - self._store.policy.privacy.retain_raw)
+        forgotten = await asyncio.to_thread(forget, self._store, now)
         if forgotten:
-            _log.info("raws.forgotten", count=forgotten)
+            _log.info("forgotten", **forgotten)

@@ -26,7 +26,12 @@ PATIENCE = 120
 
 
 def survives(raw: Raw, policy: Policy, database: Database) -> bool:
-    """Does a process that reads this raw live? An error is no end: whoever decides it deals with that."""
+    """Does a process that reads this raw live? An error is no end: whoever decides it deals with that. Where a process
+    that reads nothing ends as well, it is not the raw."""
+    return _lives(raw, policy, database) or not _lives(None, policy, database)
+
+
+def _lives(raw: Raw | None, policy: Policy, database: Database) -> bool:
     address = database.url.render_as_string(hide_password=False)
     try:
         done = subprocess.run(
@@ -41,7 +46,7 @@ def survives(raw: Raw, policy: Policy, database: Database) -> bool:
 
 def _read(given: bytes) -> None:
     raw, policy, address = pickle.loads(given)  # noqa: S301  (of `survives`, over a pipe of its own)
-    for what in Channels(policy, Database(address)).translate(raw):
+    for what in Channels(policy, Database(address)).translate(raw) if raw is not None else ():
         if isinstance(what, Message):
             prepare(what, policy)
 

@@ -1,4 +1,4 @@
-"""What does the front door do? Channel routes, `/health`, `/ready`, `/metrics`.
+"""What does the front door do? Channel routes, and `/health`, which tells strangers that the process lives.
 
 A request's body is capped and read, its channel's adapter verifies it (pure), its raws are made durable in the log,
 and only then it is answered 2xx. A log that cannot take more gives 503 with Retry-After. Nothing of a request is
@@ -16,22 +16,25 @@ import structlog
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
 from router.errors import ConfigurationError, OmnirouterError
 from router.ports import Accepted, Answer, Log, Refused, Request
-from router.store import Store, schema
+from router.store import Store
 from router.store.aside import keep_invalid
 from workers.bodies import Bodies, TooLarge, TooMany
 from workers.channels import Channels
 from workers.logs.lines import place
 from workers.metrics import Metrics
+from workers.operations import health
 
 __all__ = ["front_door", "take"]
 
 _log = structlog.get_logger()
 _BUSY = Response(status_code=503, headers={"retry-after": "5"})
+#: Seconds after which a request that cannot be made durable is asked to come again.
+_PATIENCE = 10.0
 
 
 def front_door(
@@ -56,25 +59,10 @@ def front_door(
         )
         return answer
 
-    async def health(_: HttpRequest) -> Response:
-        return JSONResponse({"status": "up"})
-
-    async def ready(_: HttpRequest) -> Response:
-        try:
-            found = await asyncio.to_thread(schema.status, store.database)
-        except OmnirouterError as failure:
-            return JSONResponse({"status": "not ready", "reason": str(failure)}, 503)
-        return JSONResponse({"status": "ready" if found == "current" else found}, 200 if found == "current" else 503)
-
-    async def told(_: HttpRequest) -> Response:
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
     methods = ["GET", "POST"]
     return Starlette(
         routes=[
             HttpRoute("/health", health),
-            HttpRoute("/ready", ready),
-            HttpRoute("/metrics", told),
             HttpRoute("/channels/{name}", channel, methods=methods),
             HttpRoute("/channels/{name}/{path:path}", channel, methods=methods),
             *(extra or []),
@@ -119,9 +107,14 @@ async def _receive(
 async def take(
     verdict: Accepted | Refused, name: str, store: Store, log: Log, metrics: Metrics, now: Callable[[], datetime]
 ) -> Response:
-    """Make durable what a channel accepted, then give its answer; 503 while the log cannot take more."""
+    """Make durable what a channel accepted, then give its answer; 503 while the log cannot take more, or does not in
+    time."""
     try:
-        return await _take(verdict, name, store, log, metrics, now)
+        async with asyncio.timeout(_PATIENCE):
+            return await _take(verdict, name, store, log, metrics, now)
+    except TimeoutError:
+        _log.warning("front_door.busy", channel=name, reason=f"the log took nothing for {_PATIENCE:.0f} s")
+        return _BUSY
     except OmnirouterError as failure:
         _log.warning("front_door.busy", channel=name, reason=str(failure))
         return _BUSY

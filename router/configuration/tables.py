@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
-from router.configuration.units import Span, duration, size, span
+from router.configuration.units import Span, age, duration, size, span
 from router.configuration.wording import cut, did_you_mean
 from router.event_types import EVENT_TYPES
 from router.secret import Secret
@@ -35,6 +35,12 @@ def _database(url: str) -> str:
     if re.search(r"%(?![0-9A-Fa-f]{2})", url):
         raise ValueError("in an address a per cent sign is written %25")
     return url
+
+
+def _listen_database(url: str) -> str:
+    if not url.startswith("postgresql"):
+        raise ValueError('expected a direct address of the server, such as "postgresql://user@host/database"')
+    return _database(url)
 
 
 def _log(url: str) -> str:
@@ -127,6 +133,7 @@ def _priority(value: object) -> object:
 
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]
+Age: TypeAlias = Annotated[timedelta | None, BeforeValidator(age)]
 Length: TypeAlias = Annotated[Any, PlainValidator(span)]
 Promise: TypeAlias = Annotated[Any, PlainValidator(_promise)]
 Size: TypeAlias = Annotated[int, BeforeValidator(size)]
@@ -157,22 +164,50 @@ class Desk(Table):
     languages: list[Annotated[str, AfterValidator(_language)]] = ["zh", "en"]
     database: Annotated[str, AfterValidator(_database)] = "sqlite:///omnirouter.db"
     database_password: Secret | None = None
+    pooled: bool = False
+    listen_database: Annotated[str, AfterValidator(_listen_database)] = ""
     log: Annotated[str, AfterValidator(_log)] = "database"
     partitions: Annotated[int, Field(ge=1, le=1024)] = 16
     domains: list[Annotated[str, AfterValidator(_domain)]] = []
     brand: str = ""
 
+    @model_validator(mode="after")
+    def _pools_a_server(self) -> Desk:
+        if self.pooled and self.database.startswith("sqlite"):
+            raise ValueError("pooled is for a pooler before PostgreSQL; an SQLite file has none, so leave it out")
+        if self.listen_database and not self.pooled:
+            raise ValueError("listen_database is read only with pooled = true; leave one out or add the other")
+        return self
+
 
 class Web(Table):
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
+    operations: Annotated[str, AfterValidator(_listen)] | None = None
     public_url: Address = ""
     max_body: Size = 1 << 20
+
+    @model_validator(mode="after")
+    def _apart(self) -> Web:
+        if self.operations == self.listen and not self.listen.endswith(":0"):
+            raise ValueError("operations is the address of listen; name another port, so that strangers see none of it")
+        return self
 
 
 class Privacy(Table):
     key: Secret | None = None
-    retain_raw: Duration = timedelta(days=180)
+    retain_raw: Age = None  # the former name of [retention] raws
     redact: bool = True
+
+
+class Retention(Table):
+    raws: Age = timedelta(days=180)
+    decisions: Age = timedelta(days=400)
+    events: Age = timedelta(days=30)
+    idempotency: Age = timedelta(days=7)
+    outbox: Age = timedelta(days=30)
+    attempts: Age = timedelta(days=30)
+    files: Age = timedelta(days=400)
+    conversations: Age = None
 
 
 class FollowUps(Table):
@@ -336,8 +371,8 @@ class Ladder(Table):
 
 #: `[NAME]`, one of each.
 SINGLE: Final[dict[str, type[BaseModel]]] = {
-    "desk": Desk, "web": Web, "privacy": Privacy, "follow_ups": FollowUps, "tagging": Tagging, "closing": Closing,
-    "acknowledgement": Acknowledgement, "defaults": Defaults,
+    "desk": Desk, "web": Web, "privacy": Privacy, "retention": Retention, "follow_ups": FollowUps, "tagging": Tagging,
+    "closing": Closing, "acknowledgement": Acknowledgement, "defaults": Defaults,
 }  # fmt: skip
 #: `[KIND.NAME]`, as many as the desk likes.
 NAMED: Final[dict[str, type[BaseModel]]] = {"channels": Channel, "schedules": Schedule, "notify": Notify}

@@ -14,7 +14,7 @@ from typing import Final
 from router.configuration.wording import cut
 from router.model import Value
 
-__all__ = ["Span", "duration", "shown", "size", "span"]
+__all__ = ["Span", "age", "duration", "shown", "size", "span"]
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES: Final = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
@@ -57,6 +57,13 @@ def span(text: object) -> Span:
 def duration(text: object) -> timedelta:
     """Read "90s", "1h30m" or "3d" (24 hours each); working days are none, for they need a schedule."""
     return timedelta(seconds=_seconds(text, _DURATION_FORMS))
+
+
+def age(text: object) -> timedelta | None:
+    """Read a duration, or "never" as None."""
+    if text == "never":
+        return None
+    return timedelta(seconds=_seconds(text, f'{_DURATION_FORMS}, or "never"'))
 
 
 def size(text: object) -> int:

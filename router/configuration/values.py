@@ -34,6 +34,7 @@ from router.policy import (
     Privacy,
     QueuePolicy,
     Recipient,
+    Retention,
     TaggingPolicy,
     Web,
     version_of,
@@ -44,6 +45,8 @@ from router.routing.route import Rule, unreachable
 __all__ = ["Parsed", "build"]
 
 _METRICS: Final = ("first_reply", "next_reply", "update", "resolution")
+_RENAMED: Final = "privacy.retain_raw: this key is called raws by now and stands under [retention]; it is still read."
+_OPERATIONS: Final = "127.0.0.1:8081"
 _DECIDING: Final = ("schedules", "queues", "agents", "rules", "deadlines", "ladders")
 
 
@@ -80,10 +83,10 @@ def build(
         version=version, source=source, name=desk.name, timezone=desk.timezone, brand=desk.brand,
         domains=tuple(desk.domains),
         languages=tuple(desk.languages), desk_database=desk.database, desk_database_password=desk.database_password,
+        desk_pooled=desk.pooled, desk_listen=desk.listen_database,
         desk_log=desk.log, partitions=desk.partitions, channels=channels, schedules=hours,
         promises=_promises(parsed, policies, hours, version), rules=_rules(parsed, conditions),
         default_queue=parsed.single["defaults"].queue, **_people(parsed), **_singles(parsed, folder),
-        remarks=_gone(parsed),
     )  # fmt: skip
 
 
@@ -216,10 +219,18 @@ def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
     """The tables that there is one of; relative paths begin at the folder of the file."""
     web, tagging, follow_ups = parsed.single["web"], parsed.single["tagging"], parsed.single["follow_ups"]
     closing, words = parsed.single["closing"], parsed.single["acknowledgement"]
+    privacy, retention = parsed.single["privacy"], parsed.single["retention"]
+    renamed = "retain_raw" in privacy.model_fields_set
+    former = {"raws": privacy.retain_raw} if renamed and "raws" not in retention.model_fields_set else {}
     host, _, port = web.listen.rpartition(":")
     return {
-        "web": Web(host=host, port=int(port), public_url=web.public_url.rstrip("/"), max_body=web.max_body),
-        "privacy": Privacy(**_fields(parsed.single["privacy"])),
+        "web": Web(
+            host=host, port=int(port), public_url=web.public_url.rstrip("/"), max_body=web.max_body,
+            operations=_operations(web), operations_named=web.operations not in (None, _OPERATIONS),
+        ),
+        "privacy": Privacy(key=privacy.key, redact=privacy.redact),
+        "retention": Retention(**_fields(retention) | former),
+        "remarks": (*((_RENAMED,) if renamed else ()), *_gone(parsed)),
         "follow_ups": FollowUps(**{k: v for k, v in _fields(follow_ups).items() if v is not None}),
         "tagging": TaggingPolicy(
             model=None if tagging.model is None else folder / FilePath(tagging.model).expanduser(),
@@ -230,6 +241,13 @@ def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
         "closing": Closing(**_fields(closing)),
         "acknowledgement": Acknowledgement(**_fields(words)),
     }  # fmt: skip
+
+
+def _operations(web: table.Web) -> tuple[str, int]:
+    """Where operators ask; any free port where the front door itself takes any."""
+    default = "127.0.0.1:0" if web.listen.endswith(":0") else _OPERATIONS
+    host, _, port = (web.operations or default).rpartition(":")
+    return host, int(port)
 
 
 def _fields(model: BaseModel) -> dict[str, Any]:

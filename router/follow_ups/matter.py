@@ -81,7 +81,7 @@ def _own(reading: Reading, identity: Identity, evidence: Evidence, known: Known,
     """The conversations to weigh: the sender's, and one that he answers by right."""
     found: dict[int, Conversation] = {}
     for contact in (identity.contact.number, *identity.joined):
-        for conversation in known.conversations_of(contact):
+        for conversation in known.recent_of(contact):
             found[conversation.number] = conversation
     found = {number: c for number, c in found.items() if not _of_another(reading, c)}
     if evidence.joins is not None:

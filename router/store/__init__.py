@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from router.store.database import Database
-from router.store.ledger import Advance, Arrival, Aside, Store, Undecidable, passing
+from router.store.ledger import Advance, Arrival, Aside, Store, Undecidable
+from router.store.transient import is_transient
 
-__all__ = ["Advance", "Arrival", "Aside", "Database", "Store", "Undecidable", "passing"]
+__all__ = ["Advance", "Arrival", "Aside", "Database", "Store", "Undecidable", "is_transient"]

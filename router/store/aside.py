@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 
 from router.errors import InvalidPayload, NotFound, Refused
 from router.model import Decision, DeskEvent, Message
@@ -29,7 +29,7 @@ from router.text.redact import redact
 
 __all__ = [
     "ANNOUNCED", "TO_FETCH", "drop", "fetched", "keep_invalid", "listed", "raw_at", "raws_between", "replay",
-    "replay_raw", "to_fetch", "unfetched",
+    "replay_raw", "to_fetch", "unfetched", "waiting",
 ]  # fmt: skip
 
 #: The kind of what was announced, and why it is set aside.
@@ -81,11 +81,14 @@ _raws_between = Statement(
     )
     .order_by(_R.received_at, _R.partition, _R.position)
 )
-_dropped = Statement(
-    select(_A.item).where(
-        _A.partition == bindparam("part"), _A.position == bindparam("place"), among(_A.state, "dropped")
+#: The items of a raw that stay aside when it is decided again: the dropped ones, and others that are dead, each of
+#: which is replayed by itself.
+_staying = Statement(
+    select(_A.item, _A.state).where(
+        _A.partition == bindparam("part"), _A.position == bindparam("place"),
+        or_(among(_A.state, "dropped"), and_(among(_A.state, "open"), among(_A.kind, "dead"))),
     )
-)
+)  # fmt: skip
 _set_state = Statement(
     update(t.set_aside)
     .where(_A.id == bindparam("number"))
@@ -114,7 +117,7 @@ def keep_invalid(store: Store, raw: Raw, reason: str, now: datetime) -> None:
         tx.run(
             _put_raw, partition=ASIDE, position=position, channel=raw.channel, transport_id=raw.transport_id,
             received_at=micros(raw.received_at), meta=msgspec.json.encode(raw.meta).decode(), history=raw.history,
-            wrapped_key=sealed.wrapped_key, body=sealed.body,
+            wrapped_key=sealed.wrapped_key, body=sealed.body, arrived_at=micros(now),
         )  # fmt: skip
         tx.run(
             _put_aside, partition=ASIDE, position=position, item=0, channel=raw.channel, kind="invalid",
@@ -164,7 +167,7 @@ def raw_at(store: Store, partition: int, position: int) -> Raw:
     with store.database.read() as tx:
         row = tx.one(_raw, part=partition, place=position)
     if row is None or row[5] is None:
-        raise NotFound(f"The raw {partition}:{position} is no longer kept (erased, or older than privacy.retain_raw).")
+        raise NotFound(f"The raw {partition}:{position} is no longer kept (erased, or older than retention.raws).")
     body = store.sealer.open(Sealed(wrapped_key=bytes(row[5]), body=bytes(row[6])))
     return Raw(
         channel=row[0], body=body, received_at=instant(row[2]), transport_id=row[1], meta=_decode_meta(row[3]),
@@ -183,10 +186,11 @@ def replay_raw(
     store: Store, place: tuple[int, int], translate: Translate, now: datetime, *, wanted: int | None = None
 ) -> list[Decision]:
     """Decide a stored raw again: what is known already is a redelivery, what was dropped stays dropped unless it is
-    `wanted`. Raises InvalidPayload or Undecidable."""
+    `wanted`, and so does what is dead for itself while another item is. Raises InvalidPayload or Undecidable."""
     raw = raw_at(store, *place)
     with store.database.read() as tx:
-        dropped = {row[0] for row in tx.rows(_dropped, part=place[0], place=place[1])} - {wanted}
+        staying = tx.rows(_staying, part=place[0], place=place[1])
+    dropped = {item for item, state in staying if wanted is not None or state == "dropped"} - {wanted}
     found = Translation.of(translate(raw))
     arrivals = [
         Arrival(what=what, received_at=raw.received_at, raw=place)
@@ -239,6 +243,17 @@ def unfetched(store: Store, number: int, reason: str, *, for_good: bool) -> None
         store.again(lambda tx: tx.run(_given_up, number=number, why=why))
     else:
         store.again(lambda tx: tx.run(_set_state, number=number, what="open", why=f"{TO_FETCH}: {why}", more=1))
+
+
+def waiting(store: Store, words: str = "") -> list[int]:
+    """The ids of all that is set aside and still open, oldest first; with `words` those whose reason has them. What is
+    to be fetched waits for its provider, not for a person."""
+    looked_for = words.casefold()
+    return [
+        entry["id"]
+        for entry in listed(store)
+        if entry["kind"] != ANNOUNCED and looked_for in str(entry["reason"]).casefold()
+    ]
 
 
 def drop(store: Store, number: int) -> None:

@@ -1,4 +1,5 @@
-"""Do the stored states agree with what is stored of messages and events? Each conversation is rebuilt and compared.
+"""Do the stored states agree with what is stored of messages and events? Each conversation is rebuilt and compared,
+and the log is counted (router.store.missing).
 
 In: the store. Out: one difference a line: conversation, field, what is stored, what the log says. No difference is
 normal. Rebuilt are status and waiting since (by the order of the events), counts, channels, the last message, chases,
@@ -24,6 +25,7 @@ from router.ref import ref_of
 from router.store import queries
 from router.store import tables as t
 from router.store.ledger import Store
+from router.store.missing import missing
 from router.store.parts import Row, messages_of
 from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
@@ -53,12 +55,19 @@ class Audit(msgspec.Struct):
     conversations: int = 0
     messages: int = 0
     events: int = 0
+    raws: int = 0
     differences: list[dict[str, Any]] = []
 
 
 def audit(store: Store, page: int = 200) -> Audit:
-    """Rebuild and compare every conversation that was not merged away."""
+    """Count the log, rebuild and compare every conversation that was not merged away."""
     done, after = Audit(), -1
+    with store.database.read_long() as tx:
+        done.raws, lost = missing(tx)
+    for raw, field, stored, right in lost:
+        done.differences.append(
+            {"conversation": None, "ref": f"raw {raw}", "field": field, "stored": stored, "rebuilt": right}
+        )
     while True:
         with store.database.read() as tx:
             found = [conversation_of(row) for row in tx.rows(_page, after=after, rows=page)]

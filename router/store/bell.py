@@ -1,8 +1,9 @@
 """How does one process tell another that there is work? A bell: it only wakes, it never carries anything.
 
 In one process an event; between processes on one SQLite file a datagram socket beside it; on PostgreSQL LISTEN/NOTIFY
-in the transaction that made the work. Whoever waits polls as well (1 s), so a lost ring costs a second. `rings` counts:
-who took it before he looked for work and found none waits with it, so a ring in between is not slept over.
+in the transaction that made the work, behind a transaction pooler over `[desk] listen_database` or not at all. Whoever
+waits polls as well (1 s), so a lost ring costs a second. `rings` counts: who took it before he looked for work and
+found none waits with it, so a ring in between is not slept over.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import socket
 import tempfile
 from pathlib import Path
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import URL, bindparam, func, select
 
 from router.store.database import Database
+from router.store.patience import KEEPALIVE
 from router.store.statement import Statement, Tx
 
 __all__ = ["Bell"]
 
 _CHANNEL = "omnirouter"
+#: Seconds after which a bell that did not ring is tried.
+_QUIET = 20.0
 _notify = Statement(select(func.pg_notify(_CHANNEL, bindparam("topic"))))
 
 
@@ -56,7 +60,8 @@ class Bell:
         """Hear rings from other processes, in this event loop. A second daemon on one SQLite file only polls."""
         self._loop = asyncio.get_running_loop()
         if self._database.dialect == "postgresql":
-            self._listener = asyncio.create_task(self._listen())
+            if self._database.listen_url is not None:
+                self._listener = asyncio.create_task(self._listen(self._database.listen_url))
             return
         path = self._path()
         if path is None or _answers(path):
@@ -124,18 +129,22 @@ class Bell:
         for rung in self._waiters:
             rung.set()
 
-    async def _listen(self) -> None:
+    async def _listen(self, where: URL) -> None:
         import psycopg
 
-        address = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        _, named = self._database.engine.dialect.create_connect_args(where)
+        given = {**named, **KEEPALIVE}
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(autocommit=True, **given) as connection:
                     await connection.execute(f"LISTEN {_CHANNEL}")
                     self._wake()
-                    async for _ in connection.notifies():
-                        self._wake()
-            except psycopg.Error:
+                    while True:
+                        async for _ in connection.notifies(timeout=_QUIET):
+                            self._wake()
+                        async with asyncio.timeout(_QUIET):  # does it still hear? A silent wire says nothing either
+                            await connection.execute("SELECT 1")
+            except (psycopg.Error, TimeoutError):
                 await asyncio.sleep(1)
 
 

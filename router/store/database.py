@@ -2,20 +2,21 @@
 
 SQLite: WAL, synchronous=FULL, one writer at a time. A writer queues at a turnstile (a lock file beside the database,
 released once inside), so that a busy daemon cannot starve a command. PostgreSQL: a small pool of psycopg connections
-with a time-out on idle transactions. Both run in plain threads; callers keep them off the event loop.
+that no silent server holds (router.store.patience). Both run in plain threads; callers keep them off the event loop.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -23,29 +24,62 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from router.errors import ConfigurationError, Unreachable
+from router.store.patience import KEEPALIVE, OPTIONS, connection_class
 from router.store.statement import Tx
+from router.store.turnstile import Turnstile
+
+if TYPE_CHECKING:
+    from router.policy import Policy
 
 __all__ = ["Database"]
 
 _WAL_LIMIT = 32 << 20
 _BUSY_MS = 20_000
 _CHECKPOINT_MS = 100
-_PG_OPTIONS = "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=30000"
+_TURN_SECONDS = 30.0
+#: SQLSTATE of a change on a server that only reads.
+_READ_ONLY = "25006"
+#: What each PostgreSQL connection sets, whatever the server's own configuration says: with `synchronous_commit` off a
+#: crash of the server loses what was acknowledged.
+_PG_SETTINGS = {"synchronous_commit": "on", **OPTIONS}
+_PG_OPTIONS = " ".join(f"-c {name}={value}" for name, value in _PG_SETTINGS.items())
+#: The same behind a transaction pooler: a session is nobody's own, so each transaction says it for itself.
+_PG_PRELUDE = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _PG_SETTINGS.items() if "tcp" not in name)
+#: An address with several hosts.
+_HOSTS = re.compile(
+    r"(?P<before>postgres(?:ql)?(?:\+\w+)?://(?:[^/@]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)/?(?P<name>[^?]*)(?:\?(?P<query>.*))?"
+)
 
 
 class Database:
-    """One SQL database. `dialect` is `sqlite` or `postgresql`; `path` is the SQLite file, None for the others."""
+    """One SQL database. `dialect` is `sqlite` or `postgresql`; `path` is the SQLite file, None for the others.
 
-    def __init__(self, url: str, *, password: str | None = None) -> None:
+    `pooled`: a pooler in transaction mode stands between, so nothing may live longer in a session than a transaction;
+    the bell then listens at `listen`, a direct address, or where there is none only polls.
+    """
+
+    def __init__(self, url: str, *, password: str | None = None, pooled: bool = False, listen: str = "") -> None:
         self.url = _driver_url(url, password)
         self.dialect = "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
         database = self.url.database
         self.path = Path(database) if self.dialect == "sqlite" and database and database != ":memory:" else None
-        self.engine = _engine(self.url, self.path)
+        self.pooled = pooled and self.dialect == "postgresql"
+        self.listen_url = None if self.dialect == "sqlite" else self.url
+        if self.pooled:
+            self.listen_url = _driver_url(listen, password) if listen else None
+        self.engine = _engine(self.url, self.path, self.pooled)
         self.default_waits: Mapping[str, timedelta] = {}  # by queue, of the policy: the store says them
         self._turn = threading.RLock()
+        self._turnstile = None if self.path is None else Turnstile(self.path, _TURN_SECONDS)
+        self._waiting_since: float | None = None
+        self._mine = threading.local()
         self._writer: Any = None
         self._writer_pid = 0
+
+    @classmethod
+    def of(cls, policy: Policy, url: str | None = None) -> Database:
+        """The database of a desk, or the one at `url` reached in the same way."""
+        return cls(url or policy.database_url(), pooled=policy.desk_pooled, listen=policy.listen_url())
 
     def require_folder(self) -> None:
         """Raise ConfigurationError when the folder of an SQLite file is not there: it may be a slip of the finger."""
@@ -57,6 +91,12 @@ class Database:
     def in_memory(self) -> bool:
         """Is this a SQLite database without a file?"""
         return self.dialect == "sqlite" and self.path is None
+
+    @property
+    def waiting(self) -> float:
+        """Seconds that a writer of this process has waited for other programs to let it write to the SQLite file."""
+        since = self._waiting_since
+        return 0.0 if since is None else time.monotonic() - since
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Tx]:
@@ -75,36 +115,99 @@ class Database:
                 yield tx
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Tx]:
+    def read_long(self) -> Iterator[Tx]:
+        """`read` for a look at everything, which may take minutes on PostgreSQL: no statement of it is cut."""
+        with self.read() as tx:
+            if self.dialect == "sqlite":
+                yield tx
+            else:
+                with tx.unhurried():
+                    yield tx
+
+    @contextlib.contextmanager
+    def one_connection(self) -> Iterator[None]:
+        """The transactions that this thread writes inside, one after the other, go over one connection."""
+        if self.dialect == "sqlite":  # its writer is one connection
+            yield
+            return
+        with self._connection() as connection:
+            self._mine.connection = connection
+            try:
+                yield
+            finally:
+                self._mine.connection = None
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Any]:
+        """A connection of the pool, or this thread's own; while that is in use, whoever asks gets another."""
+        mine = getattr(self._mine, "connection", None)
+        if mine is not None and mine.is_valid:
+            self._mine.connection = None
+            try:
+                yield mine
+            finally:
+                self._mine.connection = mine
+            return
         with self._reaching():
             connection = self.engine.raw_connection()
         try:
-            cursor = connection.cursor()
-            if self.dialect == "sqlite":
-                cursor.execute("BEGIN")
-            yield Tx(cursor, self.dialect, self.default_waits)
-            connection.commit()
-        except BaseException:
-            with contextlib.suppress(Exception):
-                connection.rollback()
-            raise
+            yield connection
         finally:
+            if getattr(connection.driver_connection, "closed", False):
+                connection.invalidate()  # the pool would try to roll it back, and say so at length
             connection.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Tx]:
+        with self._connection() as connection:
+            try:
+                cursor = connection.cursor()
+                if self.dialect == "sqlite":
+                    cursor.execute("BEGIN")
+                elif self.pooled:
+                    cursor.execute(_PG_PRELUDE)
+                yield Tx(cursor, self.dialect, self.default_waits)
+                self._commit(connection)
+            except BaseException as failure:
+                whole = _rolled_back(connection)
+                if not whole or getattr(failure, "sqlstate", "") == _READ_ONLY:
+                    with contextlib.suppress(Exception):
+                        connection.invalidate()  # of several servers another one may be the primary now
+                raise
+
+    def _commit(self, connection: Any) -> None:
+        """Commit. Raises `Unreachable` where the answer was lost: then nobody here knows whether it was done."""
+        try:
+            connection.commit()
+        except Exception as failure:
+            if self.dialect == "sqlite" or not getattr(connection.dbapi_connection, "closed", False):
+                raise
+            where = self.url.render_as_string(hide_password=True)
+            raise Unreachable(
+                f"The database {where} went away while it was to make something durable: whether that was done is not "
+                "known; look before you do it again."
+            ) from failure
 
     @contextlib.contextmanager
     def _sqlite_write(self) -> Iterator[Tx]:
         with self._turn:
             connection = self._kept_writer()
-            cursor = connection.cursor()
-            with self._turnstile():
-                cursor.execute("BEGIN IMMEDIATE")
             try:
+                cursor = connection.cursor()
+                self._begin(cursor)
                 yield Tx(cursor, self.dialect, self.default_waits)
                 connection.commit()
             except BaseException:
-                connection.rollback()
+                self._roll_back(connection)
                 raise
             self._checkpoint(cursor)
+
+    def _roll_back(self, connection: Any) -> None:
+        """Undo what the writer began; one that cannot even do that is broken, and replaced by the next transaction."""
+        if not _rolled_back(connection):
+            self._writer = None
+            with contextlib.suppress(Exception):
+                connection.invalidate()
 
     def _kept_writer(self) -> Any:
         if self._writer is None or self._writer_pid != os.getpid():
@@ -113,17 +216,13 @@ class Database:
             self._writer_pid = os.getpid()
         return self._writer
 
-    @contextlib.contextmanager
-    def _turnstile(self) -> Iterator[None]:
-        if self.path is None:
-            yield
-            return
-        turnstile = os.open(f"{self.path}-turnstile", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _begin(self, cursor: Any) -> None:
+        self._waiting_since = time.monotonic()
         try:
-            fcntl.flock(turnstile, fcntl.LOCK_EX)
-            yield
+            with contextlib.nullcontext() if self._turnstile is None else self._turnstile.passing():
+                cursor.execute("BEGIN IMMEDIATE")
         finally:
-            os.close(turnstile)
+            self._waiting_since = None
 
     def _checkpoint(self, cursor: Any) -> None:
         if self.path is None:
@@ -159,7 +258,10 @@ class Database:
         """What an operator reads when the database cannot be opened."""
         where = self.url.render_as_string(hide_password=True)
         why = str(getattr(failure, "orig", failure)).strip().splitlines()
-        return f"The database {where} cannot be opened: {why[0] if why else type(failure).__name__}."
+        hint = ""
+        if any("unsupported startup parameter" in line for line in why):
+            hint = " A pooler stands between: write pooled = true under [desk]."
+        return f"The database {where} cannot be opened: {why[0] if why else type(failure).__name__}.{hint}"
 
     def close(self) -> None:
         """Close all connections. Safe to call twice."""
@@ -170,10 +272,19 @@ class Database:
         self.engine.dispose()
 
 
+def _rolled_back(connection: Any) -> bool:
+    """Undo what a connection began; False when it is broken."""
+    try:
+        connection.rollback()
+    except Exception:
+        return False
+    return True
+
+
 def _driver_url(url: str, password: str | None) -> URL:
     try:
-        parsed = make_url(url)
-    except ArgumentError as failure:
+        parsed = make_url(_HOSTS.sub(_several_hosts, url))
+    except (ArgumentError, ValueError) as failure:
         raise ConfigurationError(
             f"desk.database: {url!r} is no database address; right would be sqlite:///omnirouter.db "
             "or postgresql://user@host/desk."
@@ -188,21 +299,31 @@ def _driver_url(url: str, password: str | None) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _engine(url: URL, path: Path | None) -> Engine:
+def _several_hosts(found: re.Match[str]) -> str:
+    """`user@h1:5432,h2:5432/desk?x=y`, as PostgreSQL writes several servers, in the form that SQLAlchemy reads."""
+    hosts = "&".join(f"host={host if ':' in host else f'{host}:5432'}" for host in found["hosts"].split(","))
+    query = found["query"]
+    return f"{found['before']}/{found['name']}?{hosts}{f'&{query}' if query else ''}"
+
+
+def _engine(url: URL, path: Path | None, pooled: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
+        own: dict[str, Any] = {"prepare_threshold": None} if pooled else {"options": _PG_OPTIONS}
         try:
-            return create_engine(
+            engine = create_engine(
                 url,
                 poolclass=QueuePool,
                 pool_size=8,
                 max_overflow=8,
                 pool_pre_ping=True,
-                connect_args={"options": _PG_OPTIONS, "connect_timeout": 10},
+                connect_args={**own, **KEEPALIVE},
             )
         except (NoSuchModuleError, ModuleNotFoundError) as failure:
             raise ConfigurationError(
                 "desk.database: PostgreSQL needs the driver psycopg: pip install 'omnirouter[postgres]'."
             ) from failure
+        event.listen(engine, "do_connect", _connect_postgresql)
+        return engine
     engine = create_engine(
         url,
         **({"poolclass": StaticPool} if path is None else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": 12}),
@@ -210,6 +331,10 @@ def _engine(url: URL, path: Path | None) -> Engine:
     )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _connect_postgresql(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+    return connection_class().connect(*given, **named)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

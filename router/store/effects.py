@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, select, text, update
 
 from router.bounce import Outcome
 from router.conversation.working_order import DEFAULT_WAIT, order_at
@@ -75,6 +75,14 @@ _put_outgoing = insert(t.outbox, unless_there=True)
 _put_contact = upsert(t.contacts, keep=("created_at",))
 _put_handle = upsert(t.handles)
 _put_thread_key = upsert(t.thread_keys)
+#: One statement for all keys (a message may name a thousand); on SQLite a statement a row costs less.
+_put_thread_keys = Statement(
+    text(
+        "INSERT INTO thread_keys (realm, key, thread) SELECT * FROM unnest(CAST(:realms AS text[]), "
+        "CAST(:keys AS text[]), CAST(:threads AS bigint[])) "
+        "ON CONFLICT (realm, key) DO UPDATE SET thread = EXCLUDED.thread"
+    )
+)
 _put_marker = upsert(t.markers)
 _put_link = insert(t.links, unless_there=True)
 _put_incident = Statement(
@@ -264,7 +272,8 @@ class Effects:
         if tx.many(_put_conversation, changed) != len(changed):
             raise LostUpdate
         tx.many(_put_message, self._messages)
-        tx.many(_put_decision, self._decisions)
+        decided = micros(datetime.now(UTC) if self.history else now)  # recorded ones are given their messages' time
+        tx.many(_put_decision, [{**row, "decided_at": decided} for row in self._decisions])
         self._write_outcomes(tx)
         self._write_relations(tx)
         self._write_events(tx, receivers, now)
@@ -287,7 +296,7 @@ class Effects:
     def _write_relations(self, tx: Tx) -> None:
         for gone, into in self._fusions:
             tx.run(_fuse_threads, gone=gone, into=into)
-        tx.many(_put_thread_key, [{"realm": r, "key": k, "thread": n} for (r, k), n in sorted(self._threads.items())])
+        self._write_threads(tx)
         tx.many(
             _put_marker,
             [
@@ -309,6 +318,14 @@ class Effects:
         tx.many(_put_incident_conversation, [row for _, row in sorted(self._reports.items())])
         for channel, more in self._redelivered.items():
             tx.run(_count_redeliveries, channel_name=channel, more=more)
+
+    def _write_threads(self, tx: Tx) -> None:
+        leads = sorted((realm, key, thread) for (realm, key), thread in self._threads.items())
+        if tx.dialect == "postgresql" and leads:
+            realms, keys, threads = zip(*leads, strict=True)
+            tx.run(_put_thread_keys, realms=realms, keys=keys, threads=threads)
+        else:
+            tx.many(_put_thread_key, [{"realm": r, "key": k, "thread": n} for r, k, n in leads])
 
     def _write_events(self, tx: Tx, receivers: Callable[[str], Sequence[str]], now: datetime) -> None:
         rows: list[dict[str, Any]] = []

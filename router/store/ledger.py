@@ -10,16 +10,16 @@ import contextlib
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import bindparam, exists, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import bindparam, exists, literal, select, update
 
-from router.errors import ConfigurationError, LostOwnership, Undecidable
+from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Undecidable
 from router.follow_ups import reply_address, thread
 from router.follow_ups.dedupe import renamed
 from router.known import Known
@@ -36,13 +36,16 @@ from router.store.snapshot import MissedLock, Wants, load
 from router.store.statement import Statement, Tx, insert
 from router.store.storable import kept
 from router.store.tables import micros
+from router.store.transient import is_transient, raced, short_of
 from router.text.redact import redact
 
-__all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable", "passing"]
+__all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable"]
 
 _T = TypeVar("_T")
 _TRIES = 8
 _BLOCK = 500
+#: Seconds after which a transaction that is busy deciding lets the server hear of it: one that is silent is cut.
+_SILENCE = 2.0
 
 _advance = Statement(
     update(t.positions)
@@ -58,6 +61,7 @@ _advance = Statement(
 _put_aside = insert(t.set_aside, unless_there=True)
 _erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest == bindparam("key_digest")))
 _any_sealed = Statement(select(t.raws.c.partition).where(t.raws.c.wrapped_key.is_not(None)).limit(1))
+_alive = Statement(select(literal(1)))
 _any_erased = Statement(select(t.tombstones.c.digest).limit(1))
 
 
@@ -124,7 +128,7 @@ class Store:
     def open(cls, policy: Policy, *, url: str | None = None, create: bool = False) -> Store:
         """Open (a fresh SQLite file: create) the ledger. Raises `Unreachable`, `SchemaMismatch`,
         `ConfigurationError`."""
-        database = Database(url or policy.database_url())
+        database = Database.of(policy, url)
         database.require_folder()
         schema.ensure(database, partitions=policy.partitions, create=create)
         return cls(database, policy)
@@ -157,6 +161,7 @@ class Store:
             self.bell.ring_in(tx, "outbox")
             return decisions
 
+        self._stock(2 * len(prepared))  # each message, and perhaps an acknowledgement
         try:
             return self.again(work)
         except _RolledBack:
@@ -183,7 +188,11 @@ class Store:
         effects = Effects(known, history=history)
         erased = self._erased_keys(tx, wants)
         decisions: list[Decision] = []
+        heard = time.monotonic()
         for index, (arrival, prepared) in enumerate(arrivals):
+            if time.monotonic() - heard > _SILENCE:
+                tx.one(_alive)
+                heard = time.monotonic()
             try:
                 if isinstance(arrival.what, DeskEvent) and arrival.what.event == "delivery":
                     decisions.append(delivery.apply(tx, arrival.what, known, effects, self.policy, now))
@@ -247,7 +256,7 @@ class Store:
                     raise
                 continue
             except Exception as failure:
-                if attempt == _TRIES - 1 or not (passing(failure) or _raced(failure)):
+                if attempt == _TRIES - 1 or not _worth_another(failure):
                     raise
                 continue
             self.bell.ring()
@@ -259,12 +268,8 @@ class Store:
         if self.database.dialect == "sqlite":
             return reserve(tx, "number", n)
         with self._numbers_lock:
+            self._fill(n)
             low, high = self._numbers
-            if high - low < n:
-                size = max(n, _BLOCK)
-                with self.database.write() as own:
-                    low = reserve(own, "number", size)
-                high = low + size
             self._numbers = (low + n, high)
             return low
 
@@ -275,6 +280,21 @@ class Store:
         claimed = frozenset(claim.conversation for _, claim in claims)
         bounced = frozenset(claim.conversation for message, claim in claims if message.bounce is not None)
         return _wants(messages, claimed, bounced, now)
+
+    def _stock(self, n: int) -> None:
+        """Have so many numbers at hand before a transaction begins: one that waits for a second connection while it
+        holds its own is what a small pool of them cannot bear."""
+        if self.database.dialect != "sqlite":
+            with self._numbers_lock:
+                self._fill(n)
+
+    def _fill(self, n: int) -> None:
+        low, high = self._numbers
+        if high - low < n:
+            size = max(n, _BLOCK)
+            with self.database.write() as own:
+                low = reserve(own, "number", size)
+            self._numbers = (low, low + size)
 
     def _erased_keys(self, tx: Tx, wants: Wants) -> set[Key]:
         if tx.one(_any_erased) is None:
@@ -298,35 +318,11 @@ class Store:
         self.database.close()
 
 
-def passing(failure: BaseException) -> bool:
-    """Is this a failure of the connection, the disk or of concurrency, which says nothing about the messages?"""
-    cause = _cause(failure)
-    family = type(cause).__module__.partition(".")[0]
-    if family == "psycopg":
-        return type(cause).__name__ in _PASSING or "OperationalError" in {c.__name__ for c in type(cause).__mro__}
-    return family == "sqlite3" and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _PASSING_CODES
-
-
-def _raced(failure: BaseException) -> bool:
-    """Did another node store the same a moment before? Worth another look at what is known, and no more than that."""
-    return type(_cause(failure)).__name__ == "UniqueViolation"
-
-
-def _cause(failure: BaseException) -> BaseException | None:
-    return failure.orig if isinstance(failure, DBAPIError) else failure
-
-
-_PASSING = {
-    "DeadlockDetected",
-    "SerializationFailure",
-    "LockNotAvailable",
-    "IdleInTransactionSessionTimeout",
-    "InternalError_",
-    "AdminShutdown",
-    "InterfaceError",
-}
-#: SQLite: busy, locked, no memory, read-only, interrupted, I/O, corrupt, full, cannot open, protocol, no database.
-_PASSING_CODES = {5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26}
+def _worth_another(failure: Exception) -> bool:
+    """Can the same transaction succeed at once? Not where something is away or short: that takes time."""
+    if isinstance(failure, (OmnirouterError, OSError, MemoryError)) or short_of(failure):
+        return False
+    return is_transient(failure) or raced(failure)
 
 
 class _RolledBack(Exception):

@@ -28,7 +28,7 @@ from router.store.recorded import tombstone
 from router.store.statement import Statement, Tx, insert, member
 from router.store.tables import micros
 
-__all__ = ["erase", "export", "forget_raws"]
+__all__ = ["delete_conversations", "erase", "export"]
 
 _M, _C = t.messages.c, t.conversations.c
 
@@ -48,11 +48,6 @@ _forget_key = Statement(
     update(t.raws)
     .where(t.raws.c.partition == bindparam("part"), t.raws.c.position == bindparam("place"))
     .values(wrapped_key=None)
-)
-_expire = Statement(
-    update(t.raws)
-    .where(t.raws.c.received_at < bindparam("before", type_=t.Instant.impl()), t.raws.c.wrapped_key.is_not(None))
-    .values(wrapped_key=None, body=b"", meta="{}")
 )
 _put_tombstone = insert(t.tombstones, unless_there=True)
 _delete_attempts = Statement(
@@ -146,8 +141,21 @@ def _erase(
     raws: Iterable[tuple[int, int]],
     now: datetime,
 ) -> None:
-    tx.many(_put_tombstone, [{"digest": tombstone((row[1], row[2])), "at": micros(now)} for row in messages])
     tx.many(_forget_key, [{"part": partition, "place": position} for partition, position in sorted(raws)])
+    _delete(tx, conversations, messages, now)
+    forget_named(tx, [row[0] for row in tx.rows(_mail_addresses, numbers=people)])
+    tx.run(_delete_handles, numbers=people)
+    tx.run(_delete_contacts, numbers=people)
+
+
+def delete_conversations(tx: Tx, conversations: Sequence[int], now: datetime) -> None:
+    """Delete conversations and all that was made of them; their contacts stay, and so do their raws until those are
+    old. Digests of the messages' ids stay, so that a redelivery brings nothing back."""
+    _delete(tx, conversations, tx.rows(_messages, numbers=conversations, contacts=[]), now)
+
+
+def _delete(tx: Tx, conversations: Sequence[int], messages: Sequence[Sequence[Any]], now: datetime) -> None:
+    tx.many(_put_tombstone, [{"digest": tombstone((row[1], row[2])), "at": micros(now)} for row in messages])
     threads = {row[0] for m in messages for row in tx.rows(_threads, where=m[1], id=m[2])}
     numbers = [row[0] for row in messages]
     for statement in _by_message:
@@ -158,9 +166,6 @@ def _erase(
     tx.many(_forget_thread_key, [{"where": row[1], "id": row[2]} for row in messages])
     shared = {row[0] for row in tx.rows(_shared_threads, numbers=sorted(threads))}
     tx.run(_delete_threads, numbers=sorted(threads - shared))
-    forget_named(tx, [row[0] for row in tx.rows(_mail_addresses, numbers=people)])
-    tx.run(_delete_handles, numbers=people)
-    tx.run(_delete_contacts, numbers=people)
 
 
 def export(store: Store, contact: int) -> dict[str, Any]:
@@ -181,8 +186,3 @@ def export(store: Store, contact: int) -> dict[str, Any]:
             for number in numbers
         ],
     }  # fmt: skip
-
-
-def forget_raws(store: Store, before: datetime) -> int:
-    """Forget the raws received before an instant (`privacy.retain_raw`): keys and bytes. How many there were."""
-    return store.again(lambda tx: tx.run(_expire, before=micros(before)))

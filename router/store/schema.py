@@ -21,10 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from router.errors import SchemaMismatch, Unreachable
 from router.store import tables as t
 from router.store.database import Database
+from router.store.patience import unhurried
 
 __all__ = [
     "begin_change", "current", "damage", "differences", "ensure", "head", "mismatch", "missing", "partitions", "sql",
-    "status", "upgrade",
+    "status", "unsafe_settings", "upgrade",
 ]  # fmt: skip
 
 #: The partition of raws that were set aside before the log (a refused request): nobody reads it in order.
@@ -67,6 +68,18 @@ def damage(database: Database) -> list[str]:
     with _connection(database) as connection:
         told = [line for row in connection.execute(text("PRAGMA integrity_check(5)")) for line in row[0].splitlines()]
     return [line for line in told if line != "ok"]
+
+
+def unsafe_settings(database: Database) -> list[str]:
+    """The settings of a PostgreSQL server under which a crash of its machine loses or damages what was acknowledged."""
+    if database.dialect == "sqlite":
+        return []
+    with _connection(database) as connection:
+        found = connection.execute(
+            text("SELECT name FROM pg_settings WHERE name = ANY(:names) AND setting = 'off'"),
+            {"names": ["fsync", "full_page_writes"]},
+        )
+        return sorted(row[0] for row in found)
 
 
 def _tables(connection: Connection) -> set[str]:
@@ -148,6 +161,10 @@ def begin_change(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
+        unhurried(connection.connection.driver_connection)
+        connection.detach()  # it waits as long as it must, which none of the pool may
+        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(text(f"SET LOCAL {limit} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK})
 
 

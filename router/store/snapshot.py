@@ -1,13 +1,13 @@
 """What does the ledger know that bears on these messages? A few queries for a whole batch fill one `Known`.
 
 In: what the messages `want` (keys, threads, handles, markers). Out: the snapshot; on PostgreSQL every contact in it is
-locked (`lock_contacts`), after advisory locks on what may be new, so two nodes never decide for one person at once.
+locked, after advisory locks on what may be new, so two nodes never decide for one person at once.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from sqlalchemy.sql import text as sql_text
 
 from router.bounce import KnownReply
 from router.follow_ups.authorship import CLAIMED
-from router.known import Known
+from router.known import REACH, Known
 from router.model import Conversation, Handle, Key, Link, Marker, Value
 from router.store import tables as t
 from router.store.rows import (
@@ -35,7 +35,6 @@ from router.store.tables import instant, micros
 __all__ = ["MissedLock", "Wants", "load"]
 
 _REACH = timedelta(days=400)
-_PER_CONTACT = 40
 _PER_MARKER = 24
 _REPLIES = 200
 #: Markers by which a message may join another contact's conversation, so that contact is locked too.
@@ -124,7 +123,7 @@ _recent = (
 _conversations_of_contacts = Statement(
     select(*CONVERSATION_COLUMNS)
     .join(_recent, _recent.c.number == t.conversations.c.number)
-    .where(_recent.c.place <= _PER_CONTACT)
+    .where(_recent.c.place <= REACH)
 )
 _marked = (
     select(
@@ -158,13 +157,16 @@ _replies = Statement(
     .order_by(t.messages.c.number.desc())
     .limit(_REPLIES)
 )  # fmt: skip
+_share = Statement(sql_text("SELECT pg_advisory_xact_lock_shared(k) FROM unnest(CAST(:keys AS bigint[])) AS k"))
 _advise = Statement(sql_text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"))
+#: A batch takes at most so many advisory locks: each takes a place of a table that all databases of a server share.
+LOCKS = 1024
 
 
 def load(tx: Tx, wants: Wants, number: int) -> Known:
     """Fill a snapshot for these wants. Raises `MissedLock` on PostgreSQL when the contacts moved meanwhile."""
     if tx.dialect == "postgresql":
-        tx.rows(_advise, keys=_lock_keys(wants))
+        _lock_names(tx, _lock_keys(wants))
     known = Known(number)
     _load_messages(tx, wants, known)
     _load_threads(tx, wants.threads, known)
@@ -203,6 +205,17 @@ def _contacts_of(tx: Tx, conversations: Collection[int]) -> set[int]:
     if not conversations:
         return set()
     return {row[0] for row in tx.rows(_contacts_by_conversation, numbers=sorted(conversations))}
+
+
+def _lock_names(tx: Tx, keys: Sequence[int]) -> None:
+    """Lock what may be new, in one order for all. Few names are locked each by itself under their shared bucket; many
+    take whole buckets, so that two batches meet wherever they have a name in common, and none has more than `LOCKS`."""
+    buckets = sorted({-1 - key % LOCKS for key in keys})
+    if len(keys) + len(buckets) > LOCKS:
+        tx.rows(_advise, keys=buckets)
+        return
+    tx.rows(_share, keys=buckets)
+    tx.rows(_advise, keys=keys)
 
 
 def _lock_keys(wants: Wants) -> list[int]:

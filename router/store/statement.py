@@ -7,8 +7,10 @@ ANY` on PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 import msgspec
@@ -134,6 +136,17 @@ class Tx:
         sql, constants = statement.text(self.dialect)
         self._cursor.executemany(sql, [{**constants, **row} for row in rows] if constants else rows)
         return int(self._cursor.rowcount)
+
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """Let the statements of this transaction take as long as they must (PostgreSQL)."""
+        connection = self._cursor.connection
+        self._cursor.execute("SET LOCAL statement_timeout = 0")
+        connection.patience = inf
+        try:
+            yield
+        finally:
+            del connection.patience  # what its class has
 
     def _execute(self, statement: Statement, values: dict[str, Any]) -> None:
         sql, constants = statement.text(self.dialect)

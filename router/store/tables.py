@@ -110,8 +110,9 @@ raws = Table(
     _at("received_at"),
     _words("meta", "{}"),
     _flag("history"),
-    Column("wrapped_key", LargeBinary, nullable=True),  # null once erased or expired
+    Column("wrapped_key", LargeBinary, nullable=True),  # null once erased
     Column("body", LargeBinary, nullable=False),
+    _number("arrived_at", server_default=text("0")),  # by the desk's clock, whatever the message says of itself
     sqlite_with_rowid=False,
 )
 positions = Table(
@@ -123,6 +124,7 @@ positions = Table(
     _count("single_steps"),
     _number("attempt_position", server_default=text("0")),
     _count("attempts"),
+    _number("forgotten", server_default=text("0")),  # how many raws were deleted for their age
 )
 channel_cursors = Table(
     "channel_cursors",
@@ -345,6 +347,7 @@ decisions = Table(
     _words("routing", "{}"),
     _words("trace", "[]"),
     _words("policy_version"),
+    _number("decided_at", server_default=text("0")),
 )
 markers = Table(
     "markers",

@@ -158,6 +158,18 @@ MISTAKES = {
     "a table for a list of tables": ("rules = {}\n", "rules: expected tables [[rules]]."),
     "a wrong type": ('[desk]\npartitions = "16"\n', "desk.partitions: expected a whole number, not a text."),
     "a number out of bounds": ("[desk]\npartitions = 0\n", "desk.partitions: should be greater than or equal to 1."),
+    "a pooler before a file": (
+        "[desk]\npooled = true\n",
+        "desk: pooled is for a pooler before PostgreSQL; an SQLite file has none, so leave it out.",
+    ),
+    "a bell without a pooler": (
+        '[desk]\ndatabase = "postgresql://u@h/d"\nlisten_database = "postgresql://u@h/d"\n',
+        "desk: listen_database is read only with pooled = true; leave one out or add the other.",
+    ),
+    "a bell at a file": (
+        '[desk]\ndatabase = "postgresql://u@h/d"\npooled = true\nlisten_database = "sqlite:///d.db"\n',
+        'desk.listen_database: expected a direct address of the server, such as "postgresql://user@host/database".',
+    ),
     "a wrong database": ('[desk]\ndatabase = "mysql://x"\n', 'desk.database: expected "sqlite:///FILE" or'),
     "a bare per cent sign": (
         '[desk]\ndatabase = "sqlite:///50%.db"\n',
@@ -197,6 +209,15 @@ MISTAKES = {
     ),
     "a wrong address": ('[web]\nlisten = "8080"\n', 'web.listen: expected "host:port"'),
     "a wrong URL": ('[web]\npublic_url = "support"\n', "web.public_url: expected a web address"),
+    "operations for strangers": (
+        '[web]\nlisten = "0.0.0.0:80"\noperations = "0.0.0.0:80"\n', "web: operations is the address of listen; name",
+    ),
+    "a wrong age": (
+        '[retention]\nraws = "always"\n',
+        'retention.raws: expected a duration such as "90s", "2m", "24h" or "3d", or "never", not "always"',
+    ),
+    "a wrong age by its former name": ('[privacy]\nretain_raw = 30\n', "privacy.retain_raw: expected a duration"),
+    "an unknown age": ('[retention]\nraw = "1d"\n', 'retention.raw: there is no such key; did you mean "raws"?'),
     "a wrong size": ('[web]\nmax_body = "1 megabyte"\n', 'web.max_body: expected a size such as "1 MiB"'),
     "a wrong duration": ('[follow_ups]\nreopen_within = "2 weeks"\n', "follow_ups.reopen_within: expected a duration"),
     "a secret written out": ('[privacy]\nkey = "hunter2"\n', "privacy.key: a secret is given by reference only"),
@@ -491,6 +512,21 @@ def test_a_mark_at_the_start_of_the_file_does_not_matter(tmp_path: Path) -> None
     assert load(path, adapter_of=adapter_of).version == read(SMALL).version
 
 
+def test_ages_and_addresses_of_operators() -> None:
+    """An age is a duration or "never"; the new name wins over the former one; operators ask on a port of their own."""
+    both = read(SMALL + '[privacy]\nretain_raw = "30d"\n[retention]\nraws = "never"\nconversations = "800d"\n')
+    assert (both.retention.raws, both.retention.conversations) == (None, timedelta(days=800))
+    assert both.retention.decisions == timedelta(days=400)
+    assert len(both.remarks) == 1
+    assert read(SMALL).remarks == ()
+    for written, operations in (
+        ("", ("127.0.0.1", 8081)),
+        ('[web]\nlisten = "127.0.0.1:0"\n', ("127.0.0.1", 0)),
+        ('[web]\noperations = "10.0.0.1:9"\n', ("10.0.0.1", 9)),
+    ):
+        assert read(SMALL + written).web.operations == operations
+
+
 def test_values_arrive_as_they_are_meant() -> None:
     """Durations, sizes, targets, ladders, steps and agents arrive as values that the decision understands."""
     policy = read(
@@ -537,7 +573,9 @@ steps = [{ after = "30m", do = "requeue", priority = "+20" }, { after = "1h", do
     )
     assert (policy.web.host, policy.web.port, policy.web.max_body) == ("0.0.0.0", 9000, 2 << 20)  # noqa: S104
     assert policy.web.public_url == "https://desk.example.com"
-    assert policy.privacy.retain_raw == timedelta(days=30)
+    assert policy.retention.raws == timedelta(days=30)
+    assert policy.remarks == ("privacy.retain_raw: this key is called raws by now and stands under [retention]; "
+                              "it is still read.",)  # fmt: skip
     assert policy.follow_ups.incident_within == timedelta(minutes=45)
     assert policy.follow_ups.reopen_within == timedelta(days=14)
     assert (policy.closing.remind_after.workdays, policy.closing.solve_after.workdays) == (3, 5)

@@ -1,7 +1,8 @@
 """A private adapter that breaks where a test tells it to: one message a line, `CUSTOMER WORDS`.
 
 Lines may begin with `!junk` (not to be translated), `!bug` (the adapter has a defect), `!die` (the process ends),
-`!void` (a message without text: deciding it fails) or `!odd` (a message that the database cannot take).
+`!void` (a message without text: deciding it fails), `!odd` (a message that the database cannot take), `!file` (reading
+it opens a file) or `!hungry` (there is no memory left, as often as `hungry` says).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Fragile:
     kind: ClassVar[str] = "webhook"
     Settings: ClassVar[type[Any]] = Settings
     routes: Sequence[Route] = ()
+    hungry: ClassVar[int] = 0
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -41,6 +43,11 @@ class Fragile:
             os._exit(9)
         if line.startswith("!bug"):
             raise RuntimeError(line)
+        if line.startswith("!file"):
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        if line.startswith("!hungry") and Fragile.hungry:
+            Fragile.hungry -= 1
+            raise MemoryError
         if line.startswith("!junk"):
             raise InvalidPayload("it is junk", index=index)
         customer, _, text = line.partition(" ")

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -267,6 +268,21 @@ def test_connect_asks_database_log_and_every_channel(
     assert list(answers) == ["database", "log", "channels.chat"]
     assert "has this version's tables" in str(answers["database"]["line"])
     assert answers["log"]["line"] == "in the database."
+
+
+def test_connect_warns_of_a_server_that_a_crash_would_rob(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, postgresql: Any
+) -> None:
+    """A server that does not wait for its disk is told, with what to set; it is still right to connect to."""
+    monkeypatch.setenv("CHAT_SECRET", CHAT_SECRET)
+    cli.main(["init", "--preset", "plain"])
+    file, address = here / "omnirouter.toml", postgresql.fresh().replace("postgres:@", "postgres@")
+    file.write_text(file.read_text().replace('"sqlite:///omnirouter.db"', f'"{address}"'))
+    capsys.readouterr()
+    assert cli.main(["check", "--connect", "--json"]) == 0
+    said = str(connections(capsys)["database"]["line"])
+    assert "a crash of the server's machine would lose what was acknowledged" in said
+    assert said.endswith("fsync and full_page_writes are off; set them on.")
 
 
 def test_connect_tells_what_does_not_answer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

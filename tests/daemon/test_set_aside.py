@@ -72,3 +72,36 @@ def test_a_dropped_line_is_not_looked_at_again(run: Any, wire: Any) -> None:
     assert (done.code, json.loads(done.out)["read"]) == (0, 0)
     assert take_in(run, {"id": "m-1"}).code == 0
     assert run.json("dead", "list") == []
+
+
+def test_all_of_a_reason_are_decided_again(run: Any, wire: Any) -> None:
+    """What has been mended since is decided in one go, by its reason or all; what still fails says why and stays."""
+    assert take_in(run, event("m-1"), event("m-2"), {"id": "m-9"}).code == 1
+    assert len(run.json("dead", "list")) == 3
+    assert take_in(run, wire("m-1", "提现还没到账")).code == 0
+    none = run("dead", "replay", "--reason", "no such words")
+    assert (none.code, none.out) == (0, "Nothing is set aside for such a reason.\n")
+    some = run("dead", "replay", "--reason", "IS NO MESSAGE OF CHANNEL")
+    assert (some.code, some.out) == (1, "1 was decided (1 message); 1 stays set aside.\n")
+    assert "stays set aside: it cannot be decided: conversation_of: 'm-2' is no message" in some.err
+    assert take_in(run, wire("m-2", "账户被冻结了", handle="u-2")).code == 0
+    done = run("dead", "replay", "--all", "--json")
+    assert (done.code, json.loads(done.out)) == (1, {"replayed": 1, "messages": 1, "stay": 1})
+    assert [c["status"] for c in run.exported("conversations")] == ["solved", "solved"]
+
+
+def test_one_dead_item_does_not_hold_back_another_of_its_raw(run: Any, wire: Any) -> None:
+    """Two lines of one raw are dead: the one that can be decided now is, whatever the other still says."""
+    assert take_in(run, [event("m-1"), event("m-2")]).code == 1
+    assert take_in(run, wire("m-1", "提现还没到账")).code == 0
+    done = run("dead", "replay", "--all", "--json")
+    assert json.loads(done.out) == {"replayed": 1, "messages": 1, "stay": 1}
+    assert [c["status"] for c in run.exported("conversations")] == ["solved"]
+
+
+def test_what_is_replayed_is_named_in_one_way(run: Any) -> None:
+    """An id, all, or a reason: nothing and two of them are refused with the ways that there are."""
+    for words in ((), ("1", "--all"), ("--all", "--reason", "x")):
+        done = run("dead", "replay", *words)
+        assert done.code == 2
+        assert "takes one of: an ID as `omnirouter dead list` shows it, --all, --reason TEXT" in done.err

@@ -283,5 +283,5 @@ first_reply = "2m"
         (breach,) = await opened.until(lambda: opened.events("deadline.breach"))
         assert breach["data"]["metric"] == "first_reply"
         counted = 'omnirouter_deadlines_total{kind="breach"} 1.0'
-        metrics = f"{opened.daemon.address}/metrics"
+        metrics = f"{opened.daemon.operations}/metrics"
         assert await opened.until(lambda: counted in httpx.get(metrics, timeout=120).text)

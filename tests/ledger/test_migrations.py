@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -27,6 +28,7 @@ from router.policy import Policy
 from router.store import Database, Store, schema
 from router.store import desk as acts
 from router.store import tables as t
+from router.store.audit import audit
 from router.store.wake import wake
 
 ROOT = Path(router.__file__).parent.parent
@@ -165,6 +167,27 @@ def test_what_waits_gets_its_place_in_the_working_order(desk: Any) -> None:
     schema.upgrade(database)
     with database.engine.connect() as connection:
         assert dict(connection.execute(text("SELECT number, order_at FROM conversations")).all()) == before
+
+
+@pytest.mark.parametrize("history", [False, True], ids=["live", "recorded"])
+def test_raws_of_the_version_before_have_an_arrival(desk: Any, rows: Callable[..., Any], history: bool) -> None:
+    """What came in live arrived when it was received; when a recorded one came in is not known, so it is young, and
+    none of it is forgotten before its time."""
+    database, at = desk.store.database, desk.noon
+    _migrate(database, command.downgrade, "0002")
+    put = "INSERT INTO raws (partition, position, channel, received_at, history, body) VALUES (0, 1, 'a', :at, :h, :b)"
+    micros = int(at.timestamp()) * 1_000_000
+    with database.engine.begin() as connection:
+        connection.execute(text(put), {"at": micros, "h": history, "b": b""})
+        connection.execute(text("UPDATE log_partitions SET position = 1 WHERE partition = 0"))
+    before = time.time_ns() // 1000 - 2_000_000
+    schema.upgrade(database)
+    (raw,) = rows("raws")
+    assert (raw["arrived_at"] == micros) is not history
+    assert raw["arrived_at"] > before or not history
+    assert {row["forgotten"] for row in rows("positions")} == {0}
+    found = audit(desk.store)
+    assert (found.raws, [d["field"] for d in found.differences]) == (1, ["undecided"])  # it has no key
 
 
 def test_a_fresh_file_is_made_and_an_empty_server_is_not(empty: Database) -> None:

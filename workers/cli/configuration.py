@@ -123,6 +123,11 @@ def _remarks(policy: Any) -> list[str]:
     from router.errors import NoOpenTime
 
     remarks, now = list(policy.remarks), datetime.now(UTC)
+    host, port = policy.web.operations
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        remarks.append(
+            f"web.operations: {host}:{port} tells of the database whoever reaches it; keep it inside your own network."
+        )
     soon = now + timedelta(days=60)
     for name, schedule in policy.schedules.items():
         if schedule.provisional(soon):

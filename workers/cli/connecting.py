@@ -8,6 +8,7 @@ and none is waited for longer than `PATIENCE` seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
@@ -57,9 +58,9 @@ async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[int, str]:
 def _database(policy: Policy) -> str:
     """Connect and compare the schema with this version's. Raises Unreachable or SchemaMismatch."""
     from router.store.database import Database
-    from router.store.schema import mismatch, status
+    from router.store.schema import mismatch, status, unsafe_settings
 
-    database = Database(policy.database_url())
+    database = Database.of(policy)
     database.require_folder()
     if database.path is not None and not database.path.exists():
         return f"{database.path} is not there yet; the daemon makes it."
@@ -67,26 +68,34 @@ def _database(policy: Policy) -> str:
         found = status(database)
         if found != "current":
             raise SchemaMismatch(mismatch(database, found))
+        unsafe = unsafe_settings(database)
     finally:
         database.engine.dispose()
-    return f"{database.url.render_as_string(hide_password=True)} has this version's tables."
+    where = database.url.render_as_string(hide_password=True)
+    if unsafe:
+        off = " and ".join(unsafe)
+        return (
+            f"{where} has this version's tables, but a crash of the server's machine would lose what was acknowledged: "
+            f"{off} {'is' if len(unsafe) == 1 else 'are'} off; set {'it' if len(unsafe) == 1 else 'them'} on."
+        )
+    return f"{where} has this version's tables."
 
 
-def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember]:
+def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember, Callable[[], None]]:
     """The channel's own memory, so that what is proved here holds for the daemon; without a ledger it lasts for this
-    call."""
+    call. Also how to close it."""
     from router.store import memory
     from router.store.database import Database
     from router.store.schema import status
 
     passing: dict[str, str] = {}
     database: Database | None = None
-    try:
-        database = Database(policy.database_url())
-        if (database.path is not None and not database.path.exists()) or status(database) != "current":
-            database = None
-    except OmnirouterError:
-        database = None
+    opened = contextlib.ExitStack()
+    with contextlib.suppress(OmnirouterError):
+        found = Database.of(policy)
+        opened.callback(found.close)
+        if (found.path is None or found.path.exists()) and status(found) == "current":
+            database = found
 
     async def recall(key: str) -> str | None:
         return passing.get(key) if database is None else await asyncio.to_thread(memory.recall, database, name, key)
@@ -97,7 +106,7 @@ def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember]:
         else:
             await asyncio.to_thread(memory.remember, database, name, key, value)
 
-    return recall, remember
+    return recall, remember, opened.close
 
 
 def _opening(policy: Policy, channel: ChannelPolicy, unset: tuple[str, ...]) -> Callable[[], Awaitable[str]]:
@@ -106,7 +115,7 @@ def _opening(policy: Policy, channel: ChannelPolicy, unset: tuple[str, ...]) -> 
             raise ConfigurationError(channel.unavailable)
         if unset:
             raise ConfigurationError(f"not set: {', '.join(unset)}.")
-        recall, remember = _memory(policy, channel.name)
+        recall, remember, forget = _memory(policy, channel.name)
         adapter = adapters.load(channel.adapter)(
             Channel(
                 name=channel.name,
@@ -121,5 +130,6 @@ def _opening(policy: Policy, channel: ChannelPolicy, unset: tuple[str, ...]) -> 
             return await adapter.connect()
         finally:
             await adapter.close()
+            forget()
 
     return ask

@@ -106,8 +106,8 @@ def _greet(daemon: Daemon, policy: Policy, skip: dict[str, str], secret: str) ->
     for channel in policy.channels.values():
         if channel.name not in skip and getattr(channel.settings, "page", False):
             line(f"  chat     {daemon.address}/chat/{channel.name}")
-    line(f"  health   {daemon.address}/health")
-    line(f"  metrics  {daemon.address}/metrics")
+    for name in ("ready", "metrics") if daemon.operations else ():
+        line(f"  {name:<8} {daemon.operations}/{name}")
     chat = next((c.name for c in policy.channels.values() if c.kind == "webhook" and c.name not in skip), "")
     if secret and chat:
         line()

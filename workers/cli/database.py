@@ -25,7 +25,7 @@ def _database(*, create: bool = False) -> Iterator[Database]:
     from router.store import Database
     from workers.cli import configured
 
-    database = Database(configured().database_url())
+    database = Database.of(configured())
     database.require_folder()
     if database.path is not None and not database.path.exists() and not create:
         raise NotFound(f"There is no file {database.path} yet; make it with: omnirouter db upgrade")
@@ -99,7 +99,7 @@ def sql() -> int:
     from router.store import Database, schema
     from workers.cli import configured
 
-    database = Database(configured().database_url())
+    database = Database.of(configured())
     try:
         print(schema.sql(database))
     finally:

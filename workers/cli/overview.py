@@ -152,6 +152,7 @@ def audit(as_json: JsonFlag = False) -> int:
     with opened() as desk:
         found = compared(desk.store)
     sizes = {"conversations": found.conversations, "messages": found.messages, "events": found.events}
+    sizes["raws"] = found.raws
     if as_json:
         json_line({**sizes, "differences": found.differences})
     else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from router.errors import ConfigurationError, OmnirouterError
+from workers.cli.ending import Misused
 from workers.cli.printing import JsonFlag, json_line, line, progress, show, warn
 
 if TYPE_CHECKING:
@@ -184,18 +185,58 @@ def dead_show(
     return 0
 
 
-def dead_replay(number: Annotated[int, typer.Argument(metavar="ID")], as_json: JsonFlag = False) -> int:
-    """Decide one again, from the stored bytes."""
+def dead_replay(
+    number: Annotated[int | None, typer.Argument(metavar="[ID]", show_default=False)] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Every one that is open.")] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Those whose reason has this text.")] = "",
+    as_json: JsonFlag = False,
+) -> int:
+    """Decide one again, from the stored bytes; or all, or all of a reason, with a summary."""
     from router.store.aside import replay as decide_again
     from workers.cli.opened import opened
 
+    if sum((number is not None, all_of_them, bool(reason))) != 1:
+        raise Misused("dead replay takes one of: an ID as `omnirouter dead list` shows it, --all, --reason TEXT.")
     with opened() as desk:
+        if number is None:
+            return _replay_many(desk, reason, as_json)
         decisions = decide_again(desk.store, number, desk.channels.translate, datetime.now(UTC))
     if as_json:
         json_line({"id": number, "state": "replayed", "messages": len(decisions)})
     else:
-        line(f"{number} was decided: {len(decisions)} message{'s' if len(decisions) != 1 else ''}.")
+        line(f"{number} was decided: {_messages(len(decisions))}.")
     return 0
+
+
+def _messages(count: int) -> str:
+    return f"{count} message{'s' if count != 1 else ''}"
+
+
+def _replay_many(desk: Desk, reason: str, as_json: bool) -> int:
+    """Decide what is open, or what of it has this reason, one by one; what stays aside says why."""
+    from router.store import is_transient
+    from router.store.aside import replay as decide_again
+    from router.store.aside import waiting
+
+    done = {"replayed": 0, "messages": 0, "stay": 0}
+    for number in progress(waiting(desk.store, reason), "Deciding"):
+        try:
+            done["messages"] += len(decide_again(desk.store, number, desk.channels.translate, datetime.now(UTC)))
+            done["replayed"] += 1
+        except Exception as failure:
+            if is_transient(failure) or isinstance(failure, ConfigurationError):
+                raise  # the next one would say the same
+            done["stay"] += 1
+            warn(_words(failure) if isinstance(failure, OmnirouterError) else f"{number}: {_words(failure)}")
+    if as_json:
+        json_line(done)
+    elif not done["replayed"] + done["stay"]:
+        line(f"Nothing is set aside{' for such a reason' if reason else ''}.")
+    else:
+        stay = f"; {done['stay']} {'stays' if done['stay'] == 1 else 'stay'} set aside" if done["stay"] else ""
+        was = "was" if done["replayed"] == 1 else "were"
+        line(f"{done['replayed']} {was} decided ({_messages(done['messages'])}){stay}.")
+    return 1 if done["stay"] else 0
 
 
 def dead_drop(number: Annotated[int, typer.Argument(metavar="ID")], as_json: JsonFlag = False) -> int:

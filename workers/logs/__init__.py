@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from router.configuration.tables import LOG
 from router.errors import ConfigurationError
 from router.policy import Policy
 from router.store import Store, schema
+from workers.channels import utc_now
 from workers.logs.database import DatabaseLog
 
 __all__ = ["open_log"]
 
 
-def open_log(policy: Policy, store: Store) -> DatabaseLog:
-    """The log of this desk. Raises ConfigurationError for one that this version does not speak to."""
+def open_log(policy: Policy, store: Store, now: Callable[[], datetime] = utc_now) -> DatabaseLog:
+    """The log of this desk; `now` says when a raw arrives. Raises ConfigurationError for one that this version does
+    not speak to."""
     if policy.desk_log != "database":
         raise ConfigurationError(f"desk.log: {LOG}.")
     partitions = schema.partitions(store.database)
-    return DatabaseLog(store.database, store.sealer, partitions, bell=store.bell)
+    return DatabaseLog(store.database, store.sealer, partitions, bell=store.bell, now=now)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import xxhash
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.exc import DBAPIError
 
 from router.errors import InvalidPayload, LogFull, LostOwnership
 from router.fields import storable
@@ -28,6 +28,8 @@ from router.store.bell import Bell
 from router.store.database import Database
 from router.store.statement import Statement, Tx, as_json, insert, insert_into
 from router.store.tables import instant, micros
+from router.store.transient import is_transient
+from workers.channels import utc_now
 
 __all__ = ["RECORDED", "DatabaseLog", "partition_of"]
 
@@ -95,7 +97,8 @@ class _Append(msgspec.Struct, frozen=True):
 class DatabaseLog:
     """The log as a table of the ledger's database (port: `router.ports.Log`).
 
-    `waiting_limit` bounds the appends that queue for the next commit; beyond it `append` raises `LogFull`.
+    `waiting_limit` bounds the appends that queue for the next commit; beyond it `append` raises `LogFull`. `now` is
+    the clock that says when a raw arrived, which is what its age is counted from.
     """
 
     def __init__(
@@ -106,11 +109,13 @@ class DatabaseLog:
         *,
         bell: Bell | None = None,
         waiting_limit: int = 20_000,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.partitions = partitions
         self.bell = bell or Bell(database)
         self._database = database
         self._sealer = sealer
+        self._now = now
         self._waiting: deque[_Append] = deque()
         self._waiting_limit = waiting_limit
         self._waiting_raws = 0
@@ -129,13 +134,17 @@ class DatabaseLog:
         self._waiting_raws += len(raws)
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._drain_waiting())
-        places: list[tuple[int, int]] = await asyncio.shield(done)
+        try:
+            places: list[tuple[int, int]] = await asyncio.shield(done)
+        except asyncio.CancelledError:  # whoever asked has gone: what has not begun is not begun
+            done.cancel()
+            raise
         return places
 
     async def _drain_waiting(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            group = list(self._waiting)
+            group = [append for append in self._waiting if not append.done.done()]
             self._waiting.clear()
             self._waiting_raws = 0
             outcome = await loop.run_in_executor(self._thread, self._commit, group)
@@ -150,10 +159,11 @@ class DatabaseLog:
     def _commit(self, group: Sequence[_Append]) -> list[list[tuple[int, int]] | BaseException]:
         """One transaction for the group; when it fails, each append by itself, so that one cannot fail another."""
         try:
-            return list(self._store(group))
+            return list(self._store(group)) if group else []
         except Exception as failure:
-            if len(group) == 1:
-                return [_said(failure)]
+            away = is_transient(failure) and not isinstance(failure, LostOwnership)
+            if len(group) == 1 or away:  # what is away is away for each of them
+                return [_said(failure)] * len(group)
             return [self._commit([append])[0] for append in group]
 
     def _store(self, group: Sequence[_Append]) -> list[list[tuple[int, int]]]:
@@ -163,6 +173,7 @@ class DatabaseLog:
                 by_partition[partition_of(raw, self.partitions)].append((which, index, raw))
         sealed = {id(raw): self._sealer.seal(raw.body) for append in group for raw in append.raws}
         places: list[list[tuple[int, int]]] = [[(0, 0)] * len(append.raws) for append in group]
+        arrived = micros(self._now())
         with self._database.write() as tx:
             rows: list[dict[str, Any]] = []
             for partition in sorted(by_partition):
@@ -170,7 +181,7 @@ class DatabaseLog:
                 position = _next_position(tx, partition, len(entries))
                 for which, index, raw in entries:
                     places[which][index] = (partition, position)
-                    rows.append(_row(partition, position, raw, sealed[id(raw)]))
+                    rows.append(_row(partition, position, raw, sealed[id(raw)], arrived))
                     position += 1
             tx.many(_put, rows)
             for append in group:
@@ -247,7 +258,7 @@ def _next_position(tx: Tx, partition: int, n: int) -> int:
     return int(row[0]) - n + 1
 
 
-def _row(partition: int, position: int, raw: Raw, sealed: Sealed) -> dict[str, Any]:
+def _row(partition: int, position: int, raw: Raw, sealed: Sealed, arrived: int) -> dict[str, Any]:
     return {
         "partition": partition,
         "position": position,
@@ -258,6 +269,7 @@ def _row(partition: int, position: int, raw: Raw, sealed: Sealed) -> dict[str, A
         "history": raw.history,
         "wrapped_key": sealed.wrapped_key,
         "body": sealed.body,
+        "arrived_at": arrived,
     }
 
 
@@ -268,6 +280,8 @@ def move_cursor(tx: Tx, cursor: Cursor) -> None:
 
 
 def _said(failure: Exception) -> BaseException:
-    if isinstance(failure, DBAPIError) or type(failure).__module__.partition(".")[0] in ("sqlite3", "psycopg"):
+    if isinstance(failure, LostOwnership):
+        return failure
+    if is_transient(failure) or type(failure).__module__.partition(".")[0] in ("sqlite3", "psycopg"):
         return LogFull("The log cannot be written at the moment: the database refused it.")
     return failure

@@ -1,18 +1,24 @@
 """How does the daemon log? One line an event: a constant name and fields, JSON when piped, readable on a terminal.
 
 Never message text, addresses, tokens or signatures: events carry numbers, names of channels and reasons of our own.
+What libraries log, and what nobody caught, becomes such a line too: the kind of error and its place, never its text
+nor a traceback, for both may quote a message.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
 from contextlib import suppress
-from typing import TextIO, cast
+from types import TracebackType
+from typing import Any, TextIO, cast
 
 import structlog
 
 __all__ = ["configure", "place"]
+
+_log = structlog.get_logger()
 
 
 class _StandardError:
@@ -41,9 +47,36 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=cast(TextIO, _StandardError()), format="%(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[_Libraries()])
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    sys.unraisablehook = lambda what: _told(what.exc_value, "unraisable")
+    threading.excepthook = lambda what: _told(what.exc_value, "thread")
     for chatty in ("httpx", "httpcore", "telegram", "tweepy", "aioimaplib", "aiosmtplib"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # they would log addresses and tokens
+
+
+class _Libraries(logging.Handler):
+    """Turns the records of libraries into lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line: whose record, of which kind of error, where."""
+        failure = record.exc_info[1] if record.exc_info else None
+        fields = {"logger": record.name, "at": f"{record.filename}:{record.lineno}"}
+        if failure is not None:
+            fields |= {"error": type(failure).__name__, "at": place(failure)}
+        say = _log.error if record.levelno >= logging.ERROR else _log.warning
+        say("library.said", **fields)
+
+
+def _uncaught(kind: type[BaseException], failure: BaseException, trace: TracebackType | None) -> None:
+    _told(failure.with_traceback(trace), "main")
+
+
+def _told(failure: BaseException | None, where: str) -> None:
+    """Say that nobody caught this."""
+    fields: dict[str, Any] = {} if failure is None else {"error": type(failure).__name__, "at": place(failure)}
+    _log.error("uncaught", part=where, **fields)
 
 
 def _on_a_terminal() -> bool:
