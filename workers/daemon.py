@@ -34,6 +34,7 @@ from workers.doubt import Doubt
 from workers.duties import Duties
 from workers.inbound import read_channel
 from workers.leases import Leases
+from workers.listening import Listening, raise_limit
 from workers.livechat import LiveChat
 from workers.logs import open_log
 from workers.logs.lines import place
@@ -300,7 +301,7 @@ def _serving(app: Any) -> uvicorn.Server:
 
 def _listening(host: str, port: int, key: str) -> socket.socket:
     """A socket on this address. Raises `Unreachable` when it is taken."""
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening = Listening(socket.AF_INET6 if ":" in host else socket.AF_INET, raise_limit())
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -29,13 +29,14 @@ def init(
 ) -> int:
     """Write a commented configuration and the key that seals what arrives; never overwrites."""
     from router.configuration.file import preset_text
+    from router.private import opener
     from router.seal import create_key
     from workers.cli import named_file
 
     file = file or named_file() or Path("omnirouter.toml")
     text, key = preset_text(preset), file.parent / "omnirouter.key"
     try:
-        with file.open("x", encoding="utf-8") as written:
+        with open(file, "x", encoding="utf-8", opener=opener) as written:
             written.write(_KEY_LINE.sub(r"\1", text))
     except FileExistsError:
         raise ConfigurationError(f"{file} is there already and stays as it is: name another file.") from None

@@ -63,7 +63,7 @@ def export(
         raise ConfigurationError(f"--raw adds the full text of messages; {what} have none.")
     fields = [*FIELDS[what], *(("full_text",) if raw else ())]
     try:
-        with opened() as desk:
+        with opened(reading=True) as desk:
             rows = _rows(desk, what, raw)
             if form == "csv" and not as_json:
                 _write_csv(rows, [*fields, *_SOMETIMES.get(what, ())], sys.stdout)
