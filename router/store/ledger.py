@@ -357,6 +357,7 @@ def _wants(messages: Sequence[Prepared], claimed: frozenset[int], replies: froze
         markers=frozenset(k for p in messages for k in p.markers),
         conversations=claimed,
         replies=replies,
+        fragments=any(p.pieces for p in messages),
         since=min((p.message.sent_at for p in messages), default=now),
     )
 

@@ -23,7 +23,7 @@ from router.text.seed_phrases import Span
 from router.text.tokens import SHORTEST, tokens
 from router.text.unhidden import HAN_DIGITS, UNSEEN, han_digits, unhidden
 
-__all__ = ["Redacted", "redact"]
+__all__ = ["Redacted", "mark", "redact"]
 
 _FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
 _ORDER = ("order", "order_number")
@@ -191,7 +191,7 @@ def _replaced(text: str, plain: str, spans: list[Span], mac: Callable[[str], str
     at, certain = 0, False
     for start, end, kind in _apart(spans):
         value = plain[start:end] if kind not in _NUMBERS else han_digits(plain[start:end])
-        pieces += (text[at:start], f"[已隐去:{_shown(kind, value)}]")
+        pieces += (text[at:start], mark(kind, "".join(filter(str.isdigit, _TAG.sub("", value)))))
         found.append(kind)
         if kind == "seed":
             certain = certain or any(map(seed_phrases.has_valid_checksum, _spellings(value)))
@@ -210,9 +210,10 @@ def _spellings(value: str) -> Iterator[list[str]]:
         yield re.findall(r"[a-z]+", _TAG.sub(gap, value.replace(UNSEEN, gap)).lower())
 
 
-def _shown(kind: str, value: str) -> str:
+def mark(kind: str, digits: str = "") -> str:
+    """What stands in place of a secret; of a card its last four `digits` stay."""
     words: str = _known()["words"][kind]
-    return f"{words} ****{''.join(filter(str.isdigit, _TAG.sub('', value)))[-4:]}" if kind == "card" else words
+    return f"[已隐去:{words} ****{digits[-4:]}]" if kind == "card" else f"[已隐去:{words}]"
 
 
 def _apart(spans: list[Span]) -> Iterator[Span]:
