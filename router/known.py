@@ -53,8 +53,7 @@ class Known:
 
     __slots__ = (
         "by_contact", "claimed", "contacts", "conversations", "edited_by", "fragments", "handles", "joined", "links",
-        "markers",
-        "merged", "messages", "number", "replies", "threads",
+        "markers", "merged", "messages", "number", "replies", "threads",
     )  # fmt: skip
 
     def __init__(self, number: int = 1) -> None:
