@@ -294,7 +294,7 @@ class Daemon:
 def _serving(app: Any) -> uvicorn.Server:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=20, server_header=False,
-        http=Connection,
+        http=Connection, proxy_headers=False,  # whose client speaks, `workers.hosts` finds out
     )  # fmt: skip
     return _Server(config)
 

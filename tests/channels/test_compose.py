@@ -39,7 +39,7 @@ def test_no_character_that_ends_a_line_somewhere_reaches_the_header(character: s
     """In subject, name and ids of a customer's mail it is a blank or gone, and no field begins behind it."""
     words = f"Re: a{character}Bcc: eve@evil.example"
     sent = reply(
-        subject=words, to_name=words, in_reply_to=f"x{character}y@example.net", references=(f"p{character}q@example.net",)
+        subject=words, to_name=words, in_reply_to=f"x{character}y@a.example", references=(f"p{character}q@a.example",)
     )
     if character == "\0":
         with pytest.raises(SendRejected):

@@ -33,7 +33,8 @@ def remarks(policy: Policy, file: Path | None) -> list[str]:
 def _operations(policy: Policy) -> Iterator[str]:
     host, port = policy.web.operations
     if host not in ("127.0.0.1", "::1", "localhost"):
-        yield f"web.operations: {host}:{port} tells of the database whoever reaches it; keep it inside your own network."
+        told = "tells of the database whoever reaches it; keep it inside your own network."
+        yield f"web.operations: {host}:{port} {told}"
 
 
 def _dates(policy: Policy) -> Iterator[str]:
