@@ -243,7 +243,7 @@ def is_under_way(store: Store, due: Due) -> bool:
 
 
 def _hide_secrets(tx: Any, due: Due) -> None:
-    """What was sent is kept without the secrets in it. A visitor of the live-chat page reads it from the outbox, so there
+    """What was sent is kept without the secrets in it. A visitor of the live-chat page reads it from the outbox: there
     it stays as it is until it is too old."""
     body = due.body
     if str(body.get("to", "")).startswith(VISITOR):
