@@ -37,7 +37,7 @@ def explain(
     """Why a message or conversation is where it is."""
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         why, lines = explained(desk.store, what, datetime.now(UTC))
         if as_json:
             json_line(why)
@@ -86,7 +86,7 @@ def queues(
     """What waits, in working order: the most urgent of each queue first."""
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         now = datetime.now(UTC)
         found = waiting_by_queue(desk.store, now)
         if queue is not None:
@@ -175,7 +175,7 @@ def show(
     from router.ref import number_of
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         shown = _shown(desk, number_of(conversation), datetime.now(UTC))
         if as_json:
             json_line(shown)
