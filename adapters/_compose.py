@@ -6,6 +6,7 @@ turns Message-IDs longer than a line into encoded words, and then no answer find
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from email.encoders import encode_base64
@@ -29,6 +30,10 @@ __all__ = ["Envelope", "compose", "probe", "reply_address"]
 
 MAX_REFERENCES = 40
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=900)
+#: Vertical tabs, form feeds and their like: `str.splitlines` and some servers end a line at them.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+#: A Message-ID without its brackets, as it may stand in a field.
+_ID = re.compile("[!-~]+")
 #: Length of a signed token, with which the external id of a reply begins (`router.follow_ups.reply_address`).
 _TOKEN = 48
 
@@ -57,6 +62,7 @@ def compose(reply: Reply, address: str, *, answer_to: str = "") -> Envelope:
     for name, value in _fields(reply, address, recipient, copied, answer_to).items():
         if any(c in value for c in "\r\n\0"):
             raise SendRejected(f"The reply's {name} holds a line break; nothing was sent.")
+        value = _CONTROL.sub(" ", value)
         encoded = value if value.isascii() else Header(value, "utf-8", header_name=name).encode()
         body[name] = encoded
     content = body.as_bytes(policy=_POLICY)
@@ -104,7 +110,7 @@ def _fields(reply: Reply, address: str, recipient: str, copied: Sequence[str], a
     if answer_to or reply.reply_to:
         fields["Reply-To"] = reply.reply_to or answer_to
     parents = dict.fromkeys((*reply.references, reply.in_reply_to))
-    chain = [f"<{parent}>" for parent in parents if parent and " " not in parent and parent.isascii()]
+    chain = [f"<{parent}>" for parent in parents if parent and _ID.fullmatch(parent)]
     if reply.in_reply_to and f"<{reply.in_reply_to}>" in chain:
         fields["In-Reply-To"] = f"<{reply.in_reply_to}>"
     if chain:

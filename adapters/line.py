@@ -13,7 +13,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,7 +27,7 @@ from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message, Sender
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
-from router.secret import Secret
+from router.secret import Secret, Verifies
 
 __all__ = ["Line", "Settings", "adapter"]
 
@@ -43,7 +43,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channel_secrets: tuple[Secret, ...] = Field(min_length=1, max_length=2)
+    channel_secrets: Annotated[tuple[Secret, ...], Verifies(16)] = Field(min_length=1, max_length=2)
     access_token: Secret
     base_url: str = Field(default="https://api.line.me", pattern=r"^https?://[^\s?#]+$")
 

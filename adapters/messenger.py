@@ -38,7 +38,7 @@ from router.ports import (
     Route,
     Translation,
 )
-from router.secret import Secret
+from router.secret import Secret, Verifies
 
 #: Bytes of one request: a batch of up to 1,000 events.
 LARGEST: Final = 4 << 20
@@ -60,8 +60,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    app_secrets: tuple[Secret, ...] = Field(min_length=1, max_length=5)
-    verify_token: Secret
+    app_secrets: Annotated[tuple[Secret, ...], Verifies(16)] = Field(min_length=1, max_length=5)
+    verify_token: Annotated[Secret, Verifies(8)]
     page_token: Secret
     page_id: Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""
     reply_window: Literal["24h", "7d"] = "24h"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import phonenumbers
@@ -22,7 +22,7 @@ from router.errors import BadSettings, SendRejected
 from router.errors import Refused as NotPossible
 from router.model import DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
-from router.secret import Secret
+from router.secret import Secret, Verifies
 from router.wire import all_of
 
 _JSON: Final = "application/json"
@@ -38,8 +38,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    auth_tokens: tuple[Secret, ...] = Field(default=(), max_length=5)
-    secrets: tuple[Secret, ...] = Field(default=(), max_length=5)
+    auth_tokens: Annotated[tuple[Secret, ...], Verifies(16)] = Field(default=(), max_length=5)
+    secrets: Annotated[tuple[Secret, ...], Verifies(24, standard=True)] = Field(default=(), max_length=5)
     public_url: tuple[WebAddress, ...] = ()
     region: str = ""
     path: UnguessedPath = ""

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -39,7 +39,7 @@ from router.ports import (
     Route,
     Translation,
 )
-from router.secret import Secret
+from router.secret import Secret, Verifies
 
 if TYPE_CHECKING:
     from adapters._telegram_api import Api
@@ -57,7 +57,7 @@ class Settings(BaseModel):
 
     token: Secret
     mode: Literal["poll", "webhook"] = "poll"
-    secret_tokens: tuple[Secret, ...] = Field(default=(), max_length=2)
+    secret_tokens: Annotated[tuple[Secret, ...], Verifies(16)] = Field(default=(), max_length=2)
     base_url: str = Field(default="https://api.telegram.org", pattern="^https?://")
 
     @model_validator(mode="after")

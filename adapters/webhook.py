@@ -11,7 +11,7 @@ import base64
 import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -32,7 +32,7 @@ from router.errors import BadSettings, ConfigurationError, SendError, SendReject
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
-from router.secret import Secret
+from router.secret import Secret, Verifies
 from router.text import kept
 from router.wire import all_of, messages_from_body, read_body
 
@@ -48,7 +48,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    secrets: tuple[Secret, ...] = Field(min_length=1, max_length=2)
+    secrets: Annotated[tuple[Secret, ...], Verifies(24, standard=True)] = Field(min_length=1, max_length=2)
     reply_url: WebAddress = ""
     page: bool = False
     origins: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,7 +25,7 @@ from router.errors import BadSettings, InvalidPayload, SendRejected
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
-from router.secret import Secret
+from router.secret import Secret, Verifies
 
 _WINDOW: Final = timedelta(hours=48)
 #: Customer-service messages to one message of the follower.
@@ -41,8 +41,8 @@ class Settings(BaseModel):
 
     app_id: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")
     app_secret: Secret
-    tokens: tuple[Secret, ...] = Field(min_length=1, max_length=5)
-    aes_keys: tuple[Secret, ...] = Field(default=(), max_length=5)
+    tokens: Annotated[tuple[Secret, ...], Verifies(8)] = Field(min_length=1, max_length=5)
+    aes_keys: Annotated[tuple[Secret, ...], Verifies(43)] = Field(default=(), max_length=5)
     mode: Literal["safe", "plain-unsafe"] = "safe"
     path: UnguessedPath = ""
     api_url: WebAddress = "https://api.weixin.qq.com"

@@ -35,7 +35,7 @@ from router.ports import (
     Route,
     Translation,
 )
-from router.secret import Secret
+from router.secret import Secret, Verifies
 
 if TYPE_CHECKING:
     from adapters._x_api import Api, Event, Page
@@ -59,7 +59,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     consumer_key: Secret
-    consumer_secret: Secret
+    consumer_secret: Annotated[Secret, Verifies(16)]
     access_token: Secret
     access_token_secret: Secret
     previous_consumer_secret: Secret | None = None

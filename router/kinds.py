@@ -9,7 +9,7 @@ from __future__ import annotations
 __all__ = ["KINDS", "kind_named"]
 
 #: The kinds that ship (rules: configuration).
-KINDS = ("email", "telegram", "x", "messenger", "wechat", "webhook", "phone")
+KINDS = ("email", "telegram", "x", "messenger", "wechat", "line", "webhook", "phone")
 _OTHER_NAMES = {"chat": "webhook", "facebook": "messenger", "mail": "email"}
 
 

@@ -13,12 +13,38 @@ from heapq import nlargest
 from msgspec.structs import replace
 
 from router.bounce import KnownReply
-from router.model import Contact, Conversation, Decision, Handle, Key, KnownMessage, Link, Marker, Message, Redelivery
+from router.model import (
+    Contact,
+    Conversation,
+    Decision,
+    Handle,
+    Key,
+    KnownMessage,
+    Link,
+    Marker,
+    Message,
+    Placement,
+    Redelivery,
+    Value,
+)
 
-__all__ = ["REACH", "Known"]
+__all__ = ["FORMER", "REACH", "Fragment", "Known"]
 
 #: So many conversations of one contact, those with the latest words, are looked at.
 REACH = 40
+#: So many messages of a conversation that may hold a piece of a secret are known.
+FORMER = 3
+
+
+class Fragment(Value, frozen=True, kw_only=True):
+    """A message that may hold a piece of a secret, as it is stored."""
+
+    number: int
+    conversation: int
+    sender: Handle
+    at: datetime
+    text: str
+    own_text: str
 
 
 class Known:
@@ -30,8 +56,8 @@ class Known:
     """
 
     __slots__ = (
-        "by_contact", "claimed", "contacts", "conversations", "edited_by", "handles", "joined", "links", "markers",
-        "merged", "messages", "number", "replies", "threads",
+        "by_contact", "claimed", "contacts", "conversations", "edited_by", "fragments", "handles", "joined", "links",
+        "markers", "merged", "messages", "number", "replies", "threads",
     )  # fmt: skip
 
     def __init__(self, number: int = 1) -> None:
@@ -45,6 +71,7 @@ class Known:
         self.by_contact: dict[int, list[int]] = {}
         self.markers: dict[str, list[Marker]] = {}
         self.edited_by: dict[Key, KnownMessage] = {}
+        self.fragments: dict[int, tuple[Fragment, ...]] = {}
         self.links: dict[int, list[Link]] = {}
         self.merged: dict[int, int] = {}
         self.joined: dict[int, int] = {}
@@ -145,6 +172,26 @@ class Known:
             self.replies[reply.number] = replace(reply, state=decision.outcome.state)
         for link in decision.links:
             self.links.setdefault(conversation.number, []).append(link)
+        self._absorb_fragments(message, decision)
+
+    def _absorb_fragments(self, message: Message, decision: Placement) -> None:
+        for cleaned in decision.scrubbed:
+            self.put(cleaned)
+        gone = {former.message for former in decision.rewritten}
+        for number in {former.conversation for former in decision.rewritten}:
+            self.fragments[number] = tuple(f for f in self.fragments.get(number, ()) if f.number not in gone)
+        if decision.piece:
+            fragment = Fragment(
+                number=decision.number, conversation=decision.conversation.number, at=message.sent_at,
+                sender=("email" if message.realm else message.channel, message.sender.handle), text=decision.text,
+                own_text=decision.own_text,
+            )  # fmt: skip
+            self.hold(fragment)
+
+    def hold(self, fragment: Fragment) -> None:
+        """Know this message, newer than the others of its conversation."""
+        held = self.fragments.get(fragment.conversation, ())
+        self.fragments[fragment.conversation] = (*held, fragment)[-FORMER:]
 
     def put(self, conversation: Conversation) -> None:
         """Know this state of a conversation."""

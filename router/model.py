@@ -401,14 +401,25 @@ class Redelivery(Value, frozen=True, kw_only=True, tag="redelivery"):
     trace: tuple[str, ...] = ()
 
 
+class Rewritten(Value, frozen=True, kw_only=True):
+    """A message stored before that held a piece of a secret: its texts without it, and the markers to forget."""
+
+    message: int
+    conversation: int
+    text: str
+    own_text: str
+    markers: tuple[str, ...] = ()
+
+
 class Placement(Value, frozen=True, kw_only=True, tag="placement"):
     """Where a message went and what follows from it.
 
     `conversation` is the state after this message, `before` its number if it existed (0: opened now). `contact` is
     the state after; `contacts_joined` are absorbed into it. `threads_joined` are chains that this message fuses into
     `thread`. `thread_keys` and `handles` lead later messages here. `class_` is empty for what is no customer message
-    (outbound, notes, automatic mail). `text`, `own_text` and `subject` are redacted. `trace` explains, a line a step.
-    `outcome`: what it makes of a reply of the desk that it is about.
+    (outbound, notes, automatic mail). `text`, `own_text` and `subject` are redacted. `piece`: they may hold a piece of
+    a secret; `rewritten` are those that held one, `scrubbed` further conversations that forget what they knew of it.
+    `outcome`: what it makes of a reply of the desk that it is about. `trace` explains, a line a step.
     """
 
     number: int
@@ -443,6 +454,9 @@ class Placement(Value, frozen=True, kw_only=True, tag="placement"):
     trace: tuple[str, ...] = ()
     policy_version: str = ""
     outcome: Outcome | None = None
+    piece: bool = False
+    rewritten: tuple[Rewritten, ...] = ()
+    scrubbed: tuple[Conversation, ...] = ()
 
 
 Decision: TypeAlias = Redelivery | Placement

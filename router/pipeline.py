@@ -28,6 +28,7 @@ from router.follow_ups.incident import Relation, naming_the_same, relate
 from router.follow_ups.matter import Verdict, place
 from router.follow_ups.reading import Reading, named_key, read
 from router.follow_ups.reply_address import Claim
+from router.follow_ups.seam import Seam, seam
 from router.follow_ups.thread import Chain, chain
 from router.known import Known
 from router.model import (
@@ -98,6 +99,8 @@ def decide_prepared(
         reading = replace(reading, message=word.message)
         return desk_side.place(reading, linked, known, policy, now, (*flags, *word.flags), word)
     identity = identify(message, known, failed=reading.failed)
+    told = seam(reading, identity, known, policy)
+    reading = told.reading if told else reading
     reply = bounced.reply_named(message, claim, known)
     if reply is not None:
         answered = known.conversation(reply.conversation)
@@ -110,6 +113,7 @@ def decide_prepared(
         verdict = place(reading, identity, evidence, known, policy.follow_ups)
         verdict, relation = _among_others(verdict, reading, identity, known, policy)
     placed = _placement(reading, linked, identity, evidence, verdict, relation, known, policy, now, flags)
+    placed = replace(placed, piece=bool(reading.pieces)) if told is None else _scrubbed(placed, told, known)
     return placed if reply is None or evidence.joins is None else _came_back(placed, reply, known, policy, now)
 
 
@@ -126,6 +130,14 @@ def _came_back(placed: Placement, reply: KnownReply, known: Known, policy: Polic
     came = arrival.came(placed.conversation, reply.number, outcome.state, now, policy, written_in=written_in)
     events = (*placed.events, *came.events)
     return replace(placed, conversation=came.conversation, reopened=came.reopened, events=events)
+
+
+def _scrubbed(placed: Placement, told: Seam, known: Known) -> Placement:
+    """The placement of a message that ends a secret in pieces: nothing of it stays anywhere."""
+    return replace(
+        placed, conversation=told.forgotten(placed.conversation), rewritten=told.rewritten,
+        scrubbed=told.scrubbed(known, placed.conversation.number), trace=(told.trace, *placed.trace),
+    )  # fmt: skip
 
 
 def _automatic(evidence: Evidence) -> Verdict:

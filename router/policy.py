@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
+from ipaddress import IPv4Network, IPv6Network
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,6 +163,17 @@ class EventTarget(Value, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()
 
 
+class WebLimits(Value, frozen=True, kw_only=True):
+    """What one host may do on the live-chat page: `messages` and `requests` a minute, `streams` at once, `bytes` a day;
+    and the bytes that are stored of one visitor."""
+
+    messages: int = 120
+    requests: int = 1200
+    streams: int = 100
+    bytes: int = 500 << 20
+    visitor_bytes: int = 50 << 20
+
+
 class Web(Value, frozen=True, kw_only=True):
     """The front door, and the address of `/metrics`, `/ready` and `/health` (one that the file names must be free).
     `max_body` is in bytes, for every route that names no limit of its own."""
@@ -172,6 +184,8 @@ class Web(Value, frozen=True, kw_only=True):
     operations_named: bool = False
     public_url: str = ""
     max_body: int = 1 << 20
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    limits: WebLimits = WebLimits()
 
 
 class Policy(Value, frozen=True, kw_only=True, dict=True):

@@ -22,6 +22,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from router import private
 from router.errors import ConfigurationError, InvalidPayload, NotFound
 from router.model import Value
 from router.secret import Secret
@@ -139,13 +140,12 @@ def create_key(path: Path) -> bytes:
     """Make a new deployment key in a file that only its owner may read (mode 600), safely on disk; never overwrites."""
     key = os.urandom(KEY_SIZE)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = private.descriptor(path, os.O_WRONLY | os.O_EXCL)
     except FileExistsError as error:
         raise ConfigurationError(f"The key file {path} exists already and is never overwritten.") from error
     except OSError as error:
         raise ConfigurationError(f"The key file {path} cannot be written: {error.strerror}.") from error
     with os.fdopen(handle, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
         file.write(base64.b64encode(key) + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -7,6 +7,7 @@ stars, so no log line, error report or copy of the configuration can carry one (
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from pathlib import Path
@@ -19,12 +20,39 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
-__all__ = ["STARS", "Secret"]
+__all__ = ["STARS", "Secret", "Verifies"]
 
 #: What anybody sees who looks at a secret.
 STARS: Final = "***"
 _ENV = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _WRONG = 'a secret is given by reference only, as "env:NAME" or "file:PATH", never written out'
+
+
+class Verifies:
+    """Says of a field of secrets, as `Annotated[…, Verifies(24)]`, that they prove who sends: a shorter one does not.
+
+    `least` counts bytes; with `standard` those that the base64 behind `whsec_` stands for.
+    """
+
+    __slots__ = ("least", "standard")
+
+    def __init__(self, least: int, *, standard: bool = False) -> None:
+        self.least = least
+        self.standard = standard
+
+    def weakness(self, value: str) -> str:
+        """Why this secret verifies nothing; empty where it does."""
+        if not value.strip():
+            return "it holds only blanks"
+        if value != value.strip():
+            return "it begins or ends with a blank"
+        size = len(value.encode())
+        if self.standard and not value.startswith("whpk_"):
+            try:
+                size = len(base64.b64decode(value.removeprefix("whsec_"), validate=True))
+            except (ValueError, UnicodeEncodeError):
+                return f"it is no base64; whsec_ and {self.least} random bytes or more in base64 would be right"
+        return f"it has {size} bytes, and {self.least} would be right" if size < self.least else ""
 
 
 class Secret:

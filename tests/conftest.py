@@ -13,6 +13,7 @@ import fcntl
 import imaplib
 import os
 import queue
+import re
 import shutil
 import socket
 import ssl
@@ -477,17 +478,19 @@ async def _open_desk(configuration: Path, at: datetime) -> AsyncIterator[Desk]:
 
 @pytest.fixture
 def open_desk(tmp_path: Path) -> Callable[..., contextlib.AbstractAsyncContextManager[Desk]]:
-    """`async with open_desk(toml, at) as desk`: the daemon of this configuration (its tables but `[desk] database` and
-    `[web]`), on a free port and a database of its own, with its clock standing at `at`. `database` gives the keys of
-    another one."""
+    """`async with open_desk(toml, at) as desk`: the daemon of this configuration (its tables but `[desk]`; `[web]`
+    first, and without `listen`), on a free port and a database of its own, with its clock standing at `at`. `database`
+    gives the keys of another one."""
 
     def opened(
         configuration: str, at: datetime, database: str = ""
     ) -> contextlib.AbstractAsyncContextManager[Desk]:
         file = tmp_path / "desk.toml"
-        own = '[web]\nlisten = "127.0.0.1:0"\n[desk]\nname = "Test desk"\ntimezone = "Asia/Shanghai"\n'
+        keys = re.match(r"\s*\[web\]\n((?:[^\[\n].*\n)*)", configuration)
+        own = f'[web]\nlisten = "127.0.0.1:0"\n{keys[1] if keys else ""}'
+        own += '[desk]\nname = "Test desk"\ntimezone = "Asia/Shanghai"\n'
         own += database or f'database = "sqlite:///{tmp_path / "desk.db"}"\n'
-        file.write_text(own + configuration, encoding="utf-8")
+        file.write_text(own + configuration[keys.end() if keys else 0 :], encoding="utf-8")
         return _open_desk(file, at)
 
     return opened

@@ -11,6 +11,8 @@ import fcntl
 import os
 from collections.abc import Iterator
 
+from router import private
+from router.errors import ConfigurationError
 from router.store import Database
 from workers.leases import Leases
 
@@ -18,10 +20,16 @@ __all__ = ["alone", "lock"]
 
 
 def lock(database: Database) -> int | None:
-    """Take the lock of an SQLite file: its descriptor, or None when another process holds it (or there is no file)."""
-    if database.path is None:
+    """Take the lock of an SQLite file, by whatever links it is named: its descriptor, or None when another process
+    holds it (or there is no file). Raises ConfigurationError for a file that has several names."""
+    if database.place is None:
         return None
-    descriptor = os.open(f"{database.path}-daemon", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if database.place.exists() and (names := database.place.stat().st_nlink) > 1:
+        raise ConfigurationError(
+            f"desk.database: {database.place} has {names} names (hard links), and what one daemon writes beside one of "
+            "them another does not see; remove the other names."
+        )
+    descriptor = private.descriptor(f"{database.place}-daemon")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -34,6 +34,7 @@ from workers.doubt import Doubt
 from workers.duties import Duties
 from workers.inbound import read_channel
 from workers.leases import Leases
+from workers.listening import Listening, raise_limit
 from workers.livechat import LiveChat
 from workers.logs import open_log
 from workers.logs.lines import place
@@ -293,14 +294,14 @@ class Daemon:
 def _serving(app: Any) -> uvicorn.Server:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=20, server_header=False,
-        http=Connection,
+        http=Connection, proxy_headers=False,  # whose client speaks, `workers.hosts` finds out
     )  # fmt: skip
     return _Server(config)
 
 
 def _listening(host: str, port: int, key: str) -> socket.socket:
     """A socket on this address. Raises `Unreachable` when it is taken."""
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening = Listening(socket.AF_INET6 if ":" in host else socket.AF_INET, raise_limit())
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -11,7 +11,7 @@ import asyncio
 import html
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from string import Template
@@ -24,15 +24,17 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from adapters.webhook import Webhook
-from router.errors import ConfigurationError
+from router.errors import ConfigurationError, OmnirouterError
 from router.policy import ChannelPolicy
 from router.ports import Log
 from router.store import Store, chat
 from workers.bodies import Bodies, TooLarge, TooMany
 from workers.channels import Channels
+from workers.hosts import Limits, host_of
 from workers.metrics import Metrics
 from workers.page_words import closed_words, language_of, words
 from workers.picture import MEGABYTES, WrongPicture, picture
+from workers.stored import Stored
 from workers.visitor import COOKIE, LIFE, Allowance, Visitors
 from workers.web import take
 
@@ -72,16 +74,29 @@ class LiveChat:
         self._bodies = bodies
         self._visitors = Visitors(store.sealer.derive("live chat visitor"), now)
         self._messages = Allowance(8, 3.0, now)
-        self._hosts = Allowance(120, 0.5, now)
+        self._limits = Limits(store.policy.web.limits, now)
+        self._stored = Stored(store, store.policy.web.limits.visitor_bytes)
         self._streams: Counter[str] = Counter()
         self.routes = [
-            Route("/favicon.ico", self._icon, methods=["GET"]),
-            Route("/chat/{name}", self._page, methods=["GET"]),
-            Route("/chat/{name}/messages", self._message, methods=["POST"]),
-            Route("/chat/{name}/stream", self._stream, methods=["GET"]),
-            Route("/chat/{name}/files/{number:int}/{index:int}", self._file, methods=["GET"]),
-            Route("/chat/{name}/{asset}", self._asset, methods=["GET"]),
+            Route("/favicon.ico", self._counted(self._icon), methods=["GET"]),
+            Route("/chat/{name}", self._counted(self._page), methods=["GET"]),
+            Route("/chat/{name}/messages", self._counted(self._message), methods=["POST"]),
+            Route("/chat/{name}/stream", self._counted(self._stream), methods=["GET"]),
+            Route("/chat/{name}/files/{number:int}/{index:int}", self._counted(self._file), methods=["GET"]),
+            Route("/chat/{name}/{asset}", self._counted(self._asset), methods=["GET"]),
         ]
+
+    def _counted(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """The same, for hosts that do not ask too often."""
+
+        async def counted(request: Request) -> Response:
+            wait = self._limits.requests.wait(self._host(request))
+            return _too_much("Too many requests; wait a moment.", wait) if wait else await handler(request)
+
+        return counted
+
+    def _host(self, request: Request) -> str:
+        return host_of(request, self._store.policy.web.trusted_proxies)
 
     def _channel(self, request: Request) -> tuple[ChannelPolicy, Webhook] | None:
         """The channel of a request, where it has a page."""
@@ -185,12 +200,19 @@ class LiveChat:
         visitor = self._visitor(request, channel)
         if not visitor:
             return self._stranger(channel)
-        host = request.client.host if request.client else ""
-        wait = self._messages.wait(f"{channel.name} {visitor}") or self._hosts.wait(host)
+        host, declared = self._host(request), request.headers.get("content-length", "")
+        size = int(declared) if re.fullmatch(r"[0-9]{1,12}", declared) else 0
+        wait = self._messages.wait(f"{channel.name} {visitor}") or self._limits.messages.wait(host)
         if wait:
-            return _told(429, "Too many messages; wait a moment.", {"retry-after": str(int(wait) + 1)})
+            return _too_much("Too many messages; wait a moment.", wait)
+        if wait := self._limits.sent.take(host, size):
+            return _too_much("Too much for one day; come again tomorrow.", wait)
         try:
             async with self._bodies.of(request, _LARGEST) as body:
+                if wait := self._limits.sent.take(host, max(0, len(body) - size)):
+                    return _too_much("Too much for one day; come again tomorrow.", wait)
+                if not await self._stored.take(channel.name, visitor, len(body)):
+                    return _too_much("This chat holds as much as it may; write to the desk another way.", 86_400)
                 wire = _wire(msgspec.json.decode(body), visitor, self._now(), self._language(request))
                 verdict = adapter.take(msgspec.json.encode(wire), self._now(), wire["id"], visitor)
                 return await take(verdict, channel.name, self._store, self._log, self._metrics, self._now)
@@ -200,6 +222,8 @@ class LiveChat:
             return _told(503, "Too many pictures at the moment; try again soon.", {"retry-after": "5"})
         except ClientDisconnect:
             return Response(status_code=400)
+        except OmnirouterError:
+            return _told(503, "The desk cannot take messages at the moment; try again soon.", {"retry-after": "5"})
         except (ValueError, RecursionError, msgspec.DecodeError) as mistake:
             return _told(400, str(mistake) if isinstance(mistake, WrongPicture | _Mistake) else "This is no JSON.")
 
@@ -222,15 +246,20 @@ class LiveChat:
         visitor = self._visitor(request, channel)
         if not visitor:
             return self._stranger(channel)
+        host = self._host(request)
+        if self._limits.streams[host] >= self._limits.most_streams:
+            return _too_much("Too many open pages.", 10)
         if self._streams.total() >= _STREAMS or self._streams[visitor] >= _STREAMS_EACH:
             return _told(503, "Too many visitors at the moment.", {"retry-after": "10"})
         last = request.headers.get("last-event-id", "")
         after = int(last) if re.fullmatch(r"[0-9]{1,18}", last) else 0
-        lines = self._lines(channel, visitor, after, self._language(request))
+        lines = self._lines(channel, visitor, host, after, self._language(request))
         headers = _plain_headers("same-origin") | {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
-    async def _lines(self, channel: ChannelPolicy, visitor: str, after: int, language: str) -> AsyncIterator[str]:
+    async def _lines(
+        self, channel: ChannelPolicy, visitor: str, host: str, after: int, language: str
+    ) -> AsyncIterator[str]:
         """Server-sent events: the chat behind `after`, then what comes; and when the desk answers, where it is
         closed."""
         database, bell = self._store.database, self._store.bell
@@ -238,6 +267,7 @@ class LiveChat:
         hours: str | None = None
         silent = 0.0
         self._streams[visitor] += 1
+        self._limits.opened(host)
         if database.dialect != "sqlite":
             after = 0  # nodes take their numbers in blocks: the next message may have a lower one
         try:
@@ -260,6 +290,7 @@ class LiveChat:
                 await bell.wait(1.0, rings)
                 await asyncio.sleep(_BREATH)
         finally:
+            self._limits.closed(host)
             self._streams[visitor] -= 1
             if not self._streams[visitor]:
                 del self._streams[visitor]
@@ -312,6 +343,10 @@ def _event(kind: str, value: Any, number: int = 0) -> str:
     """One server-sent event; JSON has no line break of its own."""
     name = f"id: {number}\n" if number else ""
     return f"{name}event: {kind}\ndata: {msgspec.json.encode(value).decode()}\n\n"
+
+
+def _too_much(sentence: str, wait: float) -> Response:
+    return _told(429, sentence, {"retry-after": str(int(wait) + 1)})
 
 
 def _told(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from router import private
 from router.errors import ConfigurationError
 from router.tagging.classifier import Model, fused, grams, pack
 from router.tagging.embedding import Embedder
@@ -216,7 +217,7 @@ def write_model(out: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
     """Write the model beside its place, then move it there."""
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        with beside.open("wb") as file:
+        with open(beside, "wb", opener=private.opener) as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
         beside.replace(out)
     except OSError as error:

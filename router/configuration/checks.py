@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from router.configuration.mistakes import Path, mistake, unknown
 from router.configuration.wording import cut, dotted
+from router.kinds import KINDS
 
 __all__ = ["CHANNEL_KINDS", "check", "items", "names"]
 
 #: The kinds of channels that ship; a private adapter adds its own.
-CHANNEL_KINDS: Final = ("email", "telegram", "x", "messenger", "wechat", "webhook", "phone")
+CHANNEL_KINDS: Final = KINDS
 #: A reference: (table, key, what it names, the table that has the names).
 _REFERENCES: Final = (
     ("channels", "schedule", "schedule", "schedules"),

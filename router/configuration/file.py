@@ -26,7 +26,7 @@ from router.configuration.wording import did_you_mean, dotted
 from router.errors import ConfigurationError
 from router.policy import ChannelPolicy, Policy
 from router.ports import Adapter
-from router.secret import Secret
+from router.secret import Secret, Verifies
 from router.tagging.tag import ISSUE_TYPES
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "preset_text",
     "unset_elsewhere",
     "unset_secrets",
+    "weak_secrets",
 ]
 
 #: Finds the class of an adapter by the name in the file. Raises ConfigurationError with one sentence.
@@ -46,6 +47,8 @@ AdapterOf: TypeAlias = Callable[[str], type[Adapter]]
 
 PRESETS: Final = ("wallet", "plain")
 _GENERAL: Final = tuple(keys_of(NAMED["channels"]))
+#: What is no good in any secret: blanks alone, or around it.
+_ANY: Final = Verifies(1)
 _CHANNEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 
 
@@ -109,6 +112,20 @@ def unset_secrets(policy: Policy) -> dict[str, tuple[str, ...]]:
         if channel.enabled
     }
     return {name: references for name, references in unset.items() if references}
+
+
+def weak_secrets(policy: Policy) -> dict[str, tuple[str, ...]]:
+    """The enabled channels with secrets that are set and verify nothing, each with the sentences that say why."""
+    found = {c.name: tuple(_weak(c.settings)) for c in policy.channels.values() if c.enabled}
+    return {name: sentences for name, sentences in found.items() if sentences}
+
+
+def _weak(settings: object) -> Iterator[str]:
+    for name, field in type(settings).model_fields.items() if isinstance(settings, BaseModel) else ():
+        verifies = next((mark for mark in field.metadata if isinstance(mark, Verifies)), None)
+        for secret in _secrets(getattr(settings, name)):
+            if secret.is_set() and (why := (verifies or _ANY).weakness(secret.reveal())):
+                yield f"{name}: {secret.reference} verifies nothing, for {why}"
 
 
 def unset_elsewhere(policy: Policy) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
@@ -138,6 +139,7 @@ Length: TypeAlias = Annotated[Any, PlainValidator(span)]
 Promise: TypeAlias = Annotated[Any, PlainValidator(_promise)]
 Size: TypeAlias = Annotated[int, BeforeValidator(size)]
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+Network: TypeAlias = Annotated[Any, PlainValidator(lambda text: _network(str(text)))]
 Address: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 Metric: TypeAlias = Literal["first_reply", "next_reply", "update", "resolution"]
 Statuses: TypeAlias = list[Literal["pending", "on_hold", "solved"]]
@@ -180,11 +182,28 @@ class Desk(Table):
         return self
 
 
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError('expected an address or network such as "10.0.0.5", "10.0.0.0/8" or "fd00::/8"') from None
+
+
+class WebLimits(Table):
+    messages: Annotated[int, Field(ge=1, le=1_000_000)] = 120
+    requests: Annotated[int, Field(ge=1, le=1_000_000)] = 1200
+    streams: Annotated[int, Field(ge=1, le=100_000)] = 100
+    bytes: Size = 500 << 20
+    visitor_bytes: Size = 50 << 20
+
+
 class Web(Table):
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
     operations: Annotated[str, AfterValidator(_listen)] | None = None
     public_url: Address = ""
     max_body: Size = 1 << 20
+    trusted_proxies: list[Network] = []
+    limits: WebLimits = WebLimits()
 
     @model_validator(mode="after")
     def _apart(self) -> Web:

@@ -37,6 +37,7 @@ from router.policy import (
     Retention,
     TaggingPolicy,
     Web,
+    WebLimits,
     version_of,
 )
 from router.routing.condition import Condition
@@ -226,6 +227,7 @@ def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
     return {
         "web": Web(
             host=host, port=int(port), public_url=web.public_url.rstrip("/"), max_body=web.max_body,
+            trusted_proxies=tuple(web.trusted_proxies), limits=WebLimits(**_fields(web.limits)),
             operations=_operations(web), operations_named=web.operations not in (None, _OPERATIONS),
         ),
         "privacy": Privacy(key=privacy.key, redact=privacy.redact),

@@ -17,7 +17,7 @@ from router.text.normalise import fold
 from router.text.phrasing import REQUESTS
 from router.text.utterance import MOST
 
-__all__ = ["Memory", "features_of", "remember", "spoken", "telling_of", "tongue_of", "united"]
+__all__ = ["Memory", "features_of", "forget", "remember", "spoken", "telling_of", "tongue_of", "united"]
 
 #: Below this the runner-up of an issue type may have been meant.
 _SURE = 0.95
@@ -118,6 +118,20 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
         _add(following, "types", (tagging.issue_type,))
         if tagging.confidence < _SURE and tagging.runner_up not in NO_TOPIC:
             _add(following, "maybe", (tagging.runner_up,))
+    return following
+
+
+def forget(matter: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
+    """The memory without what `remember` took from these words, whoever else used them too."""
+    gone: dict[str, frozenset[Any]] = {
+        "ids": frozenset(reading.strong), "amounts": frozenset(reading.amounts), "cards": frozenset(reading.cards),
+        "numbers": frozenset(reading.said.numbers), "names": frozenset(reading.said.entities),
+        "texts": frozenset((reading.text_hash,)), "words": features_of(reading),
+    }  # fmt: skip
+    following = dict(matter)
+    for name, values in gone.items():
+        if name in following:
+            following[name] = [value for value in following[name] if value not in values]
     return following
 
 

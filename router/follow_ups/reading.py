@@ -9,7 +9,7 @@ store finds what the decision needs to know. Pure: a store reads once, loads, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from router.follow_ups.authorship import Authored, authored, named_people
 from router.follow_ups.dedupe import content_digest
 from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
 from router.policy import Policy
-from router.text import identifiers, own_words, redact, utterance
+from router.text import identifiers, own_words, redact, seams, utterance
 from router.text.customers import customers
 from router.text.normalise import fold, language
 from router.text.utterance import Word
@@ -155,6 +155,12 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     def long(self) -> bool:
         """Does it hold more words than who goes on with a matter needs?"""
         return self.said.weight > _MANY_WORDS
+
+    @cached_property
+    def pieces(self) -> Mapping[str, seams.Piece]:
+        """What of a person's own words may be a piece of a secret that he sends in several messages."""
+        message = self.message
+        return {} if message.automatic or message.direction is not Direction.IN else seams.pieces(self.own_text)
 
     @property
     def silent(self) -> bool:

@@ -38,7 +38,8 @@ TO_FETCH: Final = "it was announced without its content, which is fetched from t
 
 Translate = Callable[[Raw], Sequence[Message | DeskEvent]]
 _decode_meta = msgspec.json.Decoder(dict[str, str]).decode
-_A, _R = t.set_aside.c, t.raws.c
+_A, _R, _K = t.set_aside.c, t.raws.c, t.raw_keys.c
+_its_key = and_(_K.partition == _R.partition, _K.position == _R.position)
 
 _next_position = Statement(
     update(t.log_partitions)
@@ -47,6 +48,7 @@ _next_position = Statement(
     .returning(t.log_partitions.c.position)
 )
 _put_raw = insert(t.raws)
+_put_key = insert(t.raw_keys)
 _put_aside = insert(t.set_aside, unless_there=True)
 _page = Statement(
     select(_A.id, _A.partition, _A.position, _A.item, _A.channel, _A.kind, _A.reason, _A.state, _A.attempts, _A.at)
@@ -60,17 +62,17 @@ _one = Statement(
     ).where(_A.id == bindparam("number"))
 )
 _raw = Statement(
-    select(_R.channel, _R.transport_id, _R.received_at, _R.meta, _R.history, _R.wrapped_key, _R.body).where(
-        _R.partition == bindparam("part"), _R.position == bindparam("place")
-    )
+    select(_R.channel, _R.transport_id, _R.received_at, _R.meta, _R.history, _K.wrapped_key, _R.body)
+    .join(t.raw_keys, _its_key)
+    .where(_R.partition == bindparam("part"), _R.position == bindparam("place"))
 )
 _raws_between = Statement(
     select(_R.partition, _R.position)
+    .join(t.raw_keys, _its_key)
     .where(
         _R.channel == bindparam("name"),
         _R.received_at >= bindparam("since", type_=t.Instant.impl()),
         _R.received_at < bindparam("until", type_=t.Instant.impl()),
-        _R.wrapped_key.is_not(None),
         ~exists().where(
             _A.partition == _R.partition, _A.position == _R.position, among(_A.kind, "invalid"),
             among(_A.state, "dropped"),
@@ -117,8 +119,9 @@ def keep_invalid(store: Store, raw: Raw, reason: str, now: datetime) -> None:
         tx.run(
             _put_raw, partition=ASIDE, position=position, channel=raw.channel, transport_id=raw.transport_id,
             received_at=micros(raw.received_at), meta=msgspec.json.encode(raw.meta).decode(), history=raw.history,
-            wrapped_key=sealed.wrapped_key, body=sealed.body, arrived_at=micros(now),
+            body=sealed.body, arrived_at=micros(now),
         )  # fmt: skip
+        tx.run(_put_key, partition=ASIDE, position=position, wrapped_key=sealed.wrapped_key)
         tx.run(
             _put_aside, partition=ASIDE, position=position, item=0, channel=raw.channel, kind="invalid",
             reason=redact(reason).text, state="open", attempts=1, at=micros(now),
@@ -166,7 +169,7 @@ def raw_at(store: Store, partition: int, position: int) -> Raw:
     """The stored raw, opened. Raises `NotFound` when it was erased or expired."""
     with store.database.read() as tx:
         row = tx.one(_raw, part=partition, place=position)
-    if row is None or row[5] is None:
+    if row is None:
         raise NotFound(f"The raw {partition}:{position} is no longer kept (erased, or older than retention.raws).")
     body = store.sealer.open(Sealed(wrapped_key=bytes(row[5]), body=bytes(row[6])))
     return Raw(

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import socket
 import tempfile
 from pathlib import Path
 
 from sqlalchemy import URL, bindparam, func, select
 
+from router import private
 from router.store.database import Database
 from router.store.patience import KEEPALIVE
 from router.store.statement import Statement, Tx
@@ -71,7 +73,9 @@ class Bell:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         try:
+            os.fchmod(listening.fileno(), private.MODE)  # Linux makes the socket with it, others take it afterwards
             listening.bind(str(path))
+            path.chmod(private.MODE)
         except OSError:
             listening.close()
             return
@@ -109,9 +113,9 @@ class Bell:
         self._loop = None
 
     def _path(self) -> Path | None:
-        if self._database.path is None:
+        if self._database.place is None:
             return None
-        beside = Path(f"{self._database.path.absolute()}-bell")
+        beside = Path(f"{self._database.place}-bell")
         if len(str(beside)) < 100:  # the kernel takes 107 bytes
             return beside
         short = hashlib.sha256(str(beside).encode()).hexdigest()[:24]

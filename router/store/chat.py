@@ -13,7 +13,7 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, literal_column, select
 
 from router.store import tables as t
 from router.store.database import Database
@@ -21,7 +21,7 @@ from router.store.queries import utc
 from router.store.statement import Statement, member
 from router.store.tables import instant
 
-__all__ = ["File", "Line", "file_of", "lines", "numbers"]
+__all__ = ["File", "Line", "file_of", "lines", "numbers", "stored"]
 
 #: Messages of a chat that are shown again after a reload.
 MOST = 200
@@ -38,6 +38,12 @@ _numbers = Statement(
     )
     .order_by(_M.number.desc())
     .limit(MOST)
+)  # fmt: skip
+_sizes = Statement(
+    select(func.length(_M.text), _M.attachments).where(
+        _M.realm == bindparam("name"), _M.external_id >= bindparam("first"), _M.external_id < bindparam("last"),
+        _M.handle == bindparam("visitor"), _M.direction == literal_column("'in'"),
+    )
 )  # fmt: skip
 _lines = Statement(
     select(_M.number, _M.direction, _M.external_id, _M.text, _M.sent_at, _M.automatic, _M.attachments)
@@ -80,6 +86,13 @@ def numbers(database: Database, channel: str, visitor: str) -> list[int]:
     with database.read() as tx:
         found = tx.rows(_numbers, name=channel, first=f"{visitor}:", last=f"{visitor}:zzzz", visitor=visitor)
     return [row[0] for row in reversed(found)]
+
+
+def stored(database: Database, channel: str, visitor: str) -> int:
+    """About how many bytes are stored of what the visitor sent: a character of text counts as three."""
+    with database.read() as tx:
+        rows = tx.rows(_sizes, name=channel, first=f"{visitor}:", last=f"{visitor}:zzzz", visitor=visitor)
+    return sum(3 * length + sum(file.get("size") or 0 for file in _decode(files)) for length, files in rows)
 
 
 def lines(database: Database, visitor: str, wanted: Collection[int]) -> list[Line]:

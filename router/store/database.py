@@ -1,8 +1,9 @@
 """How are transactions opened on SQLite and on PostgreSQL? `Database` gives `write()` and `read()`, each one `Tx`.
 
 SQLite: WAL, synchronous=FULL, one writer at a time. A writer queues at a turnstile (a lock file beside the database,
-released once inside), so that a busy daemon cannot starve a command. PostgreSQL: a small pool of psycopg connections
-that no silent server holds (router.store.patience). Both run in plain threads; callers keep them off the event loop.
+released once inside), so that a busy daemon cannot starve a command. All its files are its owner's alone (mode
+600), and what is deleted is overwritten. PostgreSQL: a small pool of psycopg connections that no silent server holds
+(router.store.patience). Both run in plain threads; callers keep them off the event loop.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from router.errors import ConfigurationError, Unreachable
+from router import private
+from router.errors import ConfigurationError, NotFound, Unreachable
 from router.store.patience import KEEPALIVE, OPTIONS, connection_class
 from router.store.statement import Tx
 from router.store.turnstile import Turnstile
@@ -31,12 +34,18 @@ from router.store.turnstile import Turnstile
 if TYPE_CHECKING:
     from router.policy import Policy
 
-__all__ = ["Database"]
+__all__ = ["Database", "Scrubbed"]
 
 _WAL_LIMIT = 32 << 20
 _BUSY_MS = 20_000
 _CHECKPOINT_MS = 100
-_TURN_SECONDS = 30.0
+#: Seconds that a writer waits at the turnstile.
+_TURN_SECONDS = 10.0
+_EMPTY_MS = 5_000
+#: Bytes of a file that is written anew after an erasure; with more it would keep everybody waiting.
+_COMPACTED = 256 << 20
+#: What stands beside an SQLite file, after its name.
+_ENDINGS = ("", "-wal", "-shm", "-turnstile", "-daemon", "-bell")
 #: SQLSTATE of a change on a server that only reads.
 _READ_ONLY = "25006"
 #: What each PostgreSQL connection sets, whatever the server's own configuration says: with `synchronous_commit` off a
@@ -51,41 +60,68 @@ _HOSTS = re.compile(
 )
 
 
+class Scrubbed(NamedTuple):
+    """Was the file written anew, and its write-ahead log emptied? Neither while another program reads on."""
+
+    compacted: bool
+    log_emptied: bool
+
+
 class Database:
-    """One SQL database. `dialect` is `sqlite` or `postgresql`; `path` is the SQLite file, None for the others.
+    """One SQL database. `dialect` is `sqlite` or `postgresql`; `path` is the SQLite file as it was named, `place` what
+    that leads to through links, both None for the others. A missing file is made only where `make` says so.
 
     `pooled`: a pooler in transaction mode stands between, so nothing may live longer in a session than a transaction;
     the bell then listens at `listen`, a direct address, or where there is none only polls.
     """
 
-    def __init__(self, url: str, *, password: str | None = None, pooled: bool = False, listen: str = "") -> None:
+    def __init__(
+        self, url: str, *, password: str | None = None, make: bool = True, pooled: bool = False, listen: str = ""
+    ) -> None:
         self.url = _driver_url(url, password)
         self.dialect = "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
         database = self.url.database
         self.path = Path(database) if self.dialect == "sqlite" and database and database != ":memory:" else None
+        self.makes = make
+        self.place = None if self.path is None else Path(os.path.realpath(self.path))
         self.pooled = pooled and self.dialect == "postgresql"
         self.listen_url = None if self.dialect == "sqlite" else self.url
         if self.pooled:
             self.listen_url = _driver_url(listen, password) if listen else None
-        self.engine = _engine(self.url, self.path, self.pooled)
+        self.engine = _engine(self.url, self.path, make, self.pooled)
         self.default_waits: Mapping[str, timedelta] = {}  # by queue, of the policy: the store says them
         self._turn = threading.RLock()
-        self._turnstile = None if self.path is None else Turnstile(self.path, _TURN_SECONDS)
+        self._turnstile = None if self.place is None else Turnstile(self.place, _TURN_SECONDS)
         self._waiting_since: float | None = None
         self._mine = threading.local()
         self._writer: Any = None
         self._writer_pid = 0
 
     @classmethod
-    def of(cls, policy: Policy, url: str | None = None) -> Database:
+    def of(cls, policy: Policy, url: str | None = None, *, make: bool = True) -> Database:
         """The database of a desk, or the one at `url` reached in the same way."""
-        return cls(url or policy.database_url(), pooled=policy.desk_pooled, listen=policy.listen_url())
+        return cls(url or policy.database_url(), make=make, pooled=policy.desk_pooled, listen=policy.listen_url())
 
     def require_folder(self) -> None:
         """Raise ConfigurationError when the folder of an SQLite file is not there: it may be a slip of the finger."""
         if self.path is not None and not self.path.absolute().parent.is_dir():
             folder = self.path.parent
             raise ConfigurationError(f"desk.database: there is no folder {folder}; make it, or name another place.")
+
+    def require(self) -> None:
+        """Raise NotFound when an SQLite file is not there."""
+        if self.path is not None and not self.path.exists():
+            raise _missing(self.path)
+
+    @property
+    def where(self) -> str:
+        """Its address for people: the whole path of a file, or the URL without its password."""
+        return str(self.place) if self.place is not None else self.url.render_as_string(hide_password=True)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of an SQLite database, whether they are there or not."""
+        return [Path(f"{self.place}{end}") for end in _ENDINGS] if self.place is not None else []
 
     @property
     def in_memory(self) -> bool:
@@ -228,11 +264,26 @@ class Database:
         if self.path is None:
             return
         try:
-            size = os.stat(f"{self.path}-wal").st_size
+            size = os.stat(f"{self.place}-wal").st_size
         except FileNotFoundError:
             return
         if size > _WAL_LIMIT:
             self._restart_wal(cursor)
+
+    def scrub(self) -> Scrubbed:
+        """Leave nothing in an SQLite database's files of what was deleted: neither in the write-ahead log nor between
+        rows, where balancing its trees left copies (up to `_COMPACTED` bytes all of it is written anew)."""
+        if self.place is None or self._turnstile is None:
+            return Scrubbed(compacted=True, log_emptied=True)
+        with self._turn:
+            cursor = self._kept_writer().cursor()
+            with self._turnstile.passing():
+                cursor.execute(f"PRAGMA busy_timeout={_EMPTY_MS}")
+                compacted = self.place.stat().st_size <= _COMPACTED and _compacted(cursor)
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy: int = cursor.fetchone()[0]
+                cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        return Scrubbed(compacted=compacted, log_emptied=not busy)
 
     def _restart_wal(self, cursor: Any) -> None:
         """Begin the WAL anew if no reader stands in the way; the transaction before is committed, whatever happens."""
@@ -306,7 +357,22 @@ def _several_hosts(found: re.Match[str]) -> str:
     return f"{found['before']}/{found['name']}?{hosts}{f'&{query}' if query else ''}"
 
 
-def _engine(url: URL, path: Path | None, pooled: bool) -> Engine:
+def _compacted(cursor: Any) -> bool:
+    try:
+        cursor.execute("VACUUM")
+    except sqlite3.OperationalError:  # another program reads or writes, or the disk is full
+        return False
+    return True
+
+
+def _missing(path: Path) -> NotFound:
+    return NotFound(
+        f"There is no file {path} yet; make it with: omnirouter db upgrade (or run, or ingest), or name the "
+        "configuration of another desk with -c FILE."
+    )
+
+
+def _engine(url: URL, path: Path | None, make: bool, pooled: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
         own: dict[str, Any] = {"prepare_threshold": None} if pooled else {"options": _PG_OPTIONS}
         try:
@@ -329,12 +395,24 @@ def _engine(url: URL, path: Path | None, pooled: bool) -> Engine:
         **({"poolclass": StaticPool} if path is None else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": 12}),
         connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000},
     )
+    if path is not None:
+        event.listen(engine, "do_connect", partial(_own_file, path, make))
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
 
 def _connect_postgresql(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
     return connection_class().connect(*given, **named)
+
+
+def _own_file(path: Path, make: bool, *_of_the_connection: Any) -> None:
+    """Make a missing file its owner's alone, before SQLite makes it everybody's: its companions take its mode."""
+    if path.exists():
+        return
+    if not make:
+        raise _missing(path)
+    with contextlib.suppress(OSError):  # SQLite says what is wrong with the place
+        os.close(private.descriptor(path))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -348,6 +426,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "wal_autocheckpoint=4000",
         "cache_size=-65536",
         "temp_store=MEMORY",
+        "secure_delete=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -14,13 +14,24 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import BigInteger, bindparam, select, text, update
+from sqlalchemy import BigInteger, bindparam, delete, select, text, update
 
 from router.bounce import Outcome
 from router.conversation.working_order import DEFAULT_WAIT, order_at
 from router.follow_ups.authorship import CLAIMED
 from router.known import Known
-from router.model import Authenticity, Contact, Conversation, Handle, Key, Link, Marker, Placement, Redelivery
+from router.model import (
+    Authenticity,
+    Contact,
+    Conversation,
+    Handle,
+    Key,
+    Link,
+    Marker,
+    Placement,
+    Redelivery,
+    Rewritten,
+)
 from router.store import tables as t
 from router.store.rows import contact_row, conversation_row, decision_row, message_row
 from router.store.statement import Statement, Tx, as_json, insert, insert_into, upsert
@@ -121,6 +132,14 @@ _came = Statement(
 _any_outgoing = Statement(
     select(t.outbox.c.id).where(t.outbox.c.kind == "reply", t.outbox.c.message == bindparam("reply"))
 )
+_rewrite = Statement(
+    update(t.messages)
+    .where(t.messages.c.number == bindparam("one"))
+    .values(text=bindparam("whole"), own_text=bindparam("own"))
+)
+_forget_marker = Statement(
+    delete(t.markers).where(t.markers.c.key == bindparam("name"), t.markers.c.conversation == bindparam("of"))
+)
 _next_number = Statement(
     update(t.counters)
     .where(t.counters.c.name == bindparam("counter"))
@@ -160,6 +179,7 @@ class Effects:
         self._reports: dict[tuple[str, int], dict[str, Any]] = {}
         self._joins: list[tuple[int, int]] = []
         self._fusions: list[tuple[int, int]] = []
+        self._rewritten: list[Rewritten] = []
         self._redelivered: Counter[str] = Counter()
         self._outcomes: list[Outcome] = []
 
@@ -192,6 +212,9 @@ class Effects:
             self._markers[(marker.key, marker.conversation)] = marker
         for link in p.links:
             self.link(p.conversation.number, link, at)
+        self._rewritten += p.rewritten
+        for cleaned in p.scrubbed:
+            self.change(cleaned)
         for type_, body in p.events:
             self.tell(Event(at=at, type=type_, conversation=p.conversation.number, message=p.number, body=body))
             if type_.startswith("incident."):
@@ -276,6 +299,7 @@ class Effects:
         tx.many(_put_decision, [{**row, "decided_at": decided} for row in self._decisions])
         self._write_outcomes(tx)
         self._write_relations(tx)
+        self._rewrite(tx)
         self._write_events(tx, receivers, now)
 
     def _write_outcomes(self, tx: Tx) -> None:
@@ -285,6 +309,15 @@ class Effects:
             )  # fmt: skip
             if moved != 1 and tx.one(_any_outgoing, reply=one.reply) is not None:
                 raise LostUpdate
+
+    def _rewrite(self, tx: Tx) -> None:
+        """Messages of before, also of this batch, without a piece of a secret, and the markers that told of it."""
+        rows = [
+            {"one": one.message, "whole": one.text, "own": None if one.own_text == one.text else one.own_text}
+            for one in self._rewritten
+        ]
+        tx.many(_rewrite, rows)
+        tx.many(_forget_marker, [{"name": key, "of": r.conversation} for r in self._rewritten for key in r.markers])
 
     def _write_people(self, tx: Tx, now: datetime) -> None:
         tx.many(_put_contact, [contact_row(c, now) for c in self._contacts.values()])

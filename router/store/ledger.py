@@ -60,7 +60,7 @@ _advance = Statement(
 )
 _put_aside = insert(t.set_aside, unless_there=True)
 _erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest == bindparam("key_digest")))
-_any_sealed = Statement(select(t.raws.c.partition).where(t.raws.c.wrapped_key.is_not(None)).limit(1))
+_any_sealed = Statement(select(t.raw_keys.c.partition).limit(1))
 _alive = Statement(select(literal(1)))
 _any_erased = Statement(select(t.tombstones.c.digest).limit(1))
 
@@ -125,11 +125,13 @@ class Store:
         return {1: self.sealer.derive("reply address")}
 
     @classmethod
-    def open(cls, policy: Policy, *, url: str | None = None, create: bool = False) -> Store:
-        """Open (a fresh SQLite file: create) the ledger. Raises `Unreachable`, `SchemaMismatch`,
-        `ConfigurationError`."""
-        database = Database.of(policy, url)
+    def open(cls, policy: Policy, *, url: str | None = None, create: bool = False, make: bool = True) -> Store:
+        """Open the ledger; a fresh SQLite file is created, unless `make` is False. Raises `Unreachable`,
+        `SchemaMismatch`, `ConfigurationError`, and `NotFound` for a file that is not there and not to be made."""
+        database = Database.of(policy, url, make=make)
         database.require_folder()
+        if not make:
+            database.require()
         schema.ensure(database, partitions=policy.partitions, create=create)
         return cls(database, policy)
 
@@ -352,6 +354,7 @@ def _wants(messages: Sequence[Prepared], claimed: frozenset[int], replies: froze
         markers=frozenset(k for p in messages for k in p.markers),
         conversations=claimed,
         replies=replies,
+        fragments=any(p.pieces for p in messages),
         since=min((p.message.sent_at for p in messages), default=now),
     )
 
@@ -372,6 +375,8 @@ def _sealer(policy: Policy, database: Database) -> Sealer:
     if database.path is None:
         return Sealer(os.urandom(32))
     path = database.path.absolute().parent / "omnirouter.key"
+    if database.place is not None and not path.exists():
+        path = database.place.parent / "omnirouter.key"  # the file was named by a link
     if not path.exists() or not path.stat().st_size:
         with _alone_in(path.parent):
             if not path.exists():

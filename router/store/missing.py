@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, exists, func, or_, select
 
 from router.store import tables as t
 from router.store.schema import ASIDE
@@ -24,6 +24,8 @@ Lost: TypeAlias = tuple[str, str, Any, Any]
 
 _L, _P, _R, _A = t.log_partitions.c, t.positions.c, t.raws.c, t.set_aside.c
 _PAGE = 2_000
+#: The raw has no key any more, so its bytes are noise.
+_wiped = ~exists().where(t.raw_keys.c.partition == _R.partition, t.raw_keys.c.position == _R.position)
 
 
 def _counted(*conditions: Any) -> Any:
@@ -41,13 +43,13 @@ _counts = Statement(
         _P.forgotten,
         _counted(),
         _counted(_behind),
-        _counted(_behind, _R.wrapped_key.is_(None)),
+        _counted(_behind, _wiped),
     )
     .join(t.positions, _P.partition == _L.partition)
     .order_by(_L.partition)
 )
 _there = Statement(
-    select(_R.position, _R.wrapped_key.is_(None))
+    select(_R.position, _wiped)
     .where(_R.partition == bindparam("part"), _R.position > bindparam("after"))
     .order_by(_R.position)
     .limit(bindparam("rows"))
@@ -55,7 +57,7 @@ _there = Statement(
 _open = Statement(
     select(_A.partition, _A.position, _R.position)
     .select_from(t.set_aside.outerjoin(t.raws, (_R.partition == _A.partition) & (_R.position == _A.position)))
-    .where(among(_A.state, "open"), or_(_R.position.is_(None), _R.wrapped_key.is_(None)))
+    .where(among(_A.state, "open"), or_(_R.position.is_(None), _wiped))
     .order_by(_A.partition, _A.position)
 )
 

@@ -24,14 +24,17 @@ from router.store.arrival import come
 from router.store.effects import Effects
 from router.store.ledger import Store
 from router.store.queries import utc
-from router.store.statement import Statement, insert, member
+from router.store.statement import Statement, as_json, insert, member
 from router.store.tables import instant, micros
+from router.text.redact import redact
 
 __all__ = [
     "Due", "addressed", "claim", "is_under_way", "lanes", "next_due", "outcomes", "recover", "settle",
 ]  # fmt: skip
 
 _O = t.outbox.c
+#: With it begin the handles of the live-chat page's visitors.
+VISITOR = "visitor-"
 _decode = msgspec.json.Decoder().decode
 #: Written out in the statement: SQLite takes a partial index only where it reads the index's own condition.
 _PENDING: ColumnElement[str] = literal_column("'pending'")
@@ -70,6 +73,11 @@ _settle = Statement(
 )
 _state_of = Statement(
     select(_O.state).where(_O.id == bindparam("row"), _O.attempts == bindparam("count")).with_for_update()
+)
+_rewrite = Statement(
+    update(t.outbox)
+    .where(_O.id == bindparam("row"), _O.attempts == bindparam("count"))
+    .values(body=bindparam("whole"))
 )
 _sending = Statement(
     select(_O.id, _O.kind, _O.channel, _O.conversation, _O.message, _O.key, _O.body, _O.attempts, _O.created_at).where(
@@ -197,6 +205,8 @@ def settle(
             return True
         if blocked:
             tx.run(_close_handle, where=due.channel, written=str(due.body.get("to", "")))
+        if state == "sent":
+            _hide_secrets(tx, due)
         if state != "pending":
             _tell(tx, store, due, state, detail, now)
         return True
@@ -230,6 +240,19 @@ def is_under_way(store: Store, due: Due) -> bool:
     """Is this attempt still the row's present one? Ask right before a call: who was stopped may have lost it."""
     with store.database.read() as tx:
         return tx.one(_under_way, row=due.row, count=due.attempt) is not None
+
+
+def _hide_secrets(tx: Any, due: Due) -> None:
+    """What was sent is kept without the secrets in it. A visitor of the live-chat page reads it from the outbox: there
+    it stays as it is until it is too old."""
+    body = due.body
+    if str(body.get("to", "")).startswith(VISITOR):
+        return
+    hidden = {name: redact(str(body.get(name, ""))).text for name in ("text", "subject")}
+    files = [{**file, "name": redact(str(file.get("name", ""))).text} for file in body.get("attachments", ())]
+    if any(hidden[name] != body.get(name, "") for name in hidden) or files != list(body.get("attachments", ())):
+        kept = as_json({**body, **hidden, "attachments": files})
+        tx.run(_rewrite, row=due.row, count=due.attempt, whole=kept)
 
 
 def _take_provider_id(tx: Any, due: Due, external_id: str) -> None:

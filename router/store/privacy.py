@@ -1,8 +1,9 @@
 """How is a person erased, or given his own? By all his handles, with a dry run, leaving digests so that nothing comes
 back.
 
-Erasing deletes the wrapped keys of his raws (the bytes are then noise, in backups too), his messages, conversations,
-threads, handles and contact; digests of message ids stay, so a redelivered webhook does not bring them back. A raw
+Erasing deletes the wrapped keys of his raws (the bytes are then noise, also in a backup that leaves the table of keys
+out), his messages, conversations, threads, handles and contact; digests of message ids stay, so a redelivered webhook
+does not bring them back. SQLite's files are then scrubbed of what was deleted. A raw
 shared with others loses its key once it is decided; their messages stay. The record of it holds numbers only (rules:
 security, 3). Blocking functions.
 """
@@ -45,9 +46,12 @@ _messages = Statement(
     )
 )
 _forget_key = Statement(
+    delete(t.raw_keys).where(t.raw_keys.c.partition == bindparam("part"), t.raw_keys.c.position == bindparam("place"))
+)
+_forget_raw = Statement(
     update(t.raws)
     .where(t.raws.c.partition == bindparam("part"), t.raws.c.position == bindparam("place"))
-    .values(wrapped_key=None)
+    .values(body=b"", meta="{}")
 )
 _put_tombstone = insert(t.tombstones, unless_there=True)
 _delete_attempts = Statement(
@@ -95,7 +99,10 @@ _delete_contacts = _of(t.contacts, t.contacts.c.number)
 
 
 def erase(store: Store, contact: int, now: datetime, *, dry_run: bool = True) -> dict[str, Any]:
-    """Erase a contact over all his handles; a dry run only counts. Raises `NotFound`."""
+    """Erase a contact over all his handles; a dry run only counts. Raises `NotFound`.
+
+    The report of an erasure says whether SQLite's files hold nothing of him any more (`Scrubbed`).
+    """
 
     def work(tx: Tx) -> dict[str, Any]:
         root = contact_of_number(tx, contact).number
@@ -118,7 +125,10 @@ def erase(store: Store, contact: int, now: datetime, *, dry_run: bool = True) ->
             effects.write(tx, now, store.receivers)
         return report
 
-    return store.again(work)
+    report = store.again(work)
+    if not dry_run:
+        report |= store.database.scrub()._asdict()
+    return report
 
 
 _KEPT = ("conversations", "messages", "raws")
@@ -141,7 +151,9 @@ def _erase(
     raws: Iterable[tuple[int, int]],
     now: datetime,
 ) -> None:
-    tx.many(_forget_key, [{"part": partition, "place": position} for partition, position in sorted(raws)])
+    places = [{"part": partition, "place": position} for partition, position in sorted(raws)]
+    tx.many(_forget_key, places)
+    tx.many(_forget_raw, places)
     _delete(tx, conversations, messages, now)
     forget_named(tx, [row[0] for row in tx.rows(_mail_addresses, numbers=people)])
     tx.run(_delete_handles, numbers=people)

@@ -54,6 +54,12 @@ _forget_raws = Statement(
         _R.partition == bindparam("part"), member(_R.position, "numbers"), _R.arrived_at < _before, _decided, ~_open
     )
 )
+_forget_keys = Statement(
+    delete(t.raw_keys).where(
+        t.raw_keys.c.partition == bindparam("part"), member(t.raw_keys.c.position, "numbers"),
+        ~exists().where(_R.partition == t.raw_keys.c.partition, _R.position == t.raw_keys.c.position),
+    )
+)  # fmt: skip
 _count = Statement(
     update(t.positions)
     .where(_P.partition == bindparam("part"))
@@ -133,6 +139,7 @@ def _old_raws(store: Store, before: int | None) -> int:
 def _delete_raws(tx: Tx, partition: int, positions: Sequence[int], before: int) -> int:
     gone = tx.run(_forget_raws, part=partition, numbers=positions, before=before)
     if gone:
+        tx.run(_forget_keys, part=partition, numbers=positions)
         tx.run(_count, part=partition, more=gone)
     return gone
 

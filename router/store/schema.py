@@ -114,10 +114,11 @@ def status(database: Database) -> str:
 def ensure(database: Database, *, partitions: int = 16, create: bool = False) -> None:
     """Make sure that the database has this version's form and its first rows.
 
-    A fresh SQLite file is created here; an empty PostgreSQL database only with `create`. Raises `SchemaMismatch`.
+    A fresh SQLite file is created here, unless who opened it only reads; an empty PostgreSQL database only with
+    `create`. Raises `SchemaMismatch`.
     """
     found = status(database)
-    if found == "empty" and (create or database.dialect == "sqlite"):
+    if found == "empty" and (create or (database.dialect == "sqlite" and database.makes)):
         _create(database, partitions)
     elif found != "current":
         raise SchemaMismatch(mismatch(database, found))

@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 import xxhash
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, func, literal_column, or_, select
 from sqlalchemy.sql import text as sql_text
 
 from router.bounce import KnownReply
 from router.follow_ups.authorship import CLAIMED
-from router.known import REACH, Known
+from router.known import REACH, Fragment, Known
 from router.model import Conversation, Handle, Key, Link, Marker, Value
 from router.store import tables as t
 from router.store.rows import (
@@ -31,12 +31,16 @@ from router.store.rows import (
 )
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant, micros
+from router.text import seams
 
 __all__ = ["MissedLock", "Wants", "load"]
 
 _REACH = timedelta(days=400)
 _PER_MARKER = 24
 _REPLIES = 200
+#: So many of the last messages of a conversation, and those of so long, are looked through for pieces of a secret.
+_LAST_WORDS = 8
+_SEAM = timedelta(days=1)
 #: Markers by which a message may join another contact's conversation, so that contact is locked too.
 _JOINING = ("named:",)
 #: Markers by which a message is linked with another contact's conversation: what is proved of that contact counts.
@@ -51,7 +55,8 @@ class MissedLock(Exception):
 
 class Wants(Value, frozen=True, kw_only=True):
     """What a batch of messages needs to know: message keys (`renamed`: those they would get if their id is taken),
-    thread keys, handles, marker keys, and from when on; `replies`: conversations whose replies some may be about."""
+    thread keys, handles, marker keys, and from when on; `replies`: conversations whose replies some may be about;
+    `fragments`: one may end a secret in pieces."""
 
     keys: frozenset[Key] = frozenset()
     renamed: frozenset[Key] = frozenset()
@@ -60,6 +65,7 @@ class Wants(Value, frozen=True, kw_only=True):
     markers: frozenset[str] = frozenset()
     conversations: frozenset[int] = frozenset()
     replies: frozenset[int] = frozenset()
+    fragments: bool = False
     since: datetime | None = None
 
     def __or__(self, other: Wants) -> Wants:
@@ -71,6 +77,7 @@ class Wants(Value, frozen=True, kw_only=True):
             markers=self.markers | other.markers,
             conversations=self.conversations | other.conversations,
             replies=self.replies | other.replies,
+            fragments=self.fragments or other.fragments,
             since=self.since or other.since,
         )
 
@@ -141,6 +148,29 @@ _markers = Statement(
     .where(_marked.c.place <= _PER_MARKER)
     .order_by(_marked.c.at)
 )
+_said = (
+    select(
+        t.messages.c.number, t.messages.c.conversation, t.messages.c.sent_at, t.messages.c.realm, t.messages.c.channel,
+        t.messages.c.handle, t.messages.c.text,
+        func.coalesce(t.messages.c.own_text, t.messages.c.text).label("own"),
+        func.row_number()
+        .over(partition_by=t.messages.c.conversation, order_by=t.messages.c.number.desc())
+        .label("place"),
+    )
+    .where(
+        member(t.messages.c.conversation, "numbers"), t.messages.c.direction == literal_column("'in'"),
+        t.messages.c.sent_at >= bindparam("since", type_=t.Instant.impl()),
+    )
+    .subquery()
+)  # fmt: skip
+_last_words = Statement(
+    select(
+        _said.c.number, _said.c.conversation, _said.c.sent_at, _said.c.realm, _said.c.channel, _said.c.handle,
+        _said.c.text, _said.c.own,
+    )
+    .where(_said.c.place <= _LAST_WORDS, func.length(_said.c.own) <= seams.LONGEST)
+    .order_by(_said.c.number)
+)  # fmt: skip
 _links = Statement(
     select(t.links.c.conversation, t.links.c.other, t.links.c.reason, t.links.c.score).where(
         member(t.links.c.conversation, "numbers")
@@ -187,6 +217,8 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
     )
     if wants.replies:
         _load_replies(tx, wants.replies, known)
+    if wants.fragments and known.conversations:
+        _load_fragments(tx, wants, known)
     return known
 
 
@@ -199,6 +231,22 @@ def _load_replies(tx: Tx, conversations: Collection[int], known: Known) -> None:
             channel=row[5], automatic=bool(row[6]), state=row[7] or "sent", attempts=row[8] or 0,
             copies=tuple(body.get("cc", ())),
         )  # fmt: skip
+
+
+def _load_fragments(tx: Tx, wants: Wants, known: Known) -> None:
+    """The last messages of these conversations that may hold a piece of a secret."""
+    since = max(0, micros((wants.since or instant(0)) - _SEAM)) if wants.since else 0
+    numbers = sorted(c.number for c in known.conversations.values() if micros(c.last_message_at) >= since)
+    for number, conversation, at, realm, channel, handle, text, own in tx.rows(
+        _last_words, numbers=numbers, since=since
+    ):
+        if seams.pieces(own):
+            sender = ("email" if realm == "mail" else channel, handle)
+            known.hold(
+                Fragment(
+                    number=number, conversation=conversation, sender=sender, at=instant(at), text=text, own_text=own
+                )
+            )  # fmt: skip
 
 
 def _contacts_of(tx: Tx, conversations: Collection[int]) -> set[int]:

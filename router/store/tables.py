@@ -110,9 +110,16 @@ raws = Table(
     _at("received_at"),
     _words("meta", "{}"),
     _flag("history"),
-    Column("wrapped_key", LargeBinary, nullable=True),  # null once erased
     Column("body", LargeBinary, nullable=False),
     _number("arrived_at", server_default=text("0")),  # by the desk's clock, whatever the message says of itself
+    sqlite_with_rowid=False,
+)
+raw_keys = Table(
+    "raw_keys",  # what opens each raw, apart: no row once it is erased or expired; a backup may leave this table out
+    metadata,
+    _number("partition", primary_key=True),
+    _number("position", primary_key=True),
+    Column("wrapped_key", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 positions = Table(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from router import private
 from router.errors import Unreachable
 
 __all__ = ["Turnstile"]
@@ -37,7 +38,7 @@ class Turnstile:
             os.close(descriptor)
 
     def _enter(self) -> int:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = private.descriptor(self._path)
         if self._waiter is None:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,21 +21,24 @@ from router.text import cues, seed_phrases, told_secrets
 from router.text.card_numbers import is_card, is_resident_id
 from router.text.seed_phrases import Span
 from router.text.tokens import SHORTEST, tokens
+from router.text.unhidden import HAN_DIGITS, UNSEEN, han_digits, unhidden
 
-__all__ = ["Redacted", "redact"]
+__all__ = ["Redacted", "mark", "redact"]
 
 _FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
 _ORDER = ("order", "order_number")
+_NUMBERS = ("card", "resident_id", "cvv")
 
-_UNUSUAL = re.compile(
-    "[\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u00a0\u3000\u2000-\u200a\u2010-\u2015\u2460-\u2468\u2474-\u247c\u2488-\u2490\u2776-\u277e"
-    "\uff02-\uff07\uff0a\uff0b\uff0d-\uff19\uff1d\uff1e\uff20-\uff5d\U0001d7ce-\U0001d7ff]"
-)
-_SEPARATOR = r"[ \t\n\r\-.·•_,，、/|]"
-_LONG_DIGITS = re.compile(rf"[0-9](?:{_SEPARATOR}{{0,3}}[0-9]){{12}}")
-_DIGIT_RUN = re.compile(rf"[0-9](?:{_SEPARATOR}{{0,3}}[0-9])*[Xx]?")
+_SEPARATOR = r"[ \t\n\r!-/:-@\[-`{-~·•∙‧・。，、：；…“”‘’（）【】「」『』《》〈〉]{0,6}"
+_LONG_DIGITS = re.compile(rf"[0-9](?:{_SEPARATOR}[0-9]){{12}}")
+_LONG_NUMERALS = re.compile(rf"[0-9{HAN_DIGITS}](?:{_SEPARATOR}[0-9{HAN_DIGITS}]){{12}}")
+_DIGIT_RUN = re.compile(rf"[0-9](?:{_SEPARATOR}[0-9])*[Xx]?")
 _GROUP = re.compile(r"[0-9]+[Xx]?")
-_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]+")
+#: A date, a time, a sum: no number begins or ends within.
+_WHOLE = re.compile(
+    r"(?<![0-9])(?:(?:19|20)[0-9]{2}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9])?"
+    r"|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,2})?|[0-9]{1,9}\.[0-9]{1,2})(?![0-9.,:])"
+)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
 _LATIN = re.compile(r"[0-9A-Za-z]")
 _LONG_TOKEN = re.compile(r"[0-9A-Za-z]{51}")
@@ -78,19 +80,16 @@ def redact(text: str, mac: Callable[[str], str] | None = None) -> Redacted:
 
 
 def _redacted(text: str, mac: Callable[[str], str] | None) -> Redacted:
-    plain = text.translate(_twins()) if not text.isascii() and _UNUSUAL.search(text) else text
+    plain = unhidden(text)
     tagged = "<" in plain and _TAG.search(plain) is not None
-    if tagged or (not plain.isascii() and _INVISIBLE.search(plain)):
-        spans = _hidden_secrets(plain, tagged)
-    else:
-        spans = _secrets(plain)
+    spans = _hidden_secrets(plain, tagged) if tagged or UNSEEN in plain else _secrets(plain)
     return _replaced(text, plain, spans, mac) if spans else Redacted(text=text)
 
 
 def _hidden_secrets(plain: str, tagged: bool) -> list[Span]:
-    """Look without invisible characters and tags, once joining what a tag parts (`4111<b>1111`), once not."""
-    kept = [at for at in range(len(plain)) if not _INVISIBLE.match(plain[at])]
-    visible = "".join(plain[at] for at in kept)
+    """Look without unseen characters and tags, once joining what they part (`4111<b>1111`), once not."""
+    kept = [at for at, character in enumerate(plain) if character != UNSEEN]
+    visible = plain.replace(UNSEEN, "")
     found = _secrets(_TAG.sub(lambda tag: " " * len(tag[0]), visible) if tagged else visible)
     spans = [(kept[start], kept[end - 1] + 1, kind) for start, end, kind in found]
     if tagged:
@@ -99,6 +98,8 @@ def _hidden_secrets(plain: str, tagged: bool) -> list[Span]:
         shown = [at for at in range(len(visible)) if at not in inside]
         found = _secrets("".join(visible[at] for at in shown))
         spans += [(kept[shown[start]], kept[shown[end - 1]] + 1, kind) for start, end, kind in found]
+    if len(visible) != len(plain):
+        spans += _secrets(plain.replace(UNSEEN, " "))
     return spans
 
 
@@ -110,6 +111,9 @@ def _secrets(plain: str) -> list[Span]:
     written = seed_phrases.latin_words(low)
     if len(plain) >= seed_phrases.SHORTEST:
         found.extend(seed_phrases.seeds(low, written))
+    ascii_ = plain.isascii()
+    if not ascii_ and len(plain) >= 13 and _LONG_NUMERALS.search(plain):
+        found.extend(_numbers(han_digits(plain)))
     if not _LATIN.search(plain) and "码" not in low and "碼" not in low:
         return found
     longest = max(map(len, plain.split()), default=0)
@@ -120,7 +124,7 @@ def _secrets(plain: str) -> list[Span]:
     if len(plain) >= 13 and _LONG_DIGITS.search(plain):
         found.extend(_numbers(plain))
     has_card = any(kind == "card" for _, _, kind in found)
-    if not plain.isascii() and _HAN_GATE.search(low):
+    if not ascii_ and _HAN_GATE.search(low):
         found.extend(told_secrets.told(plain, low, told_secrets.words(latin=False), has_card))
     if announcing := told_secrets.announcing(written):
         found.extend(told_secrets.told(plain, low, announcing, has_card))
@@ -133,27 +137,32 @@ def _numbers(plain: str) -> Iterator[Span]:
         if run.end() - run.start() < 13:
             continue
         groups = [(group.start(), group.end()) for group in _GROUP.finditer(plain, run.start(), run.end())]
+        whole = _WHOLE.finditer(plain, run.start(), run.end())
+        inside = {at for one in whole for at in range(one.start() + 1, one.end())}
         first = 0
         while first < len(groups):
             found: list[Span] = []
-            first += _number_at(plain, groups, first, found)
+            first += _number_at(plain, groups, inside, first, found)
             for span in found:
                 yield span
                 if check := _AFTER_CARD.match(plain, span[1]):
                     yield check.start(1), check.end(1), "cvv"
 
 
-def _number_at(plain: str, groups: list[tuple[int, int]], first: int, found: list[Span]) -> int:
-    """Look for a number that begins with group `first`; gives the number of groups to go on by."""
+def _number_at(
+    plain: str, groups: list[tuple[int, int]], inside: Collection[int], first: int, found: list[Span]
+) -> int:
+    """Look for a number that begins with group `first`, and neither begins nor ends `inside` a date, a time or a sum;
+    gives the number of groups to go on by."""
     start, digits = groups[first][0], ""
     best: tuple[int, str] | None = None
     for last in range(first, min(len(groups), first + 19)):
         digits += plain[groups[last][0] : groups[last][1]]
         if len(digits) > 19:
             break
-        if len(digits) < 13:
-            continue
         end = groups[last][1]
+        if len(digits) < 13 or start in inside or end in inside:
+            continue
         if is_resident_id(digits) and not _is_glued(plain, start, end):
             best = (last, "resident_id")
         elif is_card(digits) and not _is_glued(plain, start, end):
@@ -181,8 +190,8 @@ def _replaced(text: str, plain: str, spans: list[Span], mac: Callable[[str], str
     marks: list[str] = []
     at, certain = 0, False
     for start, end, kind in _apart(spans):
-        value = plain[start:end]
-        pieces += (text[at:start], f"[已隐去:{_shown(kind, value)}]")
+        value = plain[start:end] if kind not in _NUMBERS else han_digits(plain[start:end])
+        pieces += (text[at:start], mark(kind, "".join(filter(str.isdigit, _TAG.sub("", value)))))
         found.append(kind)
         if kind == "seed":
             certain = certain or any(map(seed_phrases.has_valid_checksum, _spellings(value)))
@@ -198,12 +207,13 @@ def _replaced(text: str, plain: str, spans: list[Span], mac: Callable[[str], str
 def _spellings(value: str) -> Iterator[list[str]]:
     """The words of a seed phrase, with tags read as nothing and as spaces."""
     for gap in ("", " "):
-        yield re.findall(r"[a-z]+", _INVISIBLE.sub("", _TAG.sub(gap, value)).lower())
+        yield re.findall(r"[a-z]+", _TAG.sub(gap, value.replace(UNSEEN, gap)).lower())
 
 
-def _shown(kind: str, value: str) -> str:
+def mark(kind: str, digits: str = "") -> str:
+    """What stands in place of a secret; of a card its last four `digits` stay."""
     words: str = _known()["words"][kind]
-    return f"{words} ****{''.join(filter(str.isdigit, _TAG.sub('', value)))[-4:]}" if kind == "card" else words
+    return f"[已隐去:{words} ****{digits[-4:]}]" if kind == "card" else f"[已隐去:{words}]"
 
 
 def _apart(spans: list[Span]) -> Iterator[Span]:
@@ -221,19 +231,6 @@ def _apart(spans: list[Span]) -> Iterator[Span]:
 
 
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-
-
-@cache
-def _twins() -> dict[int, str]:
-    """Unusual forms of digits, letters and spaces to their ASCII twins, one character each (offsets stay)."""
-    table: dict[int, str] = {}
-    for code in (*range(0xA0, 0x3001), *range(0xFF01, 0xFF5F), *range(0x1D7CE, 0x1D800)):
-        character = chr(code)
-        if _UNUSUAL.match(character):
-            digit = unicodedata.digit(character, None)
-            twin = str(digit) if digit is not None else unicodedata.normalize("NFKC", character)
-            table[code] = "-" if 0x2010 <= code <= 0x2015 else twin if len(twin) == 1 else character
-    return table
 
 
 @cache

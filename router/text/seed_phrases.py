@@ -17,7 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["SHORTEST", "Span", "has_valid_checksum", "keys", "latin_words", "seeds"]
+__all__ = [
+    "SHORTEST", "Span", "announced", "has_valid_checksum", "is_listed", "is_listed_character", "is_wallet_key", "keys",
+    "latin_words", "seeds",
+]  # fmt: skip
 
 #: No seed phrase is shorter, in characters.
 SHORTEST = 21
@@ -80,7 +83,7 @@ def keys(plain: str, low: str) -> list[Span]:
             found.append(span)
     for match in _LONG_BASE58.finditer(plain):
         span = (match.start(), match.end(), "key")
-        if _is_wallet_key(match[0]) or (len(match[0]) in (87, 88) and _is_introduced(span, low)):
+        if is_wallet_key(match[0]) or (len(match[0]) in (87, 88) and _is_introduced(span, low)):
             found.append(span)
     if "PRIVATE KEY-----" in plain:
         found.extend((match.start(), match.end(), "key") for match in _PEM.finditer(plain))
@@ -95,6 +98,21 @@ def has_valid_checksum(words: Sequence[str]) -> bool:
             if min(places[start : start + size]) >= 0 and _checks(places[start : start + size]):
                 return True
     return False
+
+
+def announced(low: str) -> bool:
+    """Does a word in this small text speak of a seed phrase or key?"""
+    return any(word in low for word in _recovery())
+
+
+def is_listed(word: bytes) -> bool:
+    """Is this one of the English words of seed phrases, or its abbreviation?"""
+    return word in _listed()
+
+
+def is_listed_character(character: str) -> bool:
+    """Is this one of the Chinese characters of seed phrases?"""
+    return character in _chinese()
 
 
 def _checks(places: Sequence[int]) -> bool:
@@ -130,8 +148,7 @@ def _has_run(words: Sequence[bytes]) -> bool:
 
 def _is_introduced(span: Span, low: str) -> bool:
     """Does a word within 30 characters announce a seed phrase or key? Inside counts: "seed" is itself a listed word."""
-    around = low[max(0, span[0] - _NEAR) : span[1] + _NEAR]
-    return any(word in around for word in _recovery())
+    return announced(low[max(0, span[0] - _NEAR) : span[1] + _NEAR])
 
 
 def _says_hash(low: str, start: int) -> bool:
@@ -139,7 +156,7 @@ def _says_hash(low: str, start: int) -> bool:
     return any(word in before for word in ("hash", "txid", "tx ", "tx:", "哈希", "交易", "订单", "單號", "单号"))
 
 
-def _is_wallet_key(text: str) -> bool:
+def is_wallet_key(text: str) -> bool:
     """WIF (51 or 52 characters) or an extended private key (111), with the check sum of Base58Check."""
     if not (len(text) in (51, 52) and text[0] in "5KL9c") and not (len(text) >= 107 and text[1:4] == "prv"):
         return False

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from router.configuration.file import PRESETS, from_text, load, preset, preset_text, unset_elsewhere, unset_secrets
 from router.configuration.tables import ARRAYS, LOG, NAMED, SINGLE
 from router.errors import ConfigurationError
+from router.kinds import KINDS
 from router.policy import Policy
 from router.ports import Adapter
 from router.secret import Secret
@@ -749,3 +750,13 @@ def test_one_wrong_value_anywhere_raises_nothing_else(data: st.DataObject) -> No
         break
     found = outcome(tables)
     assert isinstance(found, Policy) or (found and all(line and "\n" not in line for line in found))
+
+
+def test_every_adapter_that_ships_is_a_known_kind() -> None:
+    """Rules may speak of each, whether a channel of it is configured or not; the list stands once."""
+    import adapters
+
+    shipped = [path.stem for path in Path(adapters.__file__).parent.glob("[a-z]*.py")]
+    assert sorted(adapters.load(name).kind for name in shipped) == sorted(KINDS)
+    text = '[[queues]]\nname = "q"\n[defaults]\nqueue = "q"\n[[rules]]\nid = "r"\nqueue = "q"\n'
+    assert from_text(f'{text}when = {{ channel_kind = ["line"] }}\n', folder=Path())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,31 @@ DATA = Path(__file__).parents[1] / "data"
 LEXICONS = Path(__file__).parents[2] / "router" / "lexicons"
 ENGLISH = [w for w in (LEXICONS / "bip39_english.txt").read_text("utf-8").splitlines() if not w.startswith("#")]
 CHINESE = [w for w in (LEXICONS / "bip39_chinese_simplified.txt").read_text("utf-8").splitlines() if w[0] != "#"]
+
+#: What nobody sees, one of each kind: format, control, marks, selectors, fillers, unassigned, private.
+UNSEEN = [chr(code) for code in (
+    0x200B, 0x2060, 0x202E, 0x2066, 0x2063, 0x034F, 0xFE0F, 0x061C, 0x180E, 0x3164, 0x115F, 0xFFA0, 0xE0041, 0x1B, 0x9B,
+    0x7F, 0x20E3, 0x0301, 0xE0101, 0x2800, 0xFEFF, 0xAD, 0xE000, 0x2065, 0x1D173,
+)]  # fmt: skip
+_DIGITS = [code for code in range(0x110000) if unicodedata.digit(chr(code), None) is not None]
+#: Every sign that Unicode knows for each digit.
+SIGNS = [[chr(code) for code in _DIGITS if unicodedata.digit(chr(code)) == value] for value in range(10)]
+#: Chinese numerals for each digit.
+NUMERALS = ["〇零", "一壹", "二贰貳", "三叁", "四肆", "五伍", "六陆陸", "七柒", "八捌", "九玖"]
+SEPARATORS = [*" -.·,，、/|_:;~*+=()\u3000\u2003\u2028\u2013\u2014\n\t", " - ", "\r\n"]
+PUNCTUATION = "，。！？、：；“”（）《》…\n 的了是我不有"
+ISSUERS = [("4", 16), ("51", 16), ("2221", 16), ("37", 15), ("6222", 19), ("6011", 16), ("3528", 16), ("9558", 19)]
+
+
+@st.composite
+def cards(draw: st.DrawFn) -> str:
+    """A card's number: an issuer's prefix, any digits, the right check digit."""
+    prefix, size = draw(st.sampled_from(ISSUERS))
+    digits = prefix + "".join(draw(st.lists(st.sampled_from("0123456789"), min_size=16, max_size=16)))
+    digits = digits[: size - 1]
+    doubled = [(0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[int(d)] if at % 2 == 0 else int(d) for at, d in enumerate(digits[::-1])]
+    return digits + str(-sum(doubled) % 10)
+
 
 SEED = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 _SEVEN = "letter advice cage absurd amount doctor acoustic"
@@ -321,7 +348,7 @@ def _steps(action: Callable[[], object]) -> int:
     "piece",
     [
         *("4 ", "4111", "验证码", "密码是", "seed ", "abandon ", "abandon x ", "助 记 词 ", "eyJ.", "-----BEGIN "),
-        *("a1" * 26 + " ", "私钥" + "ab" * 32 + " "),
+        *("a1" * 26 + " ", "私钥" + "ab" * 32 + " ", "四", "4\u200b", "①", "4\u0301-", "\ufe0f", "1:23 "),
     ],
 )
 def test_a_crafted_message_costs_no_more_than_its_size(piece: str) -> None:
@@ -329,3 +356,53 @@ def test_a_crafted_message_costs_no_more_than_its_size(piece: str) -> None:
     small, large = piece * (10_000 // len(piece)), piece * (20_000 // len(piece))
     steps = _steps(lambda: redact(small))
     assert _steps(lambda: redact(large)) <= 2.2 * steps + 400
+
+
+@given(card=cards(), chosen=st.randoms(use_true_random=False), say=st.sampled_from(["卡号 {}", "{}", "card: {} ok?"]))
+def test_a_card_is_found_however_it_is_hidden(card: str, chosen: Any, say: str) -> None:
+    """Unseen characters without end, digits of any script, separators of any kind between any of them: it is found,
+    and none of its digits stays."""
+    written = [chosen.choice([digit, chosen.choice(SIGNS[int(digit)])]) for digit in card]
+    gaps = ["".join(chosen.choices(UNSEEN, k=chosen.choice([0, 0, 1, 3, 40]))) for _ in card]
+    marks = [chosen.choice(["", "", chosen.choice(SEPARATORS)]) for _ in card]
+    hidden = "".join(map("".join, zip(written, gaps, marks, strict=True))).rstrip("".join(SEPARATORS))
+    found = redact(say.format(hidden))
+    assert "card" in found.found, hidden
+    assert found.text.startswith(say.partition("{}")[0] + "[已隐去:银行卡 ****")
+    assert not any(sign in found.text.replace(card[-4:], "") for sign in set(written))
+
+
+@given(card=cards(), chosen=st.randoms(use_true_random=False))
+def test_a_card_in_chinese_numerals_is_found(card: str, chosen: Any) -> None:
+    """In plain numerals or in those of banks, mixed with digits, with unseen characters or blanks between."""
+    written = [chosen.choice([digit, *NUMERALS[int(digit)]]) for digit in card]
+    hidden = "".join(sign + chosen.choice(["", "", " ", "\u200b", "、"]) for sign in written).rstrip(" 、")
+    found = redact(f"卡号 {hidden}")
+    assert found.found == ("card",)
+    assert found.text.rstrip("\u200b") == f"卡号 [已隐去:银行卡 ****{card[-4:]}]"
+
+
+@given(st.text(st.sampled_from([*map(chr, range(0x4E00, 0x9FA6)), *PUNCTUATION]), max_size=400))
+def test_ordinary_chinese_stays(text: str) -> None:
+    """Chinese characters and their punctuation alone hold no secret, unless a word that says so stands among them."""
+    if not any(word in text for word in ("码", "碼", "密", "口令", "助", "种子")):
+        assert redact(text).text == text
+
+
+def test_equal_cards_are_equal_however_they_are_written() -> None:
+    """The keyed mark of a card is that of its digits."""
+    written = (CARD, "４１１１ 1111-1111\u200b1111", "四一一一 一一一一 一一一一 一一一一", "๔" + "๑" * 15)
+    assert {redact(text, mac=lambda value: value).marks for text in written} == {(f"card:{CARD}",)}
+
+
+@pytest.mark.parametrize("gap", ["\u200b", "\u2060 ", "\x1d", "\u3164", "\n\u200b"])
+def test_a_seed_phrase_is_found_whatever_parts_its_words(gap: str) -> None:
+    """What nobody sees may stand between its words, or within one."""
+    assert redact(SEED.replace(" ", gap)).found == ("seed",)
+    assert redact(SEED.replace("a", "a\u200d")).found == ("seed",)
+
+
+@pytest.mark.parametrize("sums", ["2026-03-02 10:22:33 4111.11", "1,234.56\n7,890.12\n45.10", "22:33:44 22:33:45"])
+def test_no_number_is_cut_out_of_dates_times_and_sums(sums: str) -> None:
+    """A table of them holds no card, whatever their digits give together."""
+    assert redact(sums).found == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,17 +24,21 @@ class Ran(NamedTuple):
 
 
 class CommandLine:
-    """`run("show", "1")` runs `omnirouter show 1` on the desk in `folder`, with the built-in wallet preset."""
+    """`run("show", "1")` runs `omnirouter show 1` on the desk in `folder`, with the built-in wallet preset. `reads` is
+    the database that the last command said it reads (on stderr, before all else)."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
+        self.reads = ""
         self._capsys = capsys
 
     def __call__(self, *words: str | int) -> Ran:
         self._capsys.readouterr()
         code = cli.main([str(word) for word in words])
         said = self._capsys.readouterr()
-        return Ran(code, said.out, said.err)
+        found = re.match(r"Reading (.+)\n", said.err)
+        self.reads = found[1] if found else ""
+        return Ran(code, said.out, said.err[found.end() :] if found else said.err)
 
     def answers_by_url(self) -> None:
         """From now on the desk has a configuration of its own: the wallet preset, whose chat has a reply_url."""

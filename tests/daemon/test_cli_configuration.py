@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 import socket
@@ -381,3 +382,58 @@ async def test_connect_keeps_asking_when_an_adapter_fails_badly() -> None:
 
     answers = await asyncio.gather(_answer(broken), _answer(fine))
     assert answers == [(3, "ZeroDivisionError: division by zero"), (0, "signed in.")]
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [
+        ("whsec_" + base64.b64encode(b"x" * 23).decode(), "it has 23 bytes, and 24 would be right"),
+        ("secret", "it is no base64"),
+        ("   ", "it holds only blanks"),
+        (f"{CHAT_SECRET} ", "it begins or ends with a blank"),
+    ],
+)
+def test_a_secret_that_verifies_nothing_is_a_mistake(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, secret: str, why: str
+) -> None:
+    """`check` names it by its path, without showing it, and the daemon does not start with it."""
+    (here / "omnirouter.toml").write_text(preset_text("plain"))
+    monkeypatch.setenv("CHAT_SECRET", secret)
+    assert cli.main(["check"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"channels.chat.secrets: env:CHAT_SECRET verifies nothing, for {why}")
+    assert "eHh4" not in said.err
+    assert cli.main(["check", "--json"]) == 2
+    assert len(json.loads(capsys.readouterr().out)["mistakes"]) == 1
+    assert cli.main(["run"]) == 2
+    assert "verifies nothing" in capsys.readouterr().err
+
+
+def test_check_names_what_the_preset_wrote(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Addresses for examples and ids of noughts are nobody's: they are named by path, also to programs."""
+    (here / "omnirouter.toml").write_text(preset_text("wallet"))
+    assert cli.main(["check"]) == 0
+    said = capsys.readouterr().err
+    for path in ("web.public_url", "channels.support-mail.address", "channels.support-mail.imap.host",
+                 "channels.wechat.app_id", "notify.desk-lead.mail"):  # fmt: skip
+        assert path in said.partition("\n")[0]
+    assert cli.main(["check", "--json"]) == 0
+    assert "these are the preset's still" in json.loads(capsys.readouterr().out)["remarks"][0]
+    own = preset_text("wallet").replace("example.com", "wallet.test").replace("wx" + "0" * 16, "wx12345678abcdef90")
+    (here / "omnirouter.toml").write_text(own)
+    assert cli.main(["check"]) == 0
+    assert "preset" not in capsys.readouterr().err
+
+
+def test_check_names_files_that_others_may_read(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Database and key are their owner's; a copy that is not is said, with what to run."""
+    assert cli.main(["db", "upgrade"]) == 0
+    assert cli.main(["check"]) == 0
+    assert "others may read it" not in capsys.readouterr().err
+    for name in ("omnirouter.db", "omnirouter.key"):
+        (here / name).touch()
+        (here / name).chmod(0o644)
+    assert cli.main(["check"]) == 0
+    said = capsys.readouterr().err
+    for name in ("omnirouter.db", "omnirouter.key"):
+        assert f"{here / name}: others may read it (mode 644); run: chmod 600 {here / name}" in said

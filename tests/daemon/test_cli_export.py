@@ -106,13 +106,14 @@ def test_json_means_json_lines(desk: Any) -> None:
 
 def test_an_empty_desk_exports_nothing(run: Any) -> None:
     """No rows are no lines; as CSV the heading alone."""
+    run("db", "upgrade")
     assert run("export", "messages") == (0, "", "")
     assert run("export", "deadlines", "--format", "csv").out == FIELDS["deadlines"].replace(", ", ",") + "\n"
     assert run("export", "weather").code == 2
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(desk: Any, wire: Any) -> None:
-    """`export events | head -1` prints one line and nothing on stderr."""
+    """`export events | head -1` prints one line, and on stderr only which database it reads."""
     desk.take_in(*(wire(f"n-{n}", f"转账{n}没到账", handle=f"v-{n}") for n in range(300)))
     command = Path(sys.executable).with_name("omnirouter")
     clean = {key: value for key, value in os.environ.items() if key != "OMNIROUTER_CONFIG"}
@@ -123,5 +124,5 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(desk: Any, wire: Any) -> 
         assert process.stderr is not None
         assert json.loads(process.stdout.readline())["seq"] == 1
         process.stdout.close()
-        assert process.stderr.read() == b""
+        assert process.stderr.read().decode() == f"Reading {desk.folder / 'omnirouter.db'}\n"
         assert process.wait(timeout=120) == 0

@@ -179,12 +179,14 @@ def test_an_incident_is_answered_in_all_its_conversations(run: Any, wire: Any) -
 
 def test_an_unknown_incident_is_one_sentence(run: Any) -> None:
     """Without any incident there is none to answer."""
+    run("db", "upgrade")
     assert run("incidents", "reply", "7", "--text", "x") == (1, "", "There is no incident '7'; there is: none.\n")
     assert run.json("incidents") == []
 
 
 def test_agents_say_whether_they_are_there(run: Any) -> None:
     """Presence is set and shown; a name alone, or another word, is a question back."""
+    run("db", "upgrade")
     assert run("agents").out.startswith("Nobody: ")
     assert run.json("agents", "li", "present")[0]["available"] is True
     assert [(row["name"], row["presence"]) for row in run.json("agents")] == [("li", "present")]

@@ -32,7 +32,7 @@ def test_a_piped_table_is_aligned_by_what_is_seen(capsys: pytest.CaptureFixture[
         (0.5, "0.5"),
         (2.0, "2"),
         (["a", 1], "a, 1"),
-        ("a\x1b[31mb\nc", "a [31mb c"),
+        ("a\x1b[31mb\nc\u202e", r"a\x1b[31mb c\u202e"),
     ],
 )
 def test_values_are_shown_as_people_write_them(capsys: pytest.CaptureFixture[str], value: object, cell: str) -> None:
@@ -85,7 +85,7 @@ def test_lines_go_to_their_stream(capsys: pytest.CaptureFixture[str]) -> None:
     line("found\x07")
     warn("wrong\x1b")
     json_line({"a": 1})
-    assert capsys.readouterr() == ('found \n{"a":1}\n', "wrong \n")
+    assert capsys.readouterr() == ("found\\x07\n{\"a\":1}\n", "wrong\\x1b\n")
 
 
 def test_progress_is_silent_when_piped(capsys: pytest.CaptureFixture[str]) -> None:

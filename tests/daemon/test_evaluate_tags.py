@@ -40,7 +40,7 @@ def test_labels_in_any_script_are_drawn(tmp_path: Path) -> None:
     figures = evaluate_tags(labelled, plot=tmp_path)
     assert figures["accuracy"] == 0.0
     assert figures["confusions"] == [{"label": "转账", "taken_for": "transfer_failed", "messages": 1}]
-    assert (tmp_path / "confusion.png").stat().st_size > 1_000
+    assert (tmp_path / "confusion-tags-labelled.png").stat().st_size > 1_000
 
 
 def test_labels_that_are_right_as_well_count(tmp_path: Path) -> None:

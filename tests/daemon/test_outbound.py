@@ -106,6 +106,19 @@ async def test_a_reply_goes_out_once(open_desk: OpenDesk, receiver: Any) -> None
         assert (event["conversation"], event["message"]) == (number, reply)
 
 
+async def test_what_was_sent_is_kept_without_its_secrets(open_desk: OpenDesk, receiver: Any) -> None:
+    """The customer gets the agent's words as they are; once they are sent, the outbox holds no code or card of them."""
+    async with open_desk(configured(receiver.url), NOW) as opened:
+        number = await heard(opened)
+        desk.reply(opened.store, number, "您的验证码 884213，卡 4111 1111 1111 1111", agent="li", now=opened.clock())
+        await in_state(opened, "sent")
+        (asked,) = receiver.asked
+        assert json.loads(asked.body)["data"]["text"] == "您的验证码 884213，卡 4111 1111 1111 1111"
+        with opened.store.database.read() as tx:
+            [(body,)] = tx.rows(Statement(select(t.outbox.c.body).where(t.outbox.c.kind == "reply")))
+        assert json.loads(body)["text"] == "您的验证码 [已隐去:验证码]，卡 [已隐去:银行卡 ****1111]"
+
+
 @pytest.mark.parametrize(
     ("answer", "state", "again_in"),
     [

@@ -273,7 +273,7 @@ async def test_a_raw_without_its_bytes_is_set_aside_and_an_empty_one_is_not(node
     the rest."""
     places = await node.append("u-1 one", "u-2 two", b"\n")
     with node.store.database.engine.begin() as connection:
-        connection.execute(t.raws.update().where(t.raws.c.position == places[0]).values(wrapped_key=None))
+        connection.execute(t.raw_keys.delete().where(t.raw_keys.c.position == places[0]))
     await node.append(b"")
     entries = node.log.read_now(node.number, 0, 10)
     assert [entry.unreadable for entry in entries] == ["erased", "", "", ""]

@@ -23,11 +23,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import router
-from router.errors import SchemaMismatch, Unreachable
+from router.errors import NotFound, SchemaMismatch, Unreachable
 from router.policy import Policy
 from router.store import Database, Store, schema
 from router.store import desk as acts
 from router.store import tables as t
+from router.store.aside import raw_at
 from router.store.audit import audit
 from router.store.wake import wake
 
@@ -188,6 +189,34 @@ def test_raws_of_the_version_before_have_an_arrival(desk: Any, rows: Callable[..
     assert {row["forgotten"] for row in rows("positions")} == {0}
     found = audit(desk.store)
     assert (found.raws, [d["field"] for d in found.differences]) == (1, ["undecided"])  # it has no key
+
+
+def test_the_keys_of_raws_move_into_a_table_of_their_own(desk: Any) -> None:
+    """Every raw of the version before can still be opened, the erased one stays erased, and no table but that of the
+    keys holds a key."""
+    database, sealer = desk.store.database, desk.store.sealer
+    _migrate(database, command.downgrade, _before("0008"))
+    sealed = {place: sealer.seal(f"您好 {place}".encode()) for place in (1, 2, 3)}
+    put = text(
+        "INSERT INTO raws (partition, position, channel, received_at, wrapped_key, body) VALUES (4, :p, 'x', 0, :k, :b)"
+    )
+    with database.engine.begin() as connection:
+        for place, one in sealed.items():
+            connection.execute(put, {"p": place, "k": one.wrapped_key if place != 2 else None, "b": one.body})
+    schema.upgrade(database)
+    assert raw_at(desk.store, 4, 1).body.decode() == "您好 1"
+    assert raw_at(desk.store, 4, 3).body.decode() == "您好 3"
+    with pytest.raises(NotFound):
+        raw_at(desk.store, 4, 2)
+    with database.engine.connect() as connection:
+        held = {str(row) for row in connection.execute(t.raws.select())}
+        keys = [bytes(row[2]) for row in connection.execute(t.raw_keys.select().order_by(t.raw_keys.c.position))]
+    assert keys == [sealed[1].wrapped_key, sealed[3].wrapped_key]
+    assert not any(repr(key)[2:-1] in row for key in keys for row in held)
+    if database.dialect == "sqlite":
+        assert database.scrub().log_emptied
+        kept = database.path.read_bytes()
+        assert [kept.count(key) for key in keys] == [1, 1]
 
 
 def test_a_fresh_file_is_made_and_an_empty_server_is_not(empty: Database) -> None:

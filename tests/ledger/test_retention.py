@@ -116,7 +116,7 @@ async def test_more_than_a_page_goes(store: Store, rows: Rows, monkeypatch: pyte
     ("harm", "field", "stored"),
     [
         ("DELETE FROM raws WHERE position = 2", "undecided", "no row"),
-        ("UPDATE raws SET wrapped_key = NULL WHERE position = 2", "undecided", "no bytes"),
+        ("DELETE FROM raw_keys WHERE position = 2", "undecided", "no bytes"),
         ("DELETE FROM raws WHERE position = 1", "raws", "2 there, 0 forgotten for their age"),
     ],
     ids=["an undecided raw is gone", "its bytes are gone", "a decided raw was deleted by hand"],
@@ -138,7 +138,7 @@ async def test_audit_finds_what_was_set_aside_and_lost(store: Store) -> None:
     """An open entry whose raw is gone can never be replayed: a person is told."""
     keep_invalid(store, Raw(channel="app-chat", body=b"x", received_at=OLD), "it is junk", OLD)
     assert audit(store).differences == []
-    run(store, "UPDATE raws SET wrapped_key = NULL")
+    run(store, "DELETE FROM raw_keys")
     assert [(d["ref"], d["field"]) for d in audit(store).differences] == [("raw -1:1", "set aside")]
 
 

@@ -80,7 +80,7 @@ CANARIES: list[tuple[str, str, str]] = [
 #: Where any few digits may stand by chance: a UUID, a digest of 12 hexadecimal digits and more, a measured figure.
 _BY_CHANCE = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{12,}|\d+\.\d+")
 #: The columns that hold what arrived, sealed, and its key, wrapped.
-SEALED = (("raws", "body"), ("raws", "wrapped_key"))
+SEALED = (("raws", "body"), ("raw_keys", "wrapped_key"))
 
 CONFIGURATION = """
 [channels.app-chat]

@@ -29,13 +29,14 @@ def init(
 ) -> int:
     """Write a commented configuration and the key that seals what arrives; never overwrites."""
     from router.configuration.file import preset_text
+    from router.private import opener
     from router.seal import create_key
     from workers.cli import named_file
 
     file = file or named_file() or Path("omnirouter.toml")
     text, key = preset_text(preset), file.parent / "omnirouter.key"
     try:
-        with file.open("x", encoding="utf-8") as written:
+        with open(file, "x", encoding="utf-8", opener=opener) as written:
             written.write(_KEY_LINE.sub(r"\1", text))
     except FileExistsError:
         raise ConfigurationError(f"{file} is there already and stays as it is: name another file.") from None
@@ -58,23 +59,25 @@ def check(
     """All mistakes of the configuration at once; with --connect, does everything that it names answer?"""
     from router.configuration.file import load, preset
     from workers.cli import configuration_file
+    from workers.cli.remarks import remarks
     from workers.ownership import refuse_foreign_packages
 
     file = configuration_file()
     try:
         refuse_foreign_packages()
         policy = preset("wallet") if file is None else load(file, outside=True)
+        _refuse_weak(policy)
     except ConfigurationError as error:
         return _mistaken(file, error, as_json)
-    remarks, unset, elsewhere = _remarks(policy), _unset(policy), _unset_elsewhere(policy)
+    told, unset, elsewhere = remarks(policy, file), _unset(policy), _unset_elsewhere(policy)
     if not as_json:
         counts = f"channels {len(policy.channels)}, queues {len(policy.queues)}, rules {len(policy.rules)}"
         line(f"{file or 'The built-in wallet preset'} is right: {counts}.")
-        for sentence in (*remarks, *(() if connect else unset), *elsewhere):
+        for sentence in (*told, *(() if connect else unset), *elsewhere):
             warn(sentence)
     lines = asyncio.run(_connections(policy)) if connect else []
     if as_json:
-        found = {"mistakes": [], "remarks": remarks, "unset": [*unset, *elsewhere], "connections": lines}
+        found = {"mistakes": [], "remarks": told, "unset": [*unset, *elsewhere], "connections": lines}
         json_line({"file": str(file) if file else None, "version": policy.version, **found})
     for answer in () if as_json else lines:
         line(f"{answer['what']}: {'ok, ' if not answer['exit_code'] else ''}{answer['line']}")
@@ -97,6 +100,15 @@ def _mistaken(file: Path | None, error: ConfigurationError, as_json: bool) -> in
     return error.exit_code
 
 
+def _refuse_weak(policy: Any) -> None:
+    """Raise ConfigurationError for secrets that are set and verify nothing."""
+    from router.configuration.file import weak_secrets
+
+    weak = [f"channels.{name}.{why}." for name, whys in weak_secrets(policy).items() for why in whys]
+    if weak:
+        raise ConfigurationError(weak)
+
+
 def _unset(policy: Any) -> list[str]:
     """The channels whose secrets are not set, or whose libraries are not installed, one sentence each."""
     from router.configuration.file import unset_secrets
@@ -114,41 +126,6 @@ def _unset_elsewhere(policy: Any) -> list[str]:
     from router.configuration.file import unset_elsewhere
 
     return [f"{path}: {reference} is not set." for path, reference in unset_elsewhere(policy).items()]
-
-
-def _remarks(policy: Any) -> list[str]:
-    """What is right today and will want a look later."""
-    from datetime import UTC, datetime, timedelta
-
-    from router.errors import NoOpenTime
-
-    remarks, now = list(policy.remarks), datetime.now(UTC)
-    host, port = policy.web.operations
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        remarks.append(
-            f"web.operations: {host}:{port} tells of the database whoever reaches it; keep it inside your own network."
-        )
-    soon = now + timedelta(days=60)
-    for name, schedule in policy.schedules.items():
-        if schedule.provisional(soon):
-            remarks.append(
-                f"schedules.{name}: the official holidays of {soon.year} are not known yet; "
-                "deadlines there are provisional until a newer `holidays` library is installed."
-            )
-        try:
-            schedule.check_open(now)
-        except NoOpenTime:
-            remarks.append(f"schedules.{name}: has no open time from now on; give it new dates.")
-    for channel in policy.channels.values():
-        if channel.enabled and (why := _no_way_out(channel)):
-            remarks.append(f"channels.{channel.name}: its replies may reach nobody: {why}.")
-    return remarks
-
-
-def _no_way_out(channel: Any) -> str:
-    """Why replies on a channel can reach nobody, or only some; nothing where they reach whoever wrote."""
-    told = getattr(channel.settings, "no_way_out", None)
-    return str(told()) if told is not None else ""
 
 
 async def _connections(policy: Any) -> list[dict[str, Any]]:

@@ -73,10 +73,11 @@ def _asked_to_stop(daemon: Daemon) -> None:
 
 def _left_out(policy: Policy, demo_desk: bool) -> dict[str, str]:
     """Channels that cannot be opened, with the reason. Raises ConfigurationError for them outside the demo desk."""
-    from router.configuration.file import unset_secrets
+    from router.configuration.file import unset_secrets, weak_secrets
 
     unset = unset_secrets(policy)
     reasons = {name: f"{', '.join(references)} is not set" for name, references in unset.items()}
+    reasons |= {name: "; ".join(whys) for name, whys in weak_secrets(policy).items()}
     reasons |= {c.name: c.unavailable for c in policy.channels.values() if c.enabled and c.unavailable}
     if reasons and not demo_desk:
         raise ConfigurationError(

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from router.errors import NotFound
 from workers.cli.printing import JsonFlag, json_line, line, warn
 
 if TYPE_CHECKING:
@@ -25,10 +24,10 @@ def _database(*, create: bool = False) -> Iterator[Database]:
     from router.store import Database
     from workers.cli import configured
 
-    database = Database.of(configured())
+    database = Database.of(configured(), make=create)
     database.require_folder()
-    if database.path is not None and not database.path.exists() and not create:
-        raise NotFound(f"There is no file {database.path} yet; make it with: omnirouter db upgrade")
+    if not create:
+        database.require()
     try:
         yield database
     finally:

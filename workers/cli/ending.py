@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from workers.cli.visible import printable
+
 __all__ = ["Misused", "ended"]
 
 DONE: Final = 0
@@ -90,7 +92,7 @@ def _of_the_database(error: Exception) -> str:
 
 def _said(sentence: str, code: int) -> int:
     try:
-        print(sentence, file=sys.stderr, flush=True)
+        print("\n".join(map(printable, sentence.split("\n"))), file=sys.stderr, flush=True)
     except BrokenPipeError:
         return _pipe_closed()
     return code

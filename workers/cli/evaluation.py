@@ -103,7 +103,7 @@ def _picture_of_classes(file: Path, predictions: Path, folder: Path) -> Path:
                 wanted, answer = item["expect"]["class"], given[(str(sequence["id"]), index)]
                 truth.append(wanted)
                 answers.append(wanted if answer in item["expect"].get("accept_class", ()) else answer)
-    return plot_confusions(truth, answers, folder)
+    return plot_confusions(truth, answers, folder, f"followups-{file.stem}")
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -123,7 +123,7 @@ def deadlines(file: File, predictions: Predictions = None, plot: Plot = None, as
         counts = [(name, row["cases"], row["exact"]) for name, row in figures["operations"].items()]
         truth = [name for name, cases, _ in counts for _ in range(cases)]
         answers = [name if n < exact else "different" for name, cases, exact in counts for n in range(cases)]
-        figures["picture"] = str(plot_confusions(truth, answers, plot))
+        figures["picture"] = str(plot_confusions(truth, answers, plot, f"deadlines-{file.stem}"))
     _print(figures, as_json)
     return 0
 

@@ -33,7 +33,7 @@ def explain(
     """Why a message or conversation is where it is."""
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         why, lines = explained(desk.store, what, datetime.now(UTC))
         if as_json:
             json_line(why)
@@ -83,7 +83,7 @@ def show(
     from router.ref import number_of
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         shown = _shown(desk, number_of(conversation), datetime.now(UTC))
         if as_json:
             json_line(shown)

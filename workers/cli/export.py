@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ import msgspec
 import typer
 
 from router.errors import ConfigurationError
+from workers.cli.visible import cell, json_text
 
 if TYPE_CHECKING:
     from workers.cli.opened import Desk
@@ -45,6 +47,8 @@ FIELDS: Final[Mapping[str, Sequence[str]]] = {
 #: Fields that only some rows have: they follow the others where they are there.
 _SOMETIMES: Final[Mapping[str, Sequence[str]]] = {"events": ("history",)}
 _PAGE: Final = 200
+#: By it Excel knows that a CSV file is UTF-8.
+_BOM: Final = "\ufeff"
 
 
 def export(
@@ -54,6 +58,9 @@ def export(
     ],
     form: Annotated[Literal["jsonl", "csv"], typer.Option("--format", help="JSON lines or CSV.")] = "jsonl",
     raw: Annotated[bool, typer.Option("--raw", help="Messages: also the full text, as full_text.")] = False,
+    bom: Annotated[
+        bool | None, typer.Option("--bom/--no-bom", help="CSV for Excel or not; else it is where a file is written.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> int:
     """Messages, conversations, deadlines, contacts, events or labels, one a line, oldest first."""
@@ -63,15 +70,25 @@ def export(
         raise ConfigurationError(f"--raw adds the full text of messages; {what} have none.")
     fields = [*FIELDS[what], *(("full_text",) if raw else ())]
     try:
-        with opened() as desk:
+        with opened(reading=True) as desk:
             rows = _rows(desk, what, raw)
             if form == "csv" and not as_json:
+                if _is_file(sys.stdout) if bom is None else bom:
+                    sys.stdout.write(_BOM)
                 _write_csv(rows, [*fields, *_SOMETIMES.get(what, ())], sys.stdout)
             else:
                 _write_lines(rows, fields, _SOMETIMES.get(what, ()), sys.stdout)
     except BrokenPipeError:
         _leave_quietly()
     return 0
+
+
+def _is_file(out: TextIO) -> bool:
+    """Does it go into a file (`> messages.csv`), which people open in Excel, and not to another program?"""
+    try:
+        return stat.S_ISREG(os.fstat(out.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _leave_quietly() -> None:
@@ -101,7 +118,7 @@ def _write_lines(rows: Iterable[Mapping[str, Any]], fields: Sequence[str], more:
     lines: list[str] = []
     for row in rows:
         kept = {name: row[name] for name in fields} | {name: row[name] for name in more if name in row}
-        lines.append(encode(kept).decode())
+        lines.append(json_text(encode(kept)))
         if len(lines) == _PAGE:
             out.write("\n".join(lines) + "\n")
             lines.clear()
@@ -124,7 +141,5 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, dict)):
-        return msgspec.json.encode(value).decode()
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and not value[1:].isdigit():
-        return f"'{value}"
-    return value
+        return json_text(msgspec.json.encode(value))
+    return cell(value) if isinstance(value, str) else value

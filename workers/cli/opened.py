@@ -17,6 +17,7 @@ from router.policy import Policy
 from router.store import Store
 from workers.channels import Channels
 from workers.cli import configured
+from workers.cli.printing import warn
 
 if TYPE_CHECKING:
     from workers.logs.database import DatabaseLog
@@ -27,9 +28,9 @@ __all__ = ["Desk", "instant", "opened"]
 class Desk:
     """An open desk: its policy, its ledger, its channels."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, make: bool = False) -> None:
         self.policy = policy
-        self.store = Store.open(policy)
+        self.store = Store.open(policy, make=make)
         self.channels = Channels(policy, self.store.database)
 
     def log(self) -> DatabaseLog:
@@ -40,10 +41,13 @@ class Desk:
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[Desk]:
-    """The desk of this command's configuration. Raises the sentences of `Store.open`."""
-    desk = Desk(configured())
+def opened(*, reading: bool = False, make: bool = False) -> Iterator[Desk]:
+    """The desk of this command's configuration. `reading`: say which database the command looks at (on stderr). `make`:
+    a missing SQLite file is made. Raises the sentences of `Store.open`."""
+    desk = Desk(configured(), make=make)
     try:
+        if reading:
+            warn(f"Reading {desk.store.database.where}")
         yield desk
     finally:
         asyncio.run(desk.channels.close())

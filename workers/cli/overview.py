@@ -35,7 +35,7 @@ def agents(
 
     if name is not None and state is None:
         raise ConfigurationError(f"What is {name}? Right would be: omnirouter agents {name} present (or away, absent).")
-    with opened() as desk:
+    with opened(reading=state is None) as desk:
         now = datetime.now(UTC)
         if name is not None and state is not None:
             rows = [presence(desk.store, name, state, now)]
@@ -58,7 +58,7 @@ def incidents(
     from router.store.incidents import incidents as found
     from workers.cli.opened import local, opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         rows = [row for row in found(desk.store) if everything or row["open"]]
         if as_json:
             json_line(rows)
@@ -113,7 +113,7 @@ def report(
     from workers.cli.opened import instant, opened
 
     start = instant(since, "--since") if since else None
-    with opened() as desk:
+    with opened(reading=True) as desk:
         found = reported(desk.store, datetime.now(UTC), since=start)
     if as_json:
         json_line(found)
@@ -149,7 +149,7 @@ def audit(as_json: JsonFlag = False) -> int:
     from router.store.audit import audit as compared
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         found = compared(desk.store)
     sizes = {"conversations": found.conversations, "messages": found.messages, "events": found.events}
     sizes["raws"] = found.raws
@@ -177,7 +177,7 @@ def simulate(
 
     start = instant(since, "--since") if since else None
     other = Policy.load(config)
-    with opened() as desk:
+    with opened(reading=True) as desk:
         bar = partial(progress, text="Deciding")
         found = decided_again(desk.store, other, since=start, passing=bar)
     if as_json:

@@ -2,7 +2,7 @@
 
 In: rows and values. Out: a table for people on a terminal, plain aligned columns when piped, JSON with `--json`; a
 progress bar on a terminal and nothing when piped. What strangers wrote cannot steer the terminal: only printable
-characters go out.
+characters go out (`visible`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from unicodedata import east_asian_width
 
 import typer
 
-__all__ = ["JsonFlag", "json_line", "json_text", "line", "progress", "show", "table", "warn"]
+from workers.cli.visible import json_text, printable
+
+__all__ = ["JsonFlag", "json_line", "json_of", "line", "progress", "show", "table", "warn"]
 
 Item = TypeVar("Item")
 #: The parameter that every command with data takes: `as_json: JsonFlag = False`.
@@ -24,24 +26,24 @@ JsonFlag: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON in
 
 def line(text: str = "") -> None:
     """One line for people, on stdout."""
-    print(_printable(text))
+    print(printable(text))
 
 
 def warn(text: str) -> None:
     """One line for people, on stderr."""
-    print(_printable(text), file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 def json_line(value: Any) -> None:
     """A value as one line of JSON, on stdout. Times are UTC with `Z`."""
-    sys.stdout.write(json_text(value) + "\n")
+    sys.stdout.write(json_of(value) + "\n")
 
 
-def json_text(value: Any) -> str:
+def json_of(value: Any) -> str:
     """A value as JSON. Times are UTC with `Z`."""
     import msgspec
 
-    return msgspec.json.encode(value, enc_hook=str).decode("utf-8", "backslashreplace")
+    return json_text(msgspec.json.encode(value, enc_hook=str))
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "", empty: str = "Nothing there.") -> None:
@@ -57,6 +59,7 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "", e
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
     """Columns and rows, drawn on a terminal and plainly aligned when piped."""
     cells = [[_cell(value) for value in row] for row in rows]
+    columns, title = [printable(column) for column in columns], printable(title)
     if not sys.stdout.isatty():
         _plain(columns, cells, title)
         return
@@ -108,8 +111,4 @@ def _cell(value: Any) -> str:
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, (list, tuple, set, frozenset)):
         return ", ".join(_cell(part) for part in value)
-    return _printable(str(value))
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+    return printable(str(value))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from router.errors import Misasked
-from workers.cli.printing import JsonFlag, json_text, line
+from workers.cli.printing import JsonFlag, json_of, line
 
 if TYPE_CHECKING:
     from router.model import Conversation
@@ -40,7 +40,7 @@ def queues(
     from router.store import queues as stored
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         now, sizes = datetime.now(UTC), stored.sizes(desk.store.database)
         names = list(dict.fromkeys((*desk.policy.queues, *sorted(sizes))))
         if queue is not None:
@@ -99,7 +99,7 @@ def _write_json(store: Store, names: Sequence[str], sizes: Mapping[str, tuple[in
     """One line of JSON, written as it is read."""
     sys.stdout.write("[")
     for place, name in enumerate(names):
-        told = json_text({"queue": name, "waiting": sizes.get(name, (0, 0))[0]})
+        told = json_of({"queue": name, "waiting": sizes.get(name, (0, 0))[0]})
         sys.stdout.write(f'{"," if place else ""}{told[:-1]},"conversations":[')
         _write_list(_rows(store, name, now, apart=False))
         sys.stdout.write('],"apart":[')
@@ -110,7 +110,7 @@ def _write_json(store: Store, names: Sequence[str], sizes: Mapping[str, tuple[in
 
 def _write_list(rows: Iterable[Mapping[str, Any]]) -> None:
     for place, row in enumerate(rows):
-        sys.stdout.write(f"{',' if place else ''}{json_text(row)}")
+        sys.stdout.write(f"{',' if place else ''}{json_of(row)}")
 
 
 def print_queues(

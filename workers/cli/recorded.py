@@ -45,7 +45,7 @@ def ingest(
     from workers.recordings import raws_at
 
     began = time.perf_counter()
-    with opened() as desk:
+    with opened(make=True) as desk:
         _configured(desk, channel)
         found = raws_at(paths, channel, desk.channels, datetime.now(UTC), warn)
         raws = progress(found, "Reading")
@@ -85,7 +85,7 @@ def backfill(
     from workers.cli.opened import instant, opened
 
     start, end = instant(since, "--since"), instant(until, "--until") if until else None
-    with opened() as desk:
+    with opened(make=True) as desk:
         _configured(desk, channel)
         unset = unset_secrets(desk.policy).get(channel)
         if unset:
@@ -158,7 +158,7 @@ def dead_list(
     from router.store.aside import listed
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         show(list(listed(desk.store, closed=all_of_them)), as_json=as_json, empty="Nothing is set aside.")
     return 0
 
@@ -172,7 +172,7 @@ def dead_show(
     from router.store.aside import one, raw_at
     from workers.cli.opened import opened
 
-    with opened() as desk:
+    with opened(reading=True) as desk:
         entry = one(desk.store, number)
         if raw:
             partition, _, position = str(entry["raw"]).rpartition(":")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from router import private
 from router.errors import ConfigurationError
 from workers.evaluate.deadline_cases import answer
 
@@ -32,7 +33,7 @@ def evaluate_deadlines(path: Path, predictions: Path | None = None, json_output:
     if predictions is not None:
         lines = (json.dumps({"id": case.get("id"), "result": result}, ensure_ascii=False) for case, result in rows)
         try:
-            predictions.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+            private.write(predictions, "".join(line + "\n" for line in lines))
         except OSError as wrong:
             raise ConfigurationError(f"{predictions}: cannot be written ({wrong.strerror})") from None
     totals, exact, different = Counter[str](), Counter[str](), list[str]()

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from router import private
 from router.conversation.acts import reply_given, status_set
 from router.known import Known
 from router.model import Redelivery, Status
@@ -45,7 +46,7 @@ def evaluate_followups(path: Path, predictions: Path | None = None, policy: Poli
     found = [prediction for sequence in truth for prediction in predict(sequence, policy)]
     if predictions is not None:
         rows = ({"id": p.id, "item": p.item, "class": p.class_, "conversation": p.conversation} for p in found)
-        predictions.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        private.write(predictions, "".join(json.dumps(row) + "\n" for row in rows))
     return score(truth, found)
 
 

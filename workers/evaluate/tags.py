@@ -7,13 +7,16 @@ matrix. With a model its own label set counts, which may be any. `also` of a lin
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from router import private
 from router.errors import ConfigurationError
 from router.model import Tagging
 from router.tagging.tag import Tagger
@@ -32,8 +35,8 @@ def evaluate_tags(
 ) -> dict[str, Any]:
     """The figures of tagging these messages, by `model` or else by `tagger` (default: the built-in lexicons).
 
-    Writes `{"id", "label", "confidence", "unsure", "runner_up"}` lines to `predictions` and `confusion.png` into the
-    folder `plot`. Raises ConfigurationError for a wrong line, an unreadable model, or a picture without matplotlib.
+    Writes `{"id", "label", "confidence", "unsure", "runner_up"}` lines to `predictions` and a picture into the folder
+    `plot`. Raises ConfigurationError for a wrong line, an unreadable model, or a picture without matplotlib.
     """
     messages = labelled_messages(path)
     if not messages:
@@ -61,12 +64,13 @@ def evaluate_tags(
         "tagger": by.version,
     }
     if plot is not None:
-        figures["picture"] = str(plot_confusions(truth, predicted, plot))
+        figures["picture"] = str(plot_confusions(truth, predicted, plot, f"tags-{path.stem}"))
     return figures
 
 
-def plot_confusions(truth: Sequence[str], predicted: Sequence[str], folder: Path) -> Path:
-    """Draw what was taken for what into `confusion.png` of this folder; each row is one true label, in shares."""
+def plot_confusions(truth: Sequence[str], predicted: Sequence[str], folder: Path, what: str) -> Path:
+    """Draw what was taken for what into `confusion-WHAT.png` of this folder, or `confusion-WHAT-2.png` where that is
+    there: a picture is never written over. Each row is one true label, in shares."""
     pyplot = _pyplot()
     labels = sorted({*truth, *predicted})
     place = {label: number for number, label in enumerate(labels)}
@@ -82,17 +86,25 @@ def plot_confusions(truth: Sequence[str], predicted: Sequence[str], folder: Path
     axes.set_xlabel("predicted")
     axes.set_ylabel("labelled")
     figure.colorbar(picture, shrink=0.7, label="share of the row")
-    target = folder / "confusion.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():  # a font without Chinese draws boxes for such labels
-            warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(target, dpi=120)
+        with warnings.catch_warnings(), _fresh(folder, f"confusion-{what}") as target:
+            warnings.filterwarnings("ignore", message="Glyph")  # a font without Chinese draws boxes for such labels
+            figure.savefig(target, dpi=120, format="png")
+            return Path(target.name)
     except OSError as error:
-        raise ConfigurationError(f"{target}: the picture cannot be written ({error})") from error
+        raise ConfigurationError(f"{folder}: the picture cannot be written ({error})") from error
     finally:
         pyplot.close(figure)
-    return target
+
+
+def _fresh(folder: Path, name: str) -> BinaryIO:
+    """A picture of this name that was not there, open to be written."""
+    for number in count(1):
+        place = folder / (f"{name}.png" if number == 1 else f"{name}-{number}.png")
+        with contextlib.suppress(FileExistsError):
+            return open(place, "xb", opener=private.opener)
+    raise AssertionError("unreachable")
 
 
 def _pyplot() -> Any:
@@ -106,8 +118,7 @@ def _pyplot() -> Any:
 
 def _write(path: Path, messages: Sequence[Labelled], given: Sequence[Tagging]) -> None:
     try:
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(_lines(messages, given))
+        private.write(path, "".join(_lines(messages, given)))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written ({error})") from error
 

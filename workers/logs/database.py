@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 import xxhash
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 
 from router.errors import InvalidPayload, LogFull, LostOwnership
 from router.fields import storable
@@ -40,6 +40,7 @@ _take = Statement(
     .returning(t.log_partitions.c.position)
 )
 _put = insert(t.raws)
+_put_key = insert(t.raw_keys)
 _sizes = Statement(
     select(t.raws.c.position, func.length(t.raws.c.body))
     .where(t.raws.c.partition == bindparam("number"), t.raws.c.position > bindparam("after"))
@@ -49,7 +50,11 @@ _sizes = Statement(
 _read = Statement(
     select(
         t.raws.c.position, t.raws.c.channel, t.raws.c.transport_id, t.raws.c.received_at, t.raws.c.meta,
-        t.raws.c.history, t.raws.c.wrapped_key, t.raws.c.body,
+        t.raws.c.history, t.raw_keys.c.wrapped_key, t.raws.c.body,
+    )
+    .outerjoin(
+        t.raw_keys,
+        and_(t.raw_keys.c.partition == t.raws.c.partition, t.raw_keys.c.position == t.raws.c.position),
     )
     .where(
         t.raws.c.partition == bindparam("number"), t.raws.c.position > bindparam("after"),
@@ -176,14 +181,18 @@ class DatabaseLog:
         arrived = micros(self._now())
         with self._database.write() as tx:
             rows: list[dict[str, Any]] = []
+            keys: list[dict[str, Any]] = []
             for partition in sorted(by_partition):
                 entries = by_partition[partition]
                 position = _next_position(tx, partition, len(entries))
                 for which, index, raw in entries:
                     places[which][index] = (partition, position)
-                    rows.append(_row(partition, position, raw, sealed[id(raw)], arrived))
+                    rows.append(_row(partition, position, raw, sealed[id(raw)].body, arrived))
+                    key = sealed[id(raw)].wrapped_key
+                    keys.append({"partition": partition, "position": position, "wrapped_key": key})
                     position += 1
             tx.many(_put, rows)
+            tx.many(_put_key, keys)
             for append in group:
                 if append.cursor is not None:
                     move_cursor(tx, append.cursor)
@@ -258,7 +267,7 @@ def _next_position(tx: Tx, partition: int, n: int) -> int:
     return int(row[0]) - n + 1
 
 
-def _row(partition: int, position: int, raw: Raw, sealed: Sealed, arrived: int) -> dict[str, Any]:
+def _row(partition: int, position: int, raw: Raw, body: bytes, arrived: int) -> dict[str, Any]:
     return {
         "partition": partition,
         "position": position,
@@ -267,8 +276,7 @@ def _row(partition: int, position: int, raw: Raw, sealed: Sealed, arrived: int) 
         "received_at": micros(raw.received_at),
         "meta": as_json({storable(k): storable(v) for k, v in raw.meta.items()}) if raw.meta else "{}",
         "history": raw.history,
-        "wrapped_key": sealed.wrapped_key,
-        "body": sealed.body,
+        "body": body,
         "arrived_at": arrived,
     }
 
