@@ -219,9 +219,10 @@ class Database:
             if self.dialect == "sqlite" or not getattr(connection.dbapi_connection, "closed", False):
                 raise
             where = self.url.render_as_string(hide_password=True)
+            why = (str(failure).strip().splitlines() or [type(failure).__name__])[0]
             raise Unreachable(
-                f"The database {where} went away while it was to make something durable: whether that was done is not "
-                "known; look before you do it again."
+                f"The database {where} went away while it was to make something durable ({why}): whether that was done "
+                "is not known; look before you do it again."
             ) from failure
 
     @contextlib.contextmanager
