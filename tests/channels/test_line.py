@@ -57,7 +57,8 @@ def text(words: str, number: str = "14353798921116", **more: Any) -> dict[str, A
 
 def translated(*events: dict[str, Any], body: bytes | None = None) -> list[Message]:
     """The messages of a body."""
-    channel: Any = type("Opened", (), {"name": "line", "settings": Line.Settings(**SETTINGS)})()
+    opened = {"name": "line", "settings": Line.Settings(**SETTINGS), "heard": lambda _: None}
+    channel: Any = type("Opened", (), opened)()
     content = json.dumps({"destination": "U1", "events": events}).encode() if body is None else body
     return Line(channel).translate(Raw(channel="line", body=content, received_at=NOW))  # type: ignore[return-value]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 def keyless(run: Any, wire: Any) -> Any:
     """A desk with a message in it, made by `init`, whose key file was moved away."""
     assert run("init").code == 0
+    file = run.folder / "omnirouter.toml"
+    text, own = file.read_text(encoding="utf-8"), 'reply_url = "https://app.example.com/replies"'
+    file.write_text(re.sub(r"(?m)^(\[channels\.app-chat\].*)$", rf"\1\n{own}", text), encoding="utf-8")
     run.take_in(wire("m-1", "转账没到账"))
     (run.folder / "omnirouter.key").rename(run.folder / "safe.key")
     return run

@@ -386,6 +386,7 @@ def test_the_command_confirms(tmp_path: Path) -> None:
     """`omnirouter clock confirm` says which time it confirmed, and whether anything waited for it."""
     tables = '[desk]\ntimezone = "Asia/Shanghai"\n[[queues]]\nname = "g"\n[defaults]\nqueue = "g"\n'
     (tmp_path / "desk.toml").write_text(tables)
+    subprocess.run([*_CONFIRM[:-2], "db", "upgrade"], cwd=tmp_path, capture_output=True, check=True)
     done = subprocess.run(_CONFIRM, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Confirmed: it is ")
     assert "Nothing was held" in done.stdout

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from router.errors import Refused
 from router.model import Attachment
-from router.store import aside
+from router.store import aside, relations
 from router.store import desk as acts
 from workers.cli import main
 from workers.visitor import COOKIE, Allowance, Visitors
@@ -260,14 +261,21 @@ async def test_two_visitors(chat_desk: Callable[..., Any]) -> None:
 
 
 async def test_two_visitors_with_one_order(chat_desk: Callable[..., Any]) -> None:
-    """Two who name the same order share a conversation of the desk, but each still sees his own words only."""
+    """Two who name the same order have a conversation each; when the desk joined them, each still sees his own words
+    only, and an answer goes to whom it names."""
     async with chat_desk() as desk, Browser(desk) as one, Browser(desk) as two:
         await one.write("我的单号TP202603010001，转账没到账")
         await desk.stored(1)
         await two.write("单号TP202603010001的钱在哪里")
         first, second = await desk.stored(2)
-        assert first["conversation"] == second["conversation"]
-        acts.reply(desk.store, second["conversation"], "给后一位的答复", agent="li", now=desk.clock())
+        assert first["conversation"] != second["conversation"]
+        joined = (first["conversation"], second["conversation"])
+        relations.merge(desk.store, *joined, agent="li", now=desk.clock())
+        with pytest.raises(Refused, match="name who is answered"):
+            acts.reply(desk.store, first["conversation"], "给哪一位", agent="li", now=desk.clock())
+        acts.reply(
+            desk.store, first["conversation"], "给后一位的答复", agent="li", now=desk.clock(), to=second["sender"]
+        )
         async with two.listening() as events:
             assert [line["text"][:3] for line in await take(events, 2)] == ["单号T", "给后一"]
         async with one.listening() as events:
@@ -284,8 +292,6 @@ async def test_notes_and_other_channels_stay_inside(chat_desk: Callable[..., Any
         await desk.stored(1)
         await elsewhere.write("账户登录不了")
         first, second = await desk.stored(2)
-        from router.store import relations
-
         relations.merge(desk.store, first["conversation"], second["conversation"], agent="li", now=desk.clock())
         acts.note(desk.store, first["conversation"], "可疑，转风控", agent="li", now=desk.clock())
         acts.reply(
