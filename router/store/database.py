@@ -256,7 +256,7 @@ class Database:
     def _begin(self, cursor: Any) -> None:
         self._waiting_since = time.monotonic()
         try:
-            with contextlib.nullcontext() if self._turnstile is None else self._turnstile.passing():
+            with contextlib.nullcontext() if self._turnstile is None else self._turnstile():
                 cursor.execute("BEGIN IMMEDIATE")
         finally:
             self._waiting_since = None
@@ -278,7 +278,7 @@ class Database:
             return Scrubbed(compacted=True, log_emptied=True)
         with self._turn:
             cursor = self._kept_writer().cursor()
-            with self._turnstile.passing():
+            with self._turnstile():
                 cursor.execute(f"PRAGMA busy_timeout={_EMPTY_MS}")
                 compacted = self.place.stat().st_size <= _COMPACTED and _compacted(cursor)
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

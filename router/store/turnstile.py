@@ -29,7 +29,7 @@ class Turnstile:
         self._waiter: _Waiter | None = None
 
     @contextmanager
-    def passing(self) -> Iterator[None]:
+    def __call__(self) -> Iterator[None]:
         """Hold the turnstile. Raises `Unreachable` when nobody lets go of it in time."""
         descriptor = self._enter()
         try:
