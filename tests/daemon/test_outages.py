@@ -290,11 +290,11 @@ async def test_a_ledger_that_is_broken_for_everyone_buries_nobody(node: Node) ->
     await node.append(*(f"u-{i} {WORDS}" for i in range(10)))
     owned = node.own()
     with node.store.database.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE markers RENAME TO elsewhere"))
-    with pytest.raises(Exception, match="markers"):
+        connection.execute(text("ALTER TABLE decisions RENAME TO elsewhere"))
+    with pytest.raises(Exception, match="decisions"):
         node.decide(owned)
     with node.store.database.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE elsewhere RENAME TO markers"))
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO decisions"))
     node.decide(owned)
     node.each_once(10)
 
