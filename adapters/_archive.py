@@ -17,9 +17,9 @@ from pathlib import Path
 from adapters import _instant
 from adapters._mbox import FIELD, begin, split
 from adapters._structure import MAX_BYTES
-from router.attachment import file_name
 from router.errors import ConfigurationError
 from router.ports import Raw
+from router.wire.attachment import file_name
 
 __all__ = ["is_mail_source", "recorded"]
 

@@ -15,7 +15,7 @@ import msgspec
 from router.errors import InvalidPayload
 from router.model import Message
 from router.ports import Announced, Translation
-from router.wire import all_of
+from router.wire.message import all_of
 
 __all__ = ["each", "reading"]
 

@@ -21,10 +21,10 @@ from email.utils import format_datetime
 from adapters._addresses import mailboxes
 from adapters._automatic import LOOP_FIELD
 from adapters._thread_index import answer_below
-from router.attachment import file_name, media_type
 from router.errors import SendRejected
 from router.model import Attachment, Value
 from router.ports import Reply
+from router.wire.attachment import file_name, media_type
 
 __all__ = ["Envelope", "compose", "probe", "reply_address"]
 

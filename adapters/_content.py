@@ -17,11 +17,11 @@ from adapters._charset import clean_text, decode
 from adapters._filename import default_name, file_name
 from adapters._structure import Part, parameter, parameters, parse
 from adapters._wrapped_text import unflowed, without_files
-from router import attachment
 from router.errors import InvalidPayload
 from router.model import Attachment
 from router.text.own_words import plain
 from router.text.redact import redact
+from router.wire import attachment
 
 __all__ = ["charset_of", "content_of"]
 

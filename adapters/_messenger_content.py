@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from router.attachment import file_name, web_link
-from router.fields import storable
 from router.model import Attachment
+from router.wire.attachment import file_name, web_link
+from router.wire.fields import storable
 
 __all__ = ["File", "attachment_of", "form_of", "kind_of", "words_of"]
 

@@ -19,11 +19,11 @@ import msgspec
 
 from adapters import _batch
 from adapters._messenger_content import File, attachment_of, form_of, kind_of, words_of
-from router import strict_json
 from router.errors import InvalidPayload
-from router.fields import storable
 from router.model import Direction, Message, Sender, Value
 from router.ports import Announced, Raw, Translation
+from router.wire import strict_json
+from router.wire.fields import storable
 
 __all__ = ["EDIT", "KIND", "OURS", "messages_of", "page_of"]
 

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from router import strict_json
 from router.errors import InvalidPayload
-from router.fields import storable
 from router.model import DeskEvent
 from router.ports import Raw
+from router.wire import strict_json
+from router.wire.fields import storable
 
 __all__ = ["receipts_of"]
 

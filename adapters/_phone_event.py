@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from router import strict_json
-from router.attachment import file_name, media_type, web_link
 from router.errors import InvalidPayload
-from router.fields import Place, e164, storable
 from router.model import Attachment, Authenticity, Direction, Message, Sender
 from router.ports import Raw
-from router.wire import Reading, all_of
+from router.wire import strict_json
+from router.wire.attachment import file_name, media_type, web_link
+from router.wire.fields import Place, e164, storable
+from router.wire.message import Reading, all_of
 
 __all__ = ["KIND", "is_json", "messages_of", "read_calls"]
 

@@ -17,9 +17,9 @@ import msgspec
 from adapters import _batch, _telegram_album
 from adapters._telegram_form import Callback, Chat, Deleted, File, Post, Reaction, Update, User
 from adapters._telegram_words import FILES, e164, pressed, said
-from router.attachment import file_name, media_type
 from router.model import Attachment, Direction, Message, Sender
 from router.ports import Raw, Translation
+from router.wire.attachment import file_name, media_type
 
 __all__ = ["BUSINESS", "KIND", "messages_of"]
 

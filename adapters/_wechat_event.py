@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from adapters._container import children
-from router.attachment import file_name, media_type, web_link
 from router.errors import InvalidPayload
-from router.fields import storable
 from router.model import Attachment, Authenticity, Message, Sender
 from router.ports import Raw
+from router.wire.attachment import file_name, media_type, web_link
+from router.wire.fields import storable
 
 __all__ = ["KIND", "identity", "message_of"]
 

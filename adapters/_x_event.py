@@ -15,10 +15,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from adapters import _batch
-from router.attachment import file_name, media_type, web_link
 from router.errors import InvalidPayload
 from router.model import Attachment, Direction, Message, Sender
 from router.ports import Raw, Translation
+from router.wire.attachment import file_name, media_type, web_link
 
 __all__ = ["KIND", "instant_of", "messages_of"]
 

@@ -22,12 +22,12 @@ from adapters import _batch, _signature
 from adapters._http import Caller, Response, credential, no_deliveries, throttled
 from adapters._parts import send_parts
 from adapters._split import split
-from router.attachment import file_name, web_link
 from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message, Sender
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret, Verifies
+from router.wire.attachment import file_name, web_link
 
 __all__ = ["Line", "Settings", "adapter"]
 

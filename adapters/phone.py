@@ -23,7 +23,7 @@ from router.errors import Refused as NotPossible
 from router.model import DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret, Verifies
-from router.wire import all_of
+from router.wire.message import all_of
 
 _JSON: Final = "application/json"
 #: What Twilio does next: nothing.

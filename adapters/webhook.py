@@ -34,7 +34,7 @@ from router.model import Attachment, DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret, Verifies
 from router.text import kept
-from router.wire import all_of, messages_from_body, read_body
+from router.wire.message import all_of, messages_from_body, read_body
 
 #: Handles that the page gives its visitors (`workers.visitor`).
 _VISITOR: Final = re.compile(r"visitor-[0-9a-f]{32}")

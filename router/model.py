@@ -215,7 +215,7 @@ class Message(Value, frozen=True, kw_only=True):
         """
         from router.errors import InvalidPayload
         from router.kinds import kind_named
-        from router.wire import message_from_wire
+        from router.wire.message import message_from_wire
 
         own = wire.get("channel") if isinstance(wire, Mapping) else None
         name = str(own or channel or "chat")

@@ -17,7 +17,7 @@ from router.policy import Policy
 from router.ports import Adapter, Channel, Raw
 from router.store import Database
 from router.store.memory import recall, remember
-from router.wire import messages_from_body
+from router.wire.message import messages_from_body
 
 __all__ = ["Channels", "utc_now"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import attachment
+from router.wire import attachment
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import InvalidPayload
-from router.fields import Place, e164, storable
+from router.wire.fields import Place, e164, storable
 
 
 @pytest.mark.parametrize(

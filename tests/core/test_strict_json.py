@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import InvalidPayload
-from router.strict_json import DEEPEST, each, load, oddity
+from router.wire.strict_json import DEEPEST, each, load, oddity
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from router.errors import InvalidPayload
 from router.model import Authenticity, DeskEvent, Direction, Message
-from router.wire import message_from_wire, message_to_wire, messages_from_body, read_body
+from router.wire.message import message_from_wire, message_to_wire, messages_from_body, read_body
 
 #: The contract's own example.
 EXAMPLE: dict[str, Any] = {

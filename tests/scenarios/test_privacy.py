@@ -26,10 +26,10 @@ import pytest
 import structlog
 
 from adapters._signature import sign_standard
-from router import wire
 from router.ports import Raw
 from router.store import aside, queries
 from router.store import desk as acts
+from router.wire import message as wire
 from workers.recordings import lines
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)

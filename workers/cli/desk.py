@@ -73,7 +73,7 @@ def words_of(given: str) -> str:
 
 def _attachments(paths: Sequence[Path]) -> tuple[Attachment, ...]:
     """The files with their content. Raises ConfigurationError, or `Refused` for what is too large to be sent."""
-    from router.attachment import LARGEST, of_bytes
+    from router.wire.attachment import LARGEST, of_bytes
 
     found = []
     for path in paths:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from router.errors import InvalidPayload
 from router.model import Message, MessageClass, Status
-from router.wire import message_from_wire
+from router.wire.message import message_from_wire
 
 __all__ = ["message_of", "place_of", "sequences"]
 

@@ -20,7 +20,6 @@ import xxhash
 from sqlalchemy import and_, bindparam, func, select, update
 
 from router.errors import InvalidPayload, LogFull, LostOwnership
-from router.fields import storable
 from router.ports import Cursor, Entry, Raw
 from router.seal import Sealed, Sealer
 from router.store import tables as t
@@ -29,6 +28,7 @@ from router.store.database import Database
 from router.store.statement import Statement, Tx, as_json, insert, insert_into
 from router.store.tables import instant, micros
 from router.store.transient import is_transient
+from router.wire.fields import storable
 from workers.channels import utc_now
 
 __all__ = ["RECORDED", "DatabaseLog", "partition_of"]

@@ -15,11 +15,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from router import attachment, strict_json
 from router.errors import InvalidPayload
-from router.fields import Place
 from router.model import Attachment, Authenticity, DeskEvent, Direction, Message, Sender, Status, Value
 from router.text.redact import redact
+from router.wire import attachment, strict_json
+from router.wire.fields import Place
 
 __all__ = ["Reading", "all_of", "message_from_wire", "message_to_wire", "messages_from_body", "read_body"]
 
