@@ -11,7 +11,7 @@ import re
 
 from adapters._charset import clean_line, decode, header
 from router.model import Value
-from router.text import kept
+from router.text.secrets import scrub_ids
 
 __all__ = ["Mailbox", "mailboxes"]
 
@@ -76,7 +76,7 @@ def _address(text: str) -> str:
             domain = domain.encode("idna").decode("ascii")
         except UnicodeError:
             domain = domain.casefold()
-    return f"{kept.identity(local).lower()}@{domain}"
+    return f"{scrub_ids.identity(local).lower()}@{domain}"
 
 
 def _name(text: str) -> str:

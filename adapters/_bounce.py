@@ -17,7 +17,7 @@ from adapters._charset import clean_line, decode, header
 from adapters._structure import Fields, Part, head
 from router.bounce import Bounce, Failure
 from router.errors import InvalidPayload
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = ["read"]
 

@@ -19,8 +19,8 @@ from adapters._structure import Part, parameter, parameters, parse
 from adapters._wrapped_text import unflowed, without_files
 from router.errors import InvalidPayload
 from router.model import Attachment
-from router.text.own_words import plain
-from router.text.redact import redact
+from router.text.own_words.cut import plain
+from router.text.secrets.redact import redact
 from router.wire import attachment
 
 __all__ = ["charset_of", "content_of"]

@@ -23,7 +23,7 @@ from adapters._structure import Fields, Part, head, parse
 from router.errors import InvalidPayload
 from router.model import Authenticity, Message, Sender, Value
 from router.ports import Raw
-from router.text import kept
+from router.text.secrets import scrub_ids
 
 __all__ = ["Desk", "translate"]
 
@@ -175,7 +175,7 @@ def _ids(value: bytes) -> list[str]:
     text = decode(value)
     words = text.replace(",", " ").split()
     found = [i.strip() for i in _ID.findall(text)] or [word.strip("<>") for word in words if "@" in word]
-    return [kept.identity(i) for i in found if i and len(i) <= MAX_ID and i.isprintable() and i not in ("@", ".")]
+    return [scrub_ids.identity(i) for i in found if i and len(i) <= MAX_ID and i.isprintable() and i not in ("@", ".")]
 
 
 def _answered(fields: Fields, people: set[str]) -> list[str]:

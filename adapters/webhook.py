@@ -33,7 +33,7 @@ from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret, Verifies
-from router.text import kept
+from router.text.secrets import scrub_ids
 from router.wire.message import all_of, messages_from_body, read_body
 
 #: Handles that the page gives its visitors (`workers.visitor`).
@@ -104,7 +104,7 @@ class Webhook:
     def take(self, body: bytes, now: datetime, identity: str = "", partition_key: str = "") -> Accepted | Refused:
         """Take the whole of a body whose sender is known to be genuine, or nothing of it."""
         raw = Raw(
-            channel=self._channel.name, body=body, received_at=now, transport_id=kept.identity(identity),
+            channel=self._channel.name, body=body, received_at=now, transport_id=scrub_ids.identity(identity),
             partition_key=partition_key,
         )  # fmt: skip
         reading = read_body(body, channel=self._channel.name, channel_kind=self.kind)

@@ -17,7 +17,7 @@ import msgspec
 
 from router.errors import ConfigurationError
 from router.ports import Raw
-from router.text import kept
+from router.text.secrets import scrub_ids
 from workers.channels import Channels
 
 __all__ = ["lines", "raws_at"]
@@ -111,7 +111,7 @@ def lines(source: Iterable[bytes], channel: str, now: datetime) -> Iterator[Raw]
             continue
         head = _head(body)
         at = _instant(head.sent_at or head.at, now)
-        own = kept.identity(head.channel or channel)  # a line may name anything as its channel
+        own = scrub_ids.identity(head.channel or channel)  # a line may name anything as its channel
         yield Raw(channel=own, body=body, received_at=at, meta={"wire": "1"}, history=True)
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from router.model import Authenticity, Direction, Message, Party, Sender, Value
 from router.ours import Ours
-from router.text.passed_on import PassedOn, passed_on
+from router.text.own_words.passed_on import PassedOn, passed_on
 
 __all__ = ["CLAIMED", "FORM", "Authored", "authored", "named_people"]
 

@@ -16,7 +16,7 @@ from zlib import crc32
 from router.follow_ups.reading import Reading
 from router.follow_ups.weighing import Weighed
 from router.model import Conversation, Message, Status
-from router.text.utterance import Word
+from router.text.meaning.utterance import Word
 
 __all__ = ["chat_like", "going_on", "marks_another", "pieced", "waited"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from router.follow_ups.reading import Reading
 from router.follow_ups.weighing import Weighed, other_tongue, spoken_to
 from router.model import MessageClass, Status
-from router.text.utterance import Word
+from router.text.meaning.utterance import Word
 
 __all__ = ["class_of", "repeats"]
 

@@ -17,7 +17,7 @@ import msgspec
 from router.follow_ups.authorship import CLAIMED
 from router.known import Known
 from router.model import Authenticity, Contact, Handle, Message, Value
-from router.text import kept
+from router.text.secrets import scrub_ids
 
 __all__ = ["Identity", "contradicts", "handles_of", "identify", "is_mail", "reply_handle"]
 
@@ -171,7 +171,7 @@ def _described(contact: Contact, message: Message, verified: Mapping[str, str]) 
     proved = {**verified, **contact.verified}
     attributes = contact.attributes
     if sender.attributes:
-        attributes = {**attributes, **dict(kept.attribute(name, value) for name, value in sender.attributes.items())}
+        attributes = {**attributes, **dict(scrub_ids.attribute(name, value) for name, value in sender.attributes.items())}
     name = contact.name or sender.name
     if proved == contact.verified and attributes == contact.attributes and name == contact.name:
         return contact

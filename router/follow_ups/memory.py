@@ -13,9 +13,9 @@ from zlib import crc32
 
 from router.follow_ups.reading import NO_TOPIC, Reading
 from router.tagging.tag import Tagger
-from router.text.normalise import fold
-from router.text.phrasing import REQUESTS
-from router.text.utterance import MOST
+from router.text.meaning.fold import fold
+from router.text.meaning.speech_acts import REQUESTS
+from router.text.meaning.utterance import MOST
 
 __all__ = ["Memory", "features_of", "forget", "remember", "spoken", "telling_of", "tongue_of", "united"]
 

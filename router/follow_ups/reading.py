@@ -20,10 +20,12 @@ from router.follow_ups.authorship import Authored, authored, named_people
 from router.follow_ups.dedupe import content_digest
 from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
 from router.policy import Policy
-from router.text import identifiers, own_words, redact, seams, utterance
-from router.text.customers import customers
-from router.text.normalise import fold, language
-from router.text.utterance import Word
+from router.text.meaning import identifiers, utterance
+from router.text.meaning.customers import customers
+from router.text.meaning.fold import fold, language
+from router.text.meaning.utterance import Word
+from router.text.own_words import cut as own_words
+from router.text.secrets import redact, seams
 
 __all__ = ["NO_TOPIC", "Reading", "named_key", "read", "tagged", "telling_part"]
 

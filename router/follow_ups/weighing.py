@@ -16,7 +16,7 @@ from router.follow_ups.memory import features_of, telling_of, tongue_of
 from router.follow_ups.reading import NO_TOPIC, Reading
 from router.follow_ups.weighed import Weighed, is_live, spoken_to
 from router.model import Conversation, Status
-from router.text.utterance import Word
+from router.text.meaning.utterance import Word
 
 __all__ = ["Weighed", "compare", "is_live", "other_tongue", "spoken_to", "weigh"]
 

@@ -24,7 +24,7 @@ from router.store.rows import contact_of
 from router.store.snapshot import MissedLock
 from router.store.statement import Statement, Tx
 from router.store.tables import micros
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = ["act", "contact_of_number", "desk_row", "locked", "refuse_held"]
 

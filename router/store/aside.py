@@ -25,7 +25,7 @@ from router.store.queries import utc
 from router.store.schema import ASIDE
 from router.store.statement import Statement, among, insert
 from router.store.tables import instant, micros
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = [
     "ANNOUNCED", "TO_FETCH", "drop", "fetched", "keep_invalid", "listed", "raw_at", "raws_between", "replay",

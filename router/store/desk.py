@@ -31,8 +31,9 @@ from router.store.relations import unproven
 from router.store.statement import Statement, Tx, as_json, member, upsert
 from router.store.storable import words
 from router.store.tables import micros
-from router.text import kept, utterance
-from router.text.normalise import fold
+from router.text.meaning import utterance
+from router.text.meaning.fold import fold
+from router.text.secrets import scrub_ids
 
 __all__ = [
     "block",
@@ -227,7 +228,7 @@ def set_contact(store: Store, number: int, values: Mapping[str, str], *, agent: 
 
     def work(tx: Tx) -> dict[str, str]:
         found = contact_of_number(tx, number)
-        written = dict(kept.attribute(key, value) for key, value in values.items())
+        written = dict(scrub_ids.attribute(key, value) for key, value in values.items())
         attributes = {**found.attributes, **written}
         attributes = {key: value for key, value in attributes.items() if value}
         tx.run(_set_attributes, who=found.number, facts=as_json(attributes))

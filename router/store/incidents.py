@@ -27,7 +27,7 @@ from router.store.queries import utc
 from router.store.statement import Statement, Tx, member
 from router.store.storable import words
 from router.store.tables import instant
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = ["incidents", "reply_to_all"]
 

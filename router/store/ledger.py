@@ -37,7 +37,7 @@ from router.store.statement import Statement, Tx, insert
 from router.store.storable import kept
 from router.store.tables import micros
 from router.store.transient import is_transient, raced, short_of
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable"]
 

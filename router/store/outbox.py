@@ -26,7 +26,7 @@ from router.store.ledger import Store
 from router.store.queries import utc
 from router.store.statement import Statement, as_json, insert, member
 from router.store.tables import instant, micros
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = [
     "Due", "addressed", "claim", "is_under_way", "lanes", "next_due", "outcomes", "recover", "settle",

@@ -34,7 +34,7 @@ from router.policy import Policy
 from router.store import tables as t
 from router.store.snapshot import Wants
 from router.store.statement import Statement, Tx, member
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = ["apply", "tombstone", "wants"]
 

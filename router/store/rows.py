@@ -16,8 +16,8 @@ from router.model import Authenticity, Contact, Conversation, Direction, Handle,
 from router.store import tables
 from router.store.statement import as_json
 from router.store.tables import instant, micros
-from router.text import kept
-from router.text.redact import redact
+from router.text.secrets import scrub_ids
+from router.text.secrets.redact import redact
 
 __all__ = [
     "CONTACT_COLUMNS",
@@ -254,7 +254,7 @@ def _is_unproven(p: Placement) -> bool:
 def _attachments(p: Placement) -> list[dict[str, Any]]:
     """What is kept of the files; people write secrets into their names and links too."""
     return [
-        {"name": redact(a.name).text, "type": a.type, "url": kept.link(a.url), "size": a.size, "sha256": a.sha256}
+        {"name": redact(a.name).text, "type": a.type, "url": scrub_ids.link(a.url), "size": a.size, "sha256": a.sha256}
         for a in p.message.attachments
     ]
 

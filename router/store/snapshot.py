@@ -31,7 +31,7 @@ from router.store.rows import (
 )
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant, micros
-from router.text import seams
+from router.text.secrets import seams
 
 __all__ = ["MissedLock", "Wants", "load"]
 

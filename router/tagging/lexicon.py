@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
 from router.tagging.forms import BREAKS, GAP, Found, Tree
-from router.text import words
-from router.text.normalise import fold
+from router.text.meaning import words
+from router.text.meaning.fold import fold
 
 __all__ = ["Hit", "Lexicon", "Rule", "files"]
 

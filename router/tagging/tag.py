@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from router.errors import ConfigurationError
 from router.model import Tagging
 from router.tagging.lexicon import Hit, Lexicon, Rule, files
-from router.text.normalise import fold, language
+from router.text.meaning.fold import fold, language
 
 if TYPE_CHECKING:
     import numpy as np

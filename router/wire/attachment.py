@@ -14,7 +14,7 @@ import unicodedata
 from urllib.parse import urlsplit
 
 from router.model import Attachment
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = ["LARGEST", "MOST", "TooLarge", "file_name", "from_base64", "media_type", "of_bytes", "web_link"]
 

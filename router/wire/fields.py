@@ -16,7 +16,7 @@ import msgspec
 import phonenumbers
 
 from router.errors import InvalidPayload
-from router.text import kept
+from router.text.secrets import scrub_ids
 
 __all__ = ["LONGEST_ID", "LONGEST_TEXT", "Place", "e164", "storable"]
 
@@ -85,7 +85,7 @@ class Place(msgspec.Struct, frozen=True):
         if len(plain) > LONGEST_ID or _CONTROL.search(plain):
             self.mistake(path, f"is longer than {LONGEST_ID} characters or than one line; a plain id would be right")
         self._whole(plain, path)
-        return kept.identity(plain)
+        return scrub_ids.identity(plain)
 
     def optional_identity(self, text: str | None, path: str) -> str:
         """An id that may be missing or empty."""

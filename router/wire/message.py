@@ -17,7 +17,7 @@ import msgspec
 
 from router.errors import InvalidPayload
 from router.model import Attachment, Authenticity, DeskEvent, Direction, Message, Sender, Status, Value
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 from router.wire import attachment, strict_json
 from router.wire.fields import Place
 

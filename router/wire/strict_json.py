@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from router.errors import InvalidPayload
 from router.model import Value
-from router.text.redact import redact
+from router.text.secrets.redact import redact
 
 __all__ = ["DEEPEST", "MOST", "Loaded", "each", "load", "oddity"]
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.identifiers import MOST, Identifiers, read
-from router.text.redact import redact
+from router.text.meaning.identifiers import MOST, Identifiers, read
+from router.text.secrets.redact import redact
 
 HEX = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
 DATA = Path(__file__).parents[1] / "data"

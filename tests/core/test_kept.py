@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.text.kept import attribute, identity, link
+from router.text.secrets.scrub_ids import attribute, identity, link
 
 SEED = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"

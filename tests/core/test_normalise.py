@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.normalise import fold, is_han, language
+from router.text.meaning.fold import fold, is_han, language
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text import own_words, quote_marks
-from router.text.html_text import SIGNATURE, marked
-from router.text.own_words import LONGEST, cut, plain
+from router.text.own_words import cut as own_words
+from router.text.own_words import quotes
+from router.text.own_words.cut import LONGEST, cut, plain
+from router.text.own_words.html import SIGNATURE, marked
 
 FILE = Path(__file__).parents[1] / "data" / "own_words.jsonl"
 TABLE = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
@@ -114,7 +115,7 @@ def test_marked_html_begins_each_line_by_its_structure() -> None:
 
 _OWN_LINES = st.lists(
     st.text(st.characters(categories=("L", "Nd", "Zs")), max_size=40).filter(
-        lambda line: not quote_marks.is_device(line.strip())
+        lambda line: not quotes.is_device(line.strip())
     ),
     max_size=12,
 )
@@ -210,8 +211,8 @@ def test_a_text_without_end_is_read_up_to_its_limit(html: bool) -> None:
 def test_no_line_is_looked_at_beyond_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line of a megabyte is matched on its first 400 characters only."""
     seen: list[int] = []
-    real = quote_marks.is_device
-    monkeypatch.setattr(quote_marks, "is_device", lambda words: seen.append(len(words)) or real(words))
+    real = quotes.is_device
+    monkeypatch.setattr(quotes, "is_device", lambda words: seen.append(len(words)) or real(words))
     own_words.cut("x" * 1_000_000 + "\ny")
     assert seen
-    assert max(seen) <= quote_marks.LIMIT
+    assert max(seen) <= quotes.LIMIT

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.text.passed_on import is_forward, passed_on
+from router.text.own_words.passed_on import is_forward, passed_on
 
 GMAIL = (
     "fyi\n\n---------- Forwarded message ---------\nFrom: Deng Hao <deng@mail.example>\nDate: 2 Mar 2026\n"

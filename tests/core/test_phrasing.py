@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.text.phrasing import ADDRESSES, ASKS, CORRECTS, DEFINES, PROGRESS, RECURS, REFERS, Form
+from router.text.meaning.speech_acts import ADDRESSES, ASKS, CORRECTS, DEFINES, PROGRESS, RECURS, REFERS, Form
 
 
 @pytest.mark.parametrize(

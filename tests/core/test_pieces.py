@@ -7,7 +7,7 @@ from hypothesis import given
 
 from router.tagging.classifier import grams
 from router.tagging.pieces import Pieces
-from router.text.normalise import fold
+from router.text.meaning.fold import fold
 
 _TEXTS = st.lists(
     st.sampled_from(["转账失败", "没到账", "a", "card", "i can't", "12345", "é", " ", "\n", ".", "z", "冻"])

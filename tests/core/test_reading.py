@@ -8,7 +8,7 @@ import pytest
 
 from router.follow_ups.reading import read
 from router.policy import Policy
-from router.text.normalise import fold
+from router.text.meaning.fold import fold
 
 
 def test_numbers_are_read_before_secrets_are_hidden(wallet: Policy, say: Any) -> None:

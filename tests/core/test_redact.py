@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.own_words import plain
-from router.text.redact import redact
-from router.text.seed_phrases import has_valid_checksum
+from router.text.own_words.cut import plain
+from router.text.secrets.redact import redact
+from router.text.secrets.seeds import has_valid_checksum
 
 DATA = Path(__file__).parents[1] / "data"
 LEXICONS = Path(__file__).parents[2] / "router" / "lexicons"

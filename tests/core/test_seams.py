@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.seams import pieces, whole
+from router.text.secrets.seams import pieces, whole
 
 SEED = ["legal", "winner", "thank", "year", "wave", "sausage", "worth", "useful", "legal", "winner", "thank", "yellow"]
 CHINESE = "的一是在不了有和人这中大"

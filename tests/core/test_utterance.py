@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import ConfigurationError
-from router.text.normalise import fold
-from router.text.utterance import Utterance, Word, vocabulary
+from router.text.meaning.fold import fold
+from router.text.meaning.utterance import Utterance, Word, vocabulary
 
 
 def read(text: str) -> Utterance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.text.words import Speller, stem, stems
+from router.text.meaning.words import Speller, stem, stems
 
 
 @pytest.mark.parametrize(

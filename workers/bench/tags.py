@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from router.tagging.lexicon import Lexicon
 from router.tagging.tag import Tagger
-from router.text.normalise import fold, language
+from router.text.meaning.fold import fold, language
 
 __all__ = ["bench_tags"]
 

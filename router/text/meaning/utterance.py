@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
 from router.model import Value
-from router.text.phrasing import (
+from router.text.meaning.speech_acts import (
     ADDRESSES,
     ADDS,
     ASKS,
@@ -34,7 +34,7 @@ from router.text.phrasing import (
 
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
 
-BUILT_IN: Final = Path(__file__).parents[1] / "lexicons" / "follow_ups" / "words.toml"
+BUILT_IN: Final = Path(__file__).parents[2] / "lexicons" / "follow_ups" / "words.toml"
 MOST: Final = 400
 _PIECE: Final = re.compile(r"[a-z][a-z0-9]*(?:['’-][a-z0-9]+)*|\d[\d.,:]*\d|\d|[\u3400-\u4dbf\u4e00-\u9fff]+|[^\s\w]")
 _ENTRY: Final = re.compile(r"\"([^\"]+)\"|(?<!\S)'([^']+ [^']+)'(?!\S)|(\S+)")

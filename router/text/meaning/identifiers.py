@@ -14,8 +14,8 @@ import re
 import unicodedata
 
 from router.model import Value
-from router.text.digit_runs import Found, Runs
-from router.text.redact import redact
+from router.text.meaning.digit_runs import Found, Runs
+from router.text.secrets.redact import redact
 
 __all__ = ["MOST", "Identifiers", "read"]
 

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from router.text.seed_phrases import Span
+from router.text.secrets.seeds import Span
 
 __all__ = ["SHORTEST", "tokens"]
 
 #: No token is shorter, in characters.
 SHORTEST = 14
 
-_FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
+_FILE = Path(__file__).parents[2] / "lexicons" / "secrets.toml"
 _JWT = re.compile(r"eyJ[0-9A-Za-z_\-]{8,2000}\.[0-9A-Za-z_\-]{8,4000}(?:\.[0-9A-Za-z_\-]{0,2000})?")
 
 

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from router.text import cues
-from router.text.seed_phrases import Span
+from router.text.meaning import number_context
+from router.text.secrets.seeds import Span
 
 __all__ = ["announcing", "told", "words"]
 
-_FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
+_FILE = Path(__file__).parents[2] / "lexicons" / "secrets.toml"
 _AHEAD = 60
 _CONNECTIONS = 7
 _JOINTS = " \t\r\n:：=,，.。\"'“”‘’「」『』()（）[【*-—>`|;；~"
@@ -107,7 +107,7 @@ def _connected(low: str, start: int) -> tuple[int, bool]:
 
 
 def _is_code(plain: str, match: re.Match[str]) -> bool:
-    return not cues.after(plain, match.end()) and not _DATE.fullmatch(match[0])
+    return not number_context.after(plain, match.end()) and not _DATE.fullmatch(match[0])
 
 
 def _is_token(word: str, least: int) -> bool:

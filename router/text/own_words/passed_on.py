@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from router.model import Value
-from router.text import kept
-from router.text.own_words import LONGEST
-from router.text.quote_marks import LIMIT, Cited, Mark, cites, label, mark, marks
-from router.text.quoted_headers import after_headers, header_block
+from router.text.own_words.cut import LONGEST
+from router.text.own_words.quoted_headers import after_headers, header_block
+from router.text.own_words.quotes import LIMIT, Cited, Mark, cites, label, mark, marks
+from router.text.secrets import scrub_ids
 
 __all__ = ["PassedOn", "is_forward", "passed_on"]
 
@@ -118,4 +118,4 @@ def _sender(fields: Sequence[str]) -> tuple[str, str]:
     below = fields[at + 1][:LIMIT] if at + 1 < len(fields) and not label(fields[at + 1]) else ""
     found = _ADDRESS.search(value) or _ADDRESS.search(below)
     name = _BEHIND_NAME.split(value, maxsplit=1)[0].strip(" \t\"'*")
-    return (kept.identity(found[0].lower()) if found else ""), "" if "@" in name else " ".join(name.split())[:200]
+    return (scrub_ids.identity(found[0].lower()) if found else ""), "" if "@" in name else " ".join(name.split())[:200]

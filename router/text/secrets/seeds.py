@@ -28,7 +28,7 @@ SHORTEST = 21
 #: Start, end and kind of a secret in the text.
 Span: TypeAlias = tuple[int, int, str]
 
-_LEXICONS = Path(__file__).parents[1] / "lexicons"
+_LEXICONS = Path(__file__).parents[2] / "lexicons"
 _SIZES = (24, 21, 18, 15, 12)
 _LIKELY = 11
 _INTRODUCED = 8

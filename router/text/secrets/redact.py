@@ -17,15 +17,16 @@ from functools import cache
 from pathlib import Path
 
 from router.model import Value
-from router.text import cues, seed_phrases, told_secrets
-from router.text.card_numbers import is_card, is_resident_id
-from router.text.seed_phrases import Span
-from router.text.tokens import SHORTEST, tokens
-from router.text.unhidden import HAN_DIGITS, UNSEEN, han_digits, unhidden
+from router.text.meaning import number_context
+from router.text.secrets import announced, seeds
+from router.text.secrets.cards import is_card, is_resident_id
+from router.text.secrets.seeds import Span
+from router.text.secrets.tokens import SHORTEST, tokens
+from router.text.secrets.unhidden import HAN_DIGITS, UNSEEN, han_digits, unhidden
 
 __all__ = ["Redacted", "mark", "redact"]
 
-_FILE = Path(__file__).parents[1] / "lexicons" / "secrets.toml"
+_FILE = Path(__file__).parents[2] / "lexicons" / "secrets.toml"
 _ORDER = ("order", "order_number")
 _NUMBERS = ("card", "resident_id", "cvv")
 
@@ -108,9 +109,9 @@ def _secrets(plain: str) -> list[Span]:
     low = plain.lower()
     if len(low) != len(plain):
         low = plain.translate(_LOWER)
-    written = seed_phrases.latin_words(low)
-    if len(plain) >= seed_phrases.SHORTEST:
-        found.extend(seed_phrases.seeds(low, written))
+    written = seeds.latin_words(low)
+    if len(plain) >= seeds.SHORTEST:
+        found.extend(seeds.seeds(low, written))
     ascii_ = plain.isascii()
     if not ascii_ and len(plain) >= 13 and _LONG_NUMERALS.search(plain):
         found.extend(_numbers(han_digits(plain)))
@@ -118,16 +119,16 @@ def _secrets(plain: str) -> list[Span]:
         return found
     longest = max(map(len, plain.split()), default=0)
     if len(plain) >= 51 and ("key" in low or "私" in low or (longest >= 51 and _LONG_TOKEN.search(plain))):
-        found.extend(seed_phrases.keys(plain, low))
+        found.extend(seeds.keys(plain, low))
     if longest >= SHORTEST:
         found.extend(tokens(plain))
     if len(plain) >= 13 and _LONG_DIGITS.search(plain):
         found.extend(_numbers(plain))
     has_card = any(kind == "card" for _, _, kind in found)
     if not ascii_ and _HAN_GATE.search(low):
-        found.extend(told_secrets.told(plain, low, told_secrets.words(latin=False), has_card))
-    if announcing := told_secrets.announcing(written):
-        found.extend(told_secrets.told(plain, low, announcing, has_card))
+        found.extend(announced.told(plain, low, announced.words(latin=False), has_card))
+    if announcing := announced.announcing(written):
+        found.extend(announced.told(plain, low, announcing, has_card))
     return found
 
 
@@ -167,7 +168,7 @@ def _number_at(
             best = (last, "resident_id")
         elif is_card(digits) and not _is_glued(plain, start, end):
             best = (last, "card")
-    if best is None or cues.before(plain, start) in _ORDER:
+    if best is None or number_context.before(plain, start) in _ORDER:
         return 1
     found.append((start, groups[best[0]][1], best[1]))
     return best[0] - first + 1
@@ -194,7 +195,7 @@ def _replaced(text: str, plain: str, spans: list[Span], mac: Callable[[str], str
         pieces += (text[at:start], mark(kind, "".join(filter(str.isdigit, _TAG.sub("", value)))))
         found.append(kind)
         if kind == "seed":
-            certain = certain or any(map(seed_phrases.has_valid_checksum, _spellings(value)))
+            certain = certain or any(map(seeds.has_valid_checksum, _spellings(value)))
         if mac is not None:
             marks.append(f"{kind}:{mac(''.join(filter(str.isalnum, _TAG.sub('', value))))}")
         at = end

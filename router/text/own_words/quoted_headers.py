@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from router.text.quote_marks import LIMIT, label, stamped
+from router.text.own_words.quotes import LIMIT, label, stamped
 
 __all__ = ["after_headers", "header_block", "is_name"]
 

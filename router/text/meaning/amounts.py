@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from router.text.cues import cues
+from router.text.meaning.number_context import cues
 
 __all__ = ["CHINESE", "PLAIN", "multiplied", "of_chinese", "plain"]
 

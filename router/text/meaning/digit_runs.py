@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from router.text import amounts, cues
-from router.text.card_numbers import is_card, is_resident_id
+from router.text.meaning import amounts, number_context
+from router.text.secrets.cards import is_card, is_resident_id
 
 __all__ = ["Found", "Runs"]
 
@@ -151,13 +151,13 @@ class Runs:
     def _kind(self, start: int) -> str:
         """What the words before say, looked up once a run."""
         if self._kind_at[0] != start:
-            self._kind_at = (start, cues.before(self.text, start))
+            self._kind_at = (start, number_context.before(self.text, start))
         return self._kind_at[1]
 
     def _unit(self, end: int) -> str:
         """What the words behind say, looked up once a run."""
         if self._unit_at[0] != end:
-            self._unit_at = (end, cues.after(self.text, end))
+            self._unit_at = (end, number_context.after(self.text, end))
         return self._unit_at[1]
 
     def _introduced(self, start: int) -> tuple[str, str]:
@@ -165,7 +165,7 @@ class Runs:
         kind = self._kind(start)
         if kind or not (match := _PREFIX.search(self.text, max(0, start - 6), start)):
             return kind, ""
-        kind = cues.before(self.text, match.start())
+        kind = number_context.before(self.text, match.start())
         return (kind, match[1].upper()) if kind in ("order", "order_number", "account") else ("", "")
 
     def _phone(self, digits: str, start: int) -> None:
@@ -223,16 +223,16 @@ class Runs:
         match = _NUMBER_WORD.fullmatch(token)
         if match:
             number, word = match[1], match[2].lower()
-            if word in cues.cues().multiples:
+            if word in number_context.cues().multiples:
                 kind = self._unit(end)
                 self._amount(amounts.multiplied(number, word), kind)
                 return True
-            kind = cues.cues().after.get(word, "")
+            kind = number_context.cues().after.get(word, "")
             if kind.startswith("money:"):
                 self._amount(amounts.plain(number), kind)
             return bool(kind)
         letters = token.rstrip("0123456789").lower()
-        kind = cues.cues().before.get(letters, "")
+        kind = number_context.cues().before.get(letters, "")
         if kind.startswith("money:") and (number := token[len(letters) :]):
             word = self.text[end : end + 1]
             times = word in ("万", "萬", "千")
@@ -274,7 +274,7 @@ class Runs:
 
     def _multiple(self, end: int) -> str:
         word = self.text[end : end + 1].lower()
-        return word if word in cues.cues().multiples and not self.text[end + 1 : end + 2].isascii() else ""
+        return word if word in number_context.cues().multiples and not self.text[end + 1 : end + 2].isascii() else ""
 
     def _decimal(self, number: str, start: int, end: int) -> None:
         """A number that may be a sum: by its unit, by the words before it, or because nothing speaks against it."""
@@ -284,7 +284,7 @@ class Runs:
             behind = self.text[end + 1 : end + 2]
             single = behind.isascii() and behind.isdigit() and not self.text[end + 2 : end + 3].isdigit()
             digit = behind if single else ""
-            unit = cues.after(self.text, end + 1 + len(digit))
+            unit = number_context.after(self.text, end + 1 + len(digit))
             if unit != "count":
                 self._amount(amounts.multiplied(number, word, digit), unit if unit.startswith("money:") else kind)
             if digit:
@@ -323,7 +323,7 @@ class Runs:
         numeral, end = match[0], match.end()
         if self.text[end : end + 1] in ("多", "来", "余", "几"):
             end += 1
-        unit = cues.after(self.text, end)
+        unit = number_context.after(self.text, end)
         large = _LARGE.search(numeral, 1) is not None
         together = numeral == "一" and self.text[end : end + 1] not in ("元", "圆")
         if (unit.startswith("money:") and not together) or (large and unit != "count"):

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from router.text.quote_marks import LIMIT, Mark, contacts, mark, marks
-from router.text.quoted_headers import is_name
+from router.text.own_words.quoted_headers import is_name
+from router.text.own_words.quotes import LIMIT, Mark, contacts, mark, marks
 
 __all__ = ["appended"]
 

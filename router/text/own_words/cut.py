@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from router.model import Value
-from router.text.appended import appended
-from router.text.html_text import SIGNATURE, has_structure, marked, plain
-from router.text.quote_marks import (
+from router.text.own_words.footers import appended
+from router.text.own_words.html import SIGNATURE, has_structure, marked, plain
+from router.text.own_words.quoted_headers import after_headers, header_block, is_name
+from router.text.own_words.quotes import (
     LIMIT,
     Cited,
     Mark,
@@ -31,8 +32,7 @@ from router.text.quote_marks import (
     names,
     opens,
     speaks,
-)  # fmt: skip
-from router.text.quoted_headers import after_headers, header_block, is_name
+)
 
 __all__ = ["LONGEST", "OwnWords", "cut", "plain"]
 

@@ -12,9 +12,9 @@ import re
 from hashlib import sha256
 from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
-from router.text import seed_phrases
-from router.text.redact import redact
-from router.text.tokens import tokens
+from router.text.secrets import seeds
+from router.text.secrets.redact import redact
+from router.text.secrets.tokens import tokens
 
 __all__ = ["attribute", "identity", "link"]
 
@@ -64,11 +64,11 @@ def _is_plain(text: str) -> bool:
     """Is this one word of a program, without a secret that tells itself by its form?"""
     if not _PLAIN.fullmatch(text):
         return False
-    if len(text) < seed_phrases.SHORTEST:
+    if len(text) < seeds.SHORTEST:
         return not any(tokens(text))
     low = text.lower()
-    long = len(text) >= _SHORT_KEY and seed_phrases.keys(text, low)
-    return not (any(tokens(text)) or seed_phrases.seeds(low, seed_phrases.latin_words(low)) or long)
+    long = len(text) >= _SHORT_KEY and seeds.keys(text, low)
+    return not (any(tokens(text)) or seeds.seeds(low, seeds.latin_words(low)) or long)
 
 
 def _segment(written: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 
 __all__ = ["fold", "frequent_words", "is_han", "language"]
 
-_FOLDER: Final = Path(__file__).parents[1] / "lexicons"
+_FOLDER: Final = Path(__file__).parents[2] / "lexicons"
 #: Invisible or decorative characters that people and apps leave in texts.
 _DROPPED: Final = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f\u00ad嗯") | frozenset(
     chr(code) for first, last in ((0x202A, 0x202E), (0x2066, 0x2069)) for code in range(first, last + 1)

@@ -13,7 +13,7 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from router.text.quote_marks import marks
+from router.text.own_words.quotes import marks
 
 __all__ = ["SIGNATURE", "has_structure", "marked", "plain"]
 

@@ -23,7 +23,7 @@ __all__ = [
 #: Characters of a line that are looked at.
 LIMIT = 400
 
-_FILE = Path(__file__).parents[1] / "lexicons" / "quotes.toml"
+_FILE = Path(__file__).parents[2] / "lexicons" / "quotes.toml"
 _RULES = "-_—–=─━*~· \t\u00a0"
 _DASHES = "-_—–=─━"
 _COLONS = ":：﹕"

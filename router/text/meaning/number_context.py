@@ -19,7 +19,7 @@ __all__ = ["WINDOW", "Cues", "after", "before", "cues"]
 #: Characters beside a number that are looked at.
 WINDOW = 28
 
-_FILE = Path(__file__).parents[1] / "lexicons" / "identifiers.toml"
+_FILE = Path(__file__).parents[2] / "lexicons" / "identifiers.toml"
 _JOINTS = " \t\n\r:：#=＝(（[【<《\"'“”「『`–—-、"
 _FILLERS = 4
 _NUMBERED = frozenset(("号", "號", "号码", "號碼", "no", "no.", "number", "id", "num"))

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from router.text import cues, seed_phrases
-from router.text.card_numbers import is_card, is_resident_id
-from router.text.unhidden import UNSEEN, unhidden
+from router.text.meaning import number_context
+from router.text.secrets import seeds
+from router.text.secrets.cards import is_card, is_resident_id
+from router.text.secrets.unhidden import UNSEEN, unhidden
 
 __all__ = ["LONGEST", "Piece", "pieces", "whole"]
 
@@ -65,7 +66,7 @@ def _found(visible: str) -> Iterator[tuple[str, Piece]]:
     low = visible.lower()
     if len(low) != len(visible):
         low = visible.translate(_LOWER)
-    written = seed_phrases.latin_words(low)
+    written = seeds.latin_words(low)
     if len(visible) <= _SHORT and _DIGIT.search(low):
         if piece := _digits(visible, low):
             yield "digits", piece
@@ -86,14 +87,14 @@ def whole(kind: str, says: Sequence[str], texts: Sequence[str]) -> str:
     if kind == "words":
         words = " ".join(says).split()
         likely = len(words) >= _LIKELY and min(len(one.split()) for one in says) >= _FEW_WORDS
-        told_so = len(words) >= _INTRODUCED and seed_phrases.announced(told)
-        sure = len(words) in _SIZES and seed_phrases.has_valid_checksum(words)
+        told_so = len(words) >= _INTRODUCED and seeds.announced(told)
+        sure = len(words) in _SIZES and seeds.has_valid_checksum(words)
         return "seed" if sure or likely or told_so else ""
     if kind == "characters":
-        return "seed" if len("".join(says)) >= _LIKELY and seed_phrases.announced(told) else ""
+        return "seed" if len("".join(says)) >= _LIKELY and seeds.announced(told) else ""
     token = "".join(says)
-    is_key = _HEX.fullmatch(token) and seed_phrases.announced(told)
-    return "key" if is_key or seed_phrases.is_wallet_key(token) else ""
+    is_key = _HEX.fullmatch(token) and seeds.announced(told)
+    return "key" if is_key or seeds.is_wallet_key(token) else ""
 
 
 def _digits(visible: str, low: str) -> Piece | None:
@@ -104,7 +105,7 @@ def _digits(visible: str, low: str) -> Piece | None:
     around = sum(map(str.isalnum, visible[: run.start()] + visible[run.end() :]))
     if around > _AROUND and not (around <= _AROUND_CARD and _CARD.search(low)):
         return None
-    before, after = cues.before(visible, run.start()), cues.after(visible, run.end())
+    before, after = number_context.before(visible, run.start()), number_context.after(visible, run.end())
     if before.startswith(("order", "money", "amount")) or after.startswith(("money", "amount", "unit")):
         return None
     return Piece(run.start(), run.end(), _BARE_DIGITS.sub("", run[0]).upper())
@@ -115,14 +116,14 @@ def _size(sized: tuple[int, re.Match[str]]) -> int:
 
 
 def _words(low: str, written: Sequence[bytes]) -> Piece | None:
-    listed = bytes(map(seed_phrases.is_listed, written))
+    listed = bytes(map(seeds.is_listed, written))
     if _RUN not in listed and (0 in listed or _HAN_CHARACTER.search(low)):
         return None
     words = list(_WORD.finditer(low))
     best: list[re.Match[str]] = []
     run: list[re.Match[str]] = []
     for word in words:
-        run = [*run, word] if seed_phrases.is_listed(word[0].encode()) else []
+        run = [*run, word] if seeds.is_listed(word[0].encode()) else []
         best = run if len(run) > len(best) else best
     if len(best) > 23:
         return None
@@ -134,7 +135,7 @@ def _characters(visible: str) -> Piece | None:
     if run is None:
         return None
     characters = _HAN_CHARACTER.findall(run[0])
-    if sum(map(seed_phrases.is_listed_character, characters)) * 10 < len(characters) * 9:
+    if sum(map(seeds.is_listed_character, characters)) * 10 < len(characters) * 9:
         return None
     return Piece(run.start(), run.end(), "".join(characters))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, cast
 
-from router.text.normalise import frequent_words
+from router.text.meaning.fold import frequent_words
 
 __all__ = ["Speller", "stem", "stems", "symbols"]
 

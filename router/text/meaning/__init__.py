@@ -1,0 +1,1 @@
+"""What the words say: folding, words, identifiers, amounts, kinds of utterance. Pure."""

@@ -1,0 +1,1 @@
+"""Which secrets a text holds, and how it reads without them: seed phrases, cards, codes, tokens. Pure."""
