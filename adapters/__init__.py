@@ -14,8 +14,8 @@ import sys
 from types import ModuleType
 from typing import Any, Final, cast
 
-from router.configuration.wording import cut, did_you_mean, ended
 from router.errors import ConfigurationError
+from router.policy.sentences import cut, did_you_mean, ended
 from router.ports import Adapter
 
 __all__ = ["available", "load"]

@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from adapters._addresses import mailboxes
-from router.configuration.units import duration
 from router.errors import BadSettings
+from router.policy.units import duration
 from router.secret import Secret
 
 __all__ = ["Imap", "Server", "Settings", "Smtp"]

@@ -20,8 +20,8 @@ from adapters import _signature
 from adapters._parts import send_parts
 from adapters._split import split
 from adapters._x_event import KIND, instant_of, messages_of
-from router.configuration.units import duration
 from router.errors import BadSettings, ConfigurationError, SendRejected, Throttled
+from router.policy.units import duration
 from router.ports import (
     Accepted,
     Answer,

@@ -45,7 +45,7 @@ from router.model import (
 if TYPE_CHECKING:
     from router.deadlines.calendar import Schedule
     from router.pipeline import decide
-    from router.policy import Policy
+    from router.policy.values import Policy
     from router.router import Router
 
 __all__ = [
@@ -85,7 +85,7 @@ __all__ = [
 ]
 
 #: Loaded when first asked for: they bring the lexicons and the database along.
-_LATER = {"Policy": "policy", "Router": "router", "Schedule": "deadlines.calendar", "decide": "pipeline"}
+_LATER = {"Policy": "policy.values", "Router": "router", "Schedule": "deadlines.calendar", "decide": "pipeline"}
 
 
 def __getattr__(name: str) -> Any:

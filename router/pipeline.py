@@ -42,7 +42,7 @@ from router.model import (
     Placement,
     Redelivery,
 )
-from router.policy import Policy, required
+from router.policy.values import Policy, required
 from router.routing.condition import FLAGS
 
 __all__ = ["Prepared", "checked", "decide", "decide_prepared", "prepare"]

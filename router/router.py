@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 from router.deadlines.calendar import microseconds
 from router.model import Conversation, Decision, Message
 from router.pipeline import checked
-from router.policy import Policy, required
+from router.policy.values import Policy, required
 from router.ref import number_of
 from router.store import Arrival, Store, assignment, desk, queries, queues
 

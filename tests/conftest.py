@@ -37,7 +37,7 @@ from hypothesis import HealthCheck, settings
 from platforms.pooler import PGBOUNCER
 from sqlalchemy import select
 
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import Database, Store, queries, schema
 from router.store import tables as t
 from workers.daemon import Daemon

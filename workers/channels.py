@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import adapters
 from router.errors import ConfigurationError, InvalidPayload
 from router.model import DeskEvent, Message
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ports import Adapter, Channel, Raw
 from router.store import Database
 from router.store.memory import recall, remember

@@ -22,7 +22,7 @@ import structlog
 import uvicorn
 
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import Store, is_transient
 from workers.alone import lock
 from workers.announced import Fetching

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from router.model import Placement, Status, Value
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ref import ref_of
 from router.store import Store, desk, queries, schema
 from router.store.wake import next_wake_at, wake

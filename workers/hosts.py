@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from starlette.requests import Request
 
-from router.policy import WebLimits
+from router.policy.values import WebLimits
 from workers.visitor import Allowance
 
 __all__ = ["Daily", "Limits", "host_of"]

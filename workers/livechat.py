@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from adapters.webhook import Webhook
 from router.errors import ConfigurationError, OmnirouterError
-from router.policy import ChannelPolicy
+from router.policy.values import ChannelPolicy
 from router.ports import Log
 from router.store import Store, chat
 from workers.bodies import Bodies, TooLarge, TooMany

@@ -18,7 +18,7 @@ import msgspec
 
 from adapters._signature import sign_standard
 from router.errors import BadSettings, SendRejected, SendUnreachable
-from router.policy import Policy, Recipient
+from router.policy.values import Policy, Recipient
 from router.ports import Receipt, Reply
 from workers.channels import Channels
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from router.conversation.acts import reply_given
 from router.errors import InvalidPayload, NotFound, OmnirouterError
 from router.model import Conversation
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ref import ref_of
 from router.store import Arrival, Database, Store, Undecidable, desk, relations, schema
 from router.store.act import act as transact

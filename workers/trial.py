@@ -14,7 +14,7 @@ import sys
 
 from router.model import Message
 from router.pipeline import prepare
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ports import Raw
 from router.store import Database
 from workers.channels import Channels

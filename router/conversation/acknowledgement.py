@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from router.deadlines import deadline
 from router.deadlines.calendar import instant
 from router.model import Authenticity, Conversation, Direction, MessageClass, Placement
-from router.policy import Policy, in_language
+from router.policy.values import Policy, in_language
 from router.ref import ref_of
 
 __all__ = ["may_be_answered", "never_automatic", "words"]

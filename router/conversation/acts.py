@@ -19,7 +19,7 @@ from router.deadlines import deadline
 from router.deadlines.deadline import ClockEvent
 from router.follow_ups.memory import spoken
 from router.model import Conversation, Status
-from router.policy import Policy
+from router.policy.values import Policy
 
 __all__ = ["ENDED", "attributes", "let_go", "note_taken", "reply_given", "reply_id", "status_set", "ticked", "woken"]
 

@@ -19,7 +19,7 @@ from router.deadlines.calendar import instant, microseconds
 from router.deadlines.clocks import ClockEvent, Unanswered
 from router.deadlines.promise import REPLY_METRICS
 from router.model import Conversation, Status, Value
-from router.policy import Policy
+from router.policy.values import Policy
 from router.reply_states import UNDONE
 
 __all__ = ["Came", "came", "unanswered"]

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from router.model import Conversation, Status, Value
-from router.policy import AgentPolicy, Policy
+from router.policy.values import AgentPolicy, Policy
 
 __all__ = [
     "PRESENCES", "Here", "Wanted", "chosen", "first_for", "fits", "gone", "has_room", "kind_by", "load", "may_take",

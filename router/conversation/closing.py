@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from router.configuration.units import Span
 from router.deadlines.calendar import Schedule
 from router.errors import ScheduleError
 from router.model import Conversation, Status, Value
-from router.policy import Policy, in_language
+from router.policy.units import Span
+from router.policy.values import Policy, in_language
 
 __all__ = ["Due", "due", "look_at", "reminder"]
 

@@ -21,7 +21,7 @@ from router.follow_ups.reading import Reading
 from router.follow_ups.thread import Chain, parents
 from router.known import Known
 from router.model import Contact, Conversation, Direction, Handle, Message, Placement, Status
-from router.policy import Policy
+from router.policy.values import Policy
 
 __all__ = ["place"]
 

@@ -28,7 +28,7 @@ from router.follow_ups.reading import NO_TOPIC, Reading
 from router.follow_ups.thread import Chain
 from router.known import Known
 from router.model import Authenticity, Contact, Conversation, MessageClass, Routing, Status, Value
-from router.policy import Policy
+from router.policy.values import Policy
 from router.routing.route import Rule, route
 
 __all__ = ["CHASING", "Moved", "after_customer", "language_of", "message_facts", "reply_window"]

@@ -22,7 +22,7 @@ from router.deadlines.draft import short_id
 from router.deadlines.promise import REPLY_METRICS
 from router.follow_ups import memory
 from router.model import Conversation, Handle, MessageClass, Status, Value
-from router.policy import Policy
+from router.policy.values import Policy
 
 __all__ = [
     "Act", "Asked", "Happened", "Joined", "Outcome", "Part", "Stays", "merged", "parted", "shrunk", "told",

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from router.conversation.acts import attributes, ticked
 from router.deadlines.clocks import ClockEvent
 from router.model import Conversation
-from router.policy import Policy
+from router.policy.values import Policy
 from router.routing.route import route
 
 __all__ = ["escalated", "retagged", "retargeted"]

@@ -17,7 +17,7 @@ from router.follow_ups.identity import Identity
 from router.follow_ups.reading import Reading
 from router.known import Known
 from router.model import Conversation, Link, Status, Value
-from router.policy import FollowUps
+from router.policy.values import FollowUps
 
 __all__ = ["Relation", "naming_the_same", "relate"]
 

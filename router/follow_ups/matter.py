@@ -17,7 +17,7 @@ from router.follow_ups.reading import Reading
 from router.follow_ups.weighing import Weighed, is_live, weigh
 from router.known import Known
 from router.model import Candidate, Conversation, Link, MessageClass, Status, Value
-from router.policy import FollowUps
+from router.policy.values import FollowUps
 
 __all__ = ["PIECES", "Verdict", "place"]
 

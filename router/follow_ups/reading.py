@@ -19,7 +19,7 @@ from router.follow_ups import identity
 from router.follow_ups.authorship import Authored, authored, named_people
 from router.follow_ups.dedupe import content_digest
 from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
-from router.policy import Policy
+from router.policy.values import Policy
 from router.text.meaning import identifiers, utterance
 from router.text.meaning.customers import customers
 from router.text.meaning.fold import fold, language

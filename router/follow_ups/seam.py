@@ -18,7 +18,7 @@ from router.follow_ups.memory import forget
 from router.follow_ups.reading import Reading, read
 from router.known import FORMER, Fragment, Known
 from router.model import Conversation, Message, Rewritten, Sender, Value
-from router.policy import Policy
+from router.policy.values import Policy
 from router.text.secrets import redact, seams
 
 __all__ = ["Seam", "seam"]

@@ -20,7 +20,7 @@ from router.conversation.assignment import PRESENCES, Here, chosen, first_for, g
 from router.errors import Misasked
 from router.known import Known
 from router.model import Conversation, Status
-from router.policy import AgentPolicy, Policy
+from router.policy.values import AgentPolicy, Policy
 from router.store import queries, queues
 from router.store import tables as t
 from router.store.act import locked

@@ -32,7 +32,7 @@ from router.store.statement import Tx
 from router.store.turnstile import Turnstile
 
 if TYPE_CHECKING:
-    from router.policy import Policy
+    from router.policy.values import Policy
 
 __all__ = ["Database", "Scrubbed"]
 

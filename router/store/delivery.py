@@ -16,7 +16,7 @@ from router.bounce import KnownReply, Outcome
 from router.conversation import arrival
 from router.known import Known
 from router.model import DeskEvent, Redelivery
-from router.policy import Policy
+from router.policy.values import Policy
 from router.reply_states import follows
 from router.store import tables as t
 from router.store.effects import Effects, Event

@@ -20,7 +20,7 @@ from router.conversation.rerouting import retagged
 from router.errors import Misasked, NotFound
 from router.known import Known
 from router.model import Conversation, Direction, Status
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import queries
 from router.store import tables as t
 from router.store.act import act, contact_of_number, desk_row, locked, refuse_held

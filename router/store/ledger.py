@@ -25,7 +25,7 @@ from router.follow_ups.dedupe import renamed
 from router.known import Known
 from router.model import Decision, DeskEvent, Key, Message, Redelivery
 from router.pipeline import Prepared, decide_prepared, prepare
-from router.policy import Policy
+from router.policy.values import Policy
 from router.seal import Sealer, create_key, load_key
 from router.store import content, delivery, recorded, schema
 from router.store import tables as t

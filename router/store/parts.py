@@ -18,7 +18,7 @@ from router.conversation.relating import Stays
 from router.deadlines.clocks import Unanswered
 from router.follow_ups.matter import PIECES
 from router.model import Handle
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import tables as t
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant

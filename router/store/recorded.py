@@ -30,7 +30,7 @@ from router.model import (
     Sender,
     Status,
 )
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import tables as t
 from router.store.snapshot import Wants
 from router.store.statement import Statement, Tx, member

@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, delete, select, update
 from router.conversation.relating import Act, Asked, Happened, Joined, Outcome, Part, parted
 from router.errors import Refused
 from router.model import Conversation, MessageClass, Status
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ref import ref_of
 from router.store import queries
 from router.store import tables as t

@@ -13,7 +13,7 @@ from router.follow_ups.reply_address import Claim
 from router.known import Known
 from router.model import Authenticity, Conversation, Decision, Message, Placement, Sender, Status
 from router.pipeline import decide
-from router.policy import Policy
+from router.policy.values import Policy
 
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pytest
 from router.conversation.acts import note_taken, reply_given, status_set, ticked
 from router.deadlines.deadline import ClockEvent, clocks_at, from_json
 from router.model import Conversation, Status
-from router.policy import Policy
+from router.policy.values import Policy
 
 TEXT = "提现1200一直显示审核中"
 

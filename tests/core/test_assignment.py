@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from router.conversation.assignment import Here, chosen, first_for, fits, gone, has_room, load, passes_on, wanted
 from router.model import Conversation, Status
-from router.policy import AgentPolicy, Policy
+from router.policy.values import AgentPolicy, Policy
 from router.routing.route import Rule
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # Monday, in Shanghai

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from router.follow_ups.burst import chat_like
 from router.model import Message, MessageClass, Placement
-from router.policy import Policy
+from router.policy.values import Policy
 
 BURSTS = Path(__file__).parent.parent / "data" / "bursts.jsonl"
 CHATS = ("webhook", "telegram", "wechat", "line", "messenger", "x")

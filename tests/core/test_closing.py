@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.configuration.units import Span
 from router.conversation import closing
 from router.model import Conversation, Status
-from router.policy import Closing, Policy
+from router.policy.units import Span
+from router.policy.values import Closing, Policy
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 WALLET = Policy.preset("wallet")

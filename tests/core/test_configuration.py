@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from router.configuration.file import PRESETS, from_text, load, preset, preset_text, unset_elsewhere, unset_secrets
-from router.configuration.tables import ARRAYS, LOG, NAMED, SINGLE
 from router.errors import ConfigurationError
 from router.kinds import KINDS
-from router.policy import Policy
+from router.policy.load import PRESETS, from_text, load, preset, preset_text, unset_elsewhere, unset_secrets
+from router.policy.tables import ARRAYS, LOG, NAMED, SINGLE
+from router.policy.values import Policy
 from router.ports import Adapter
 from router.secret import Secret
 

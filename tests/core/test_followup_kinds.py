@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from router.model import MessageClass as Class
-from router.policy import Policy
+from router.policy.values import Policy
 from workers.evaluate.followups import evaluate_followups
 
 KINDS = Path(__file__).parent.parent / "data" / "followups_kinds.jsonl"

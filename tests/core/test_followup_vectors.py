@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.policy import Policy
+from router.policy.values import Policy
 from workers.evaluate.followups import evaluate_followups, predict
 
 FOLDER = Path(__file__).parent.parent / "data"

@@ -6,7 +6,7 @@ from typing import Any
 
 from router.follow_ups.memory import Memory, remember, spoken, united
 from router.follow_ups.reading import read
-from router.policy import Policy
+from router.policy.values import Policy
 
 
 def told(policy: Policy, say: Any, *texts: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from router.follow_ups.reply_address import sign, verify
 from router.known import Known
 from router.model import Attachment, Authenticity, Direction, Message, MessageClass, Placement, Sender, Status
 from router.pipeline import decide, decide_prepared, prepare
-from router.policy import Policy
+from router.policy.values import Policy
 
 TEXTS = (
     "你好", "在吗", "???", "提现1200一直显示审核中", "转账2000给我弟,显示成功可他没收到", "好的谢谢", "any update??",

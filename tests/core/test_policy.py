@@ -11,11 +11,11 @@ import pytest
 
 import router
 from router import event_types
-from router.configuration.file import from_text, preset_text
 from router.errors import ConfigurationError
 from router.event_types import EVENT_TYPES
 from router.model import Message, Sender
-from router.policy import ChannelPolicy, Policy, in_language, version_of
+from router.policy.load import from_text, preset_text
+from router.policy.values import ChannelPolicy, Policy, in_language, version_of
 from router.reply_states import REPLY_STATES
 from router.secret import Secret
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.follow_ups.reading import read
-from router.policy import Policy
+from router.policy.values import Policy
 from router.text.meaning.fold import fold
 
 

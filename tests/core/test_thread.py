@@ -14,7 +14,7 @@ from router.follow_ups.thread import KEPT, LONGEST, chain, keys, parents
 from router.known import Known
 from router.model import Contact, Conversation, Message, Placement, Sender
 from router.pipeline import decide
-from router.policy import Policy
+from router.policy.values import Policy
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.configuration.units import Span, duration, shown, size, span
+from router.policy.units import Span, duration, shown, size, span
 
 
 @pytest.mark.parametrize(

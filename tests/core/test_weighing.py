@@ -10,7 +10,7 @@ import pytest
 from router.follow_ups.reading import read
 from router.follow_ups.weighing import Weighed, is_live, spoken_to, weigh
 from router.model import Conversation, Status
-from router.policy import Policy
+from router.policy.values import Policy
 
 
 def scores(world: Any, message: Any, policy: Policy, answered: Conversation | None = None) -> list[Weighed]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import workers.cli as cli
-from router.configuration.file import preset_text
+from router.policy.load import preset_text
 from workers.logs import lines
 
 

@@ -21,8 +21,8 @@ from sqlalchemy.engine import make_url
 import workers.readiness as readiness_module
 import workers.web as web_module
 from adapters._signature import sign_standard
-from router.configuration.file import from_text
 from router.errors import Unreachable
+from router.policy.load import from_text
 from router.seal import create_key
 from router.store import Database, queries
 from router.store import tables as t

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import workers.cli as cli
-from router.configuration.file import preset_text
+from router.policy.load import preset_text
 from router.seal import load_key
 from router.store.database import Database
 from router.store.schema import ensure

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from router.configuration.file import load
+from router.policy.load import load
 from router.store import Store
 from router.store.outbox import claim, settle
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import Store
 
 COMMAND = Path(sys.executable).with_name("omnirouter")

@@ -19,9 +19,9 @@ import structlog
 from msgspec.structs import replace
 
 from adapters._http import Caller
-from router.configuration.file import from_text
 from router.model import Message, Sender
-from router.policy import Policy
+from router.policy.load import from_text
+from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import create_key
 from router.store import Arrival, Database, Store, queries, schema

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import adapters
-from router.policy import Policy
+from router.policy.values import Policy
 from workers.channels import Channels
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from router.errors import InvalidPayload
-from router.policy import Policy
+from router.policy.values import Policy
 from workers import cli
 from workers.bench.followups import bench_followups
 from workers.evaluate.followups import Prediction, evaluate_followups, predict, score

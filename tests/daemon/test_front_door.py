@@ -31,7 +31,7 @@ from starlette.requests import Request as HttpRequest
 
 import adapters
 from adapters import _signature
-from router.policy import ChannelPolicy, Policy
+from router.policy.values import ChannelPolicy, Policy
 from router.store import Store
 from workers import connection as connection_module
 from workers.bodies import MOST, SMALL, Bodies, TooMany

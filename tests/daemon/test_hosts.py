@@ -12,9 +12,9 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from router.configuration.file import from_text
 from router.errors import ConfigurationError
-from router.policy import Policy
+from router.policy.load import from_text
+from router.policy.values import Policy
 from workers.hosts import Daily, host_of
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from adapters import _signature
-from router.configuration.file import from_text
 from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
+from router.policy.load import from_text
 from router.ports import Request
 from router.store import Database
 from workers.channels import Channels

@@ -23,10 +23,10 @@ from sqlalchemy import text
 import workers.readiness as readiness_module
 import workers.web as web_module
 from adapters._signature import sign_standard
-from router.configuration import values
-from router.configuration.file import from_text
 from router.errors import Unreachable
-from router.policy import Policy
+from router.policy import build
+from router.policy.load import from_text
+from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import Sealer
 from router.store import Database, Store, schema
@@ -238,7 +238,7 @@ async def test_two_daemons_share_the_default_address(
     """A taken address that nobody named leaves the operators' part out; one that the file names is a mistake of his
     that starts it."""
     taken = socket.create_server(("127.0.0.1", 0))
-    monkeypatch.setattr(values, "_OPERATIONS", f"127.0.0.1:{taken.getsockname()[1]}")
+    monkeypatch.setattr(build, "_OPERATIONS", f"127.0.0.1:{taken.getsockname()[1]}")
     listen = f'[web]\nlisten = "127.0.0.1:{own_port()}"\n'
     tables = listen + f'[desk]\ndatabase = "sqlite:///{tmp_path}/other.db"\n'
     tables += '[[queues]]\nname = "g"\n[defaults]\nqueue = "g"\n'

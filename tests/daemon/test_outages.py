@@ -18,7 +18,6 @@ from platforms.node import CONFIGURATION, Node
 from platforms.wire import Wire
 from sqlalchemy import exc, text
 
-from router.configuration.file import from_text
 from router.errors import (
     ConfigurationError,
     InvalidPayload,
@@ -28,7 +27,8 @@ from router.errors import (
     Undecidable,
     Unreachable,
 )
-from router.policy import Policy
+from router.policy.load import from_text
+from router.policy.values import Policy
 from router.store import is_transient
 from router.store.snapshot import LOCKS, Wants, load
 from router.store.statement import Statement, Tx

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from platforms.node import CONFIGURATION, NOW, Node
 
-from router.configuration.file import from_text
 from router.errors import LostOwnership
-from router.policy import Policy
+from router.policy.load import from_text
+from router.policy.values import Policy
 from router.store import Store
 from router.store import tables as t
 from workers.process import ATTEMPTS, BATCH, LAST, Partition
@@ -155,7 +155,7 @@ async def test_single_steps_end(node: Node, transactions: _Transactions) -> None
 _PROGRAM = """
 import sys
 from platforms.node import CONFIGURATION, Node
-from router.configuration.file import from_text
+from router.policy.load import from_text
 from pathlib import Path
 HERE = Path(sys.argv[4])
 node = Node(sys.argv[1], from_text(CONFIGURATION, folder=HERE), name=sys.argv[2])

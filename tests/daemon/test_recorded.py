@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import create_key
 from router.secret import Secret

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from router.model import Conversation, Message, Placement, Sender
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import Arrival, Store, desk, queries
 from router.store import tables as t
 from router.store.statement import Statement
@@ -206,7 +206,7 @@ def test_a_failure_before_the_commit_fires_nothing_twice(watched: Watched) -> No
 _KILLED = """
 import os, sys
 from datetime import datetime
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import Store
 from router.store.wake import wake
 store = Store.open(Policy.preset("wallet"), url=f"sqlite:///{sys.argv[1]}")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from router.configuration.file import from_text, preset_text
 from router.model import Message, Sender
-from router.policy import Policy
+from router.policy.load import from_text, preset_text
+from router.policy.values import Policy
 from router.seal import Sealer
 from router.store import Arrival, Database, Store, schema
 from router.store import tables as t

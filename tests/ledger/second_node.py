@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from router.configuration.file import from_text, preset_text
 from router.model import Authenticity, Message, Sender
+from router.policy.load import from_text, preset_text
 from router.seal import Sealer
 from router.store import Arrival, Database, Store
 

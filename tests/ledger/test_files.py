@@ -16,7 +16,7 @@ import pytest
 from router import private
 from router.errors import ConfigurationError, NotFound, Unreachable
 from router.model import Message, Sender
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ports import Raw
 from router.store import Arrival, Database, Store, database, desk, schema
 from router.store.bell import Bell

@@ -24,7 +24,7 @@ from sqlalchemy import inspect, text
 
 import router
 from router.errors import NotFound, SchemaMismatch, Unreachable
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import Database, Store, schema
 from router.store import desk as acts
 from router.store import tables as t

@@ -18,7 +18,7 @@ from router import seal
 from router.deadlines import deadline
 from router.errors import NotFound, Refused
 from router.model import Conversation, Message, Placement, Sender, Status
-from router.policy import Policy, Privacy
+from router.policy.values import Policy, Privacy
 from router.secret import Secret
 from router.store import Arrival, Store, desk, outbox, queries, relations
 from router.store.audit import audit

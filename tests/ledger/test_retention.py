@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from router.model import Status
-from router.policy import Policy, Retention
+from router.policy.values import Policy, Retention
 from router.ports import Raw
 from router.store import Store, queries, retention
 from router.store import desk as acts

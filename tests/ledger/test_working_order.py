@@ -14,7 +14,7 @@ from sqlalchemy import text
 from router.conversation.working_order import order_at
 from router.errors import Refused
 from router.model import Sender
-from router.policy import AgentPolicy, Policy
+from router.policy.values import AgentPolicy, Policy
 from router.seal import Sealer
 from router.store import Database, Store, assignment, queries, queues, relations
 from router.store import desk as acts

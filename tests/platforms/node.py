@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from router.errors import LostOwnership
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import Sealer
 from router.store import Database, Store, is_transient, schema

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from router.follow_ups import reply_address
 from router.model import Conversation, Placement
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ports import Raw
 from router.ref import ref_of
 from router.store import Arrival, Store, desk, outbox, queries

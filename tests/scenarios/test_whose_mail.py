@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.configuration.file import from_text
 from router.errors import Misasked, Refused
 from router.known import Known
 from router.model import Direction, Placement
 from router.pipeline import decide
-from router.policy import Policy
+from router.policy.load import from_text
+from router.policy.values import Policy
 from router.ports import Raw
 from router.store import Arrival, Store, desk, outbox, privacy, queries, relations
 from router.store.recipients import Recipients, recipients

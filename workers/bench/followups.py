@@ -15,7 +15,7 @@ from typing import Any
 from router.known import Known
 from router.model import Message, Placement, Sender
 from router.pipeline import decide, decide_prepared, prepare
-from router.policy import Policy
+from router.policy.values import Policy
 
 __all__ = ["bench_followups"]
 

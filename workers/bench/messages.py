@@ -28,7 +28,7 @@ from router.follow_ups.reading import tagged, telling_part
 from router.known import Known
 from router.model import Message
 from router.pipeline import decide_prepared, prepare
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import KEY_SIZE, Sealer
 from router.store import Store, schema

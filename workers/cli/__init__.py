@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from router.policy import Policy
+    from router.policy.values import Policy
 
 __all__ = ["COMMANDS", "configuration_file", "configured", "listed", "main", "named_file"]
 
@@ -120,7 +120,7 @@ def named_file() -> Path | None:
 def configured() -> Policy:
     """The policy that holds for this command; keys of its file that do nothing any more are said on stderr. Raises
     ConfigurationError with all mistakes of its file."""
-    from router.policy import Policy
+    from router.policy.values import Policy
     from workers.cli.printing import warn
 
     policy = Policy.load(configuration_file())
@@ -204,7 +204,7 @@ def _leaving_when_asked() -> Iterator[None]:
 
 def _unknown(words: list[str], known: list[str]) -> int:
     """A group alone, or a word that is no command."""
-    from router.configuration.wording import cut, did_you_mean, ended
+    from router.policy.sentences import cut, did_you_mean, ended
     from workers.cli.ending import Misused
 
     group = [name.partition(" ")[2] for name in known if name.startswith(f"{words[0]} ")]

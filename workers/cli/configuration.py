@@ -28,7 +28,7 @@ def init(
     preset: Annotated[Literal["wallet", "plain"], typer.Option(help="Which desk to begin with.")] = "wallet",
 ) -> int:
     """Write a commented configuration and the key that seals what arrives; never overwrites."""
-    from router.configuration.file import preset_text
+    from router.policy.load import preset_text
     from router.private import opener
     from router.seal import create_key
     from workers.cli import named_file
@@ -57,7 +57,7 @@ def check(
     as_json: JsonFlag = False,
 ) -> int:
     """All mistakes of the configuration at once; with --connect, does everything that it names answer?"""
-    from router.configuration.file import load, preset
+    from router.policy.load import load, preset
     from workers.cli import configuration_file
     from workers.cli.remarks import remarks
     from workers.ownership import refuse_foreign_packages
@@ -102,7 +102,7 @@ def _mistaken(file: Path | None, error: ConfigurationError, as_json: bool) -> in
 
 def _refuse_weak(policy: Any) -> None:
     """Raise ConfigurationError for secrets that are set and verify nothing."""
-    from router.configuration.file import weak_secrets
+    from router.policy.load import weak_secrets
 
     weak = [f"channels.{name}.{why}." for name, whys in weak_secrets(policy).items() for why in whys]
     if weak:
@@ -111,7 +111,7 @@ def _refuse_weak(policy: Any) -> None:
 
 def _unset(policy: Any) -> list[str]:
     """The channels whose secrets are not set, or whose libraries are not installed, one sentence each."""
-    from router.configuration.file import unset_secrets
+    from router.policy.load import unset_secrets
 
     lines = [
         f"channels.{name}: this channel cannot be opened yet, for its secrets are not set: {', '.join(references)}."
@@ -123,7 +123,7 @@ def _unset(policy: Any) -> list[str]:
 
 def _unset_elsewhere(policy: Any) -> list[str]:
     """The unset secrets outside the channels, which no connection asks for by itself."""
-    from router.configuration.file import unset_elsewhere
+    from router.policy.load import unset_elsewhere
 
     return [f"{path}: {reference} is not set." for path, reference in unset_elsewhere(policy).items()]
 

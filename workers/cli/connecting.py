@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 import adapters
-from router.configuration.file import unset_secrets
 from router.errors import ConfigurationError, OmnirouterError, SchemaMismatch, Unreachable
-from router.policy import ChannelPolicy, Policy
+from router.policy.load import unset_secrets
+from router.policy.values import ChannelPolicy, Policy
 from router.ports import Channel
 
 __all__ = ["PATIENCE", "connections"]

@@ -19,7 +19,7 @@ from router.errors import ConfigurationError
 from workers.cli.printing import JsonFlag, line, warn
 
 if TYPE_CHECKING:
-    from router.policy import Policy
+    from router.policy.values import Policy
     from workers.daemon import Daemon
 
 __all__ = ["demo", "run"]
@@ -73,7 +73,7 @@ def _asked_to_stop(daemon: Daemon) -> None:
 
 def _left_out(policy: Policy, demo_desk: bool) -> dict[str, str]:
     """Channels that cannot be opened, with the reason. Raises ConfigurationError for them outside the demo desk."""
-    from router.configuration.file import unset_secrets, weak_secrets
+    from router.policy.load import unset_secrets, weak_secrets
 
     unset = unset_secrets(policy)
     reasons = {name: f"{', '.join(references)} is not set" for name, references in unset.items()}

@@ -16,7 +16,7 @@ from router.errors import NotFound, Refused
 from workers.cli.printing import JsonFlag, json_line, line
 
 if TYPE_CHECKING:
-    from router.policy import Policy
+    from router.policy.values import Policy
     from router.store import Store
     from router.store.statement import Tx
     from workers.cli.opened import Desk

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from router.errors import ConfigurationError
-from router.policy import Policy
+from router.policy.values import Policy
 from router.store import Store
 from workers.channels import Channels
 from workers.cli import configured

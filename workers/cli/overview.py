@@ -171,7 +171,7 @@ def simulate(
     as_json: JsonFlag = False,
 ) -> int:
     """Decide the stored history again under another configuration, on a copy, and print what would change."""
-    from router.policy import Policy
+    from router.policy.values import Policy
     from workers.cli.opened import instant, opened
     from workers.simulate import simulate as decided_again
 

@@ -21,7 +21,7 @@ from workers.cli.printing import JsonFlag, json_of, line
 
 if TYPE_CHECKING:
     from router.model import Conversation
-    from router.policy import Policy
+    from router.policy.values import Policy
     from router.store import Store
 
 __all__ = ["print_queues", "queues", "waiting_by_queue"]

@@ -81,7 +81,7 @@ def backfill(
     as_json: Summed = False,
 ) -> int:
     """Fetch from the provider what a first start or an outage left out; safe to repeat."""
-    from router.configuration.file import unset_secrets
+    from router.policy.load import unset_secrets
     from workers.cli.opened import instant, opened
 
     start, end = instant(since, "--since"), instant(until, "--until") if until else None

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from router import private
-from router.configuration.wording import dotted
 from router.errors import NoOpenTime, OmnirouterError
-from router.policy import Policy
+from router.policy.sentences import dotted
+from router.policy.values import Policy
 
 __all__ = ["remarks"]
 

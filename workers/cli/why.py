@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from router.deadlines.remaining import remaining_words
 from router.errors import NotFound
-from router.policy import Policy
+from router.policy.values import Policy
 from router.ref import ref_of
 from router.store import queries
 from router.store.history import history_until, looked_at

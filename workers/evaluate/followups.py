@@ -20,7 +20,7 @@ from router.conversation.acts import reply_given, status_set
 from router.known import Known
 from router.model import Redelivery, Status
 from router.pipeline import decide
-from router.policy import Policy
+from router.policy.values import Policy
 from workers.evaluate.sequences import message_of, place_of, sequences
 
 __all__ = ["Prediction", "evaluate_followups", "predict", "score"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from router.configuration.tables import LOG
 from router.errors import ConfigurationError
-from router.policy import Policy
+from router.policy.tables import LOG
+from router.policy.values import Policy
 from router.store import Store, schema
 from workers.channels import utc_now
 from workers.logs.database import DatabaseLog

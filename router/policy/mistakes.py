@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar, Union, get_args, g
 from pydantic import BaseModel, PydanticUserError, ValidationError
 from pydantic_core import ErrorDetails
 
-from router.configuration.wording import cut, did_you_mean, dotted, ended, quoted
+from router.policy.sentences import cut, did_you_mean, dotted, ended, quoted
 
 __all__ = ["Path", "keys_of", "mistake", "unknown", "validate"]
 

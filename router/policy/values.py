@@ -1,6 +1,6 @@
 """What did the desk decide to promise, to whom, and in which queue? The frozen values of one whole configuration.
 
-In: nothing but values; `router.configuration.file` builds them from a TOML file. Out: `Policy`, which the pure
+In: nothing but values; `router.policy.load` builds them from a TOML file. Out: `Policy`, which the pure
 decision, the daemon and the command line read. Two policies that decide alike have the same `version`; it is stored
 with every decision, so addresses, passwords and texts to people do not count in it.
 """
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from router.configuration.units import Span
 from router.deadlines.calendar import Schedule
 from router.deadlines.deadline import Promises
 from router.errors import ConfigurationError
 from router.model import Value
 from router.ours import Ours
+from router.policy.units import Span
 from router.routing.route import Rule
 from router.secret import Secret
 
@@ -232,14 +232,14 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
 
         Raises ConfigurationError with all mistakes of the file at once. Unset secrets are no mistake here.
         """
-        from router.configuration.file import load
+        from router.policy.load import load
 
         return cls.preset("wallet") if path is None else load(Path(path))
 
     @classmethod
     def preset(cls, name: str) -> Policy:
         """A configuration that ships with the product: `wallet` or `plain`."""
-        from router.configuration.file import preset
+        from router.policy.load import preset
 
         return preset(name)
 

@@ -17,14 +17,14 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
-from router.configuration.checks import check, items
-from router.configuration.mistakes import keys_of, mistake, validate
-from router.configuration.outside import check_outside
-from router.configuration.tables import ARRAYS, NAMED, SINGLE, Tagging
-from router.configuration.values import Parsed, build
-from router.configuration.wording import did_you_mean, dotted
 from router.errors import ConfigurationError
-from router.policy import ChannelPolicy, Policy
+from router.policy.build import Parsed, build
+from router.policy.check import check, items
+from router.policy.mistakes import keys_of, mistake, validate
+from router.policy.outside import check_outside
+from router.policy.sentences import did_you_mean, dotted
+from router.policy.tables import ARRAYS, NAMED, SINGLE, Tagging
+from router.policy.values import ChannelPolicy, Policy
 from router.ports import Adapter
 from router.secret import Secret, Verifies
 from router.tagging.tag import ISSUE_TYPES

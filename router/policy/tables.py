@@ -2,7 +2,7 @@
 
 In: what TOML gives. Out: one pydantic model a table, with its defaults; unknown keys are mistakes. Each field's type
 says what would be right, so that a wrong one gives a sentence that need not name the value (it may be a secret).
-What one table says of another (queues, schedules, ladders …) is looked at in `router.configuration.checks`.
+What one table says of another (queues, schedules, ladders …) is looked at in `router.policy.check`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
-from router.configuration.units import Span, age, duration, size, span
-from router.configuration.wording import cut, did_you_mean
 from router.event_types import EVENT_TYPES
+from router.policy.sentences import cut, did_you_mean
+from router.policy.units import Span, age, duration, size, span
 from router.secret import Secret
 
 __all__ = ["ARRAYS", "LOG", "NAMED", "SINGLE", "Table"]

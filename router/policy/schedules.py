@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final, get_args
 
-from router.configuration.mistakes import Path, mistake
-from router.configuration.tables import Day
-from router.configuration.wording import dotted
 from router.deadlines.calendar import Schedule
 from router.errors import ScheduleError, UnknownTimezone
+from router.policy.mistakes import Path, mistake
+from router.policy.sentences import dotted
+from router.policy.tables import Day
 
 __all__ = ["desk_timezone", "schedules"]
 

@@ -15,15 +15,15 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
-from router.configuration import tables as table
-from router.configuration.checks import items
-from router.configuration.mistakes import Path, mistake
-from router.configuration.schedules import desk_timezone, schedules
-from router.configuration.units import Span
-from router.configuration.wording import dotted, ended
 from router.deadlines.calendar import Schedule
 from router.deadlines.deadline import DeadlinePolicy, Ladder, Promises, Step, Target
-from router.policy import (
+from router.policy import tables as table
+from router.policy.check import items
+from router.policy.mistakes import Path, mistake
+from router.policy.schedules import desk_timezone, schedules
+from router.policy.sentences import dotted, ended
+from router.policy.units import Span
+from router.policy.values import (
     Acknowledgement,
     AgentPolicy,
     ChannelPolicy,

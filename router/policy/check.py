@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from router.configuration.mistakes import Path, mistake, unknown
-from router.configuration.wording import cut, dotted
 from router.kinds import KINDS
+from router.policy.mistakes import Path, mistake, unknown
+from router.policy.sentences import cut, dotted
 
 __all__ = ["CHANNEL_KINDS", "check", "items", "names"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from router.configuration.mistakes import mistake
 from router.errors import ConfigurationError
+from router.policy.mistakes import mistake
 from router.seal import load_key
 from router.secret import Secret
 from router.tagging.lexicon import Lexicon

@@ -1,0 +1,1 @@
+"""What the desk decided: the values of one configuration, and the file they come from, each mistake by its path."""
