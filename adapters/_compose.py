@@ -34,7 +34,7 @@ _POLICY = compat32.clone(linesep="\r\n", max_line_length=900)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 #: A Message-ID without its brackets, as it may stand in a field.
 _ID = re.compile("[!-~]+")
-#: Length of a signed token, with which the external id of a reply begins (`router.follow_ups.reply_address`).
+#: Length of a signed token, with which the external id of a reply begins (`router.match.reply_address`).
 _TOKEN = 48
 
 

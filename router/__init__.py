@@ -44,7 +44,7 @@ from router.model import (
 
 if TYPE_CHECKING:
     from router.deadlines.calendar import Schedule
-    from router.pipeline import decide
+    from router.decision.decide import decide
     from router.policy.values import Policy
     from router.router import Router
 
@@ -85,7 +85,7 @@ __all__ = [
 ]
 
 #: Loaded when first asked for: they bring the lexicons and the database along.
-_LATER = {"Policy": "policy.values", "Router": "router", "Schedule": "deadlines.calendar", "decide": "pipeline"}
+_LATER = {"Policy": "policy.values", "Router": "router", "Schedule": "deadlines.calendar", "decide": "decision.decide"}
 
 
 def __getattr__(name: str) -> Any:

@@ -162,7 +162,7 @@ class Message(Value, frozen=True, kw_only=True):
     own addresses that it was sent to. `markers` of the sender's list mail are in `flags`. `bounce`: what a report says
     of a mail that did not arrive. `headers`: of a mail.
 
-    What is found of whose it is (`router.follow_ups.authorship`): `claimed` is `form`, `forward` or `caller-id` where
+    What is found of whose it is (`router.match.authorship`): `claimed` is `form`, `forward` or `caller-id` where
     the sender is somebody whom another one only names, `via` that other one's address; `original` the address of whose
     mail this forwards, where that does not make him the sender (`via` is then set for one who forwards at the desk).
     """

@@ -15,7 +15,7 @@ from router.model import Value
 
 __all__ = ["Ours"]
 
-#: Length of a signed reply address before its `@` at a catch-all domain (`router.follow_ups.reply_address`).
+#: Length of a signed reply address before its `@` at a catch-all domain (`router.match.reply_address`).
 LENGTH = 48
 
 _PROVIDERS = Path(__file__).parent / "lexicons" / "mail_providers.toml"

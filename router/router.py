@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
 from router.deadlines.calendar import microseconds
+from router.decision.decide import checked
 from router.model import Conversation, Decision, Message
-from router.pipeline import checked
 from router.policy.values import Policy, required
 from router.ref import number_of
 from router.store import Arrival, Store, assignment, desk, queries, queues

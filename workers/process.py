@@ -18,9 +18,9 @@ import msgspec
 import structlog
 from sqlalchemy import bindparam, exists, select, update
 
+from router.decision.decide import prepare
 from router.errors import InvalidPayload, LostOwnership
 from router.model import Decision, Message, Placement, Sender
-from router.pipeline import prepare
 from router.ports import Entry, Translation
 from router.store import Advance, Arrival, Aside, Store, Undecidable, is_transient
 from router.store import tables as t

@@ -12,8 +12,8 @@ import pickle
 import subprocess
 import sys
 
+from router.decision.decide import prepare
 from router.model import Message
-from router.pipeline import prepare
 from router.policy.values import Policy
 from router.ports import Raw
 from router.store import Database

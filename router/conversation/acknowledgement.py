@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from router.deadlines import deadline
+from router.deadlines import fold
 from router.deadlines.calendar import instant
 from router.model import Authenticity, Conversation, Direction, MessageClass, Placement
 from router.policy.values import Policy, in_language
@@ -58,7 +58,7 @@ def words(conversation: Conversation, policy: Policy) -> str:
 
 def _answer_due(conversation: Conversation) -> datetime | None:
     """By when an answer is promised (a solution may be promised for another time)."""
-    for run in deadline.from_json(conversation.clocks).runs:
+    for run in fold.from_json(conversation.clocks).runs:
         if run.metric in ("first_reply", "next_reply") and not run.state and run.lead is not None:
             return None if run.lead.due is None else instant(run.lead.due)
     return None

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from router.conversation.assignment import passes_on
 from router.conversation.closing import look_at
-from router.deadlines import deadline
-from router.deadlines.deadline import ClockEvent
-from router.follow_ups.memory import spoken
+from router.deadlines import fold
+from router.deadlines.fold import ClockEvent
+from router.match.fingerprint import spoken
 from router.model import Conversation, Status
 from router.policy.values import Policy
 
@@ -75,11 +75,11 @@ def status_set(conversation: Conversation, to: Status, at: datetime, policy: Pol
 
 def ticked(conversation: Conversation, event: ClockEvent, policy: Policy) -> Conversation:
     """The conversation with its clocks moved on by one event, and what they say cached beside them."""
-    before = deadline.from_json(conversation.clocks)
-    clocks = deadline.advance(before, event, policy.promises)
-    due = deadline.next_due(clocks)
-    wake = deadline.next_wake(clocks, policy.promises, event.seen_at or event.at)
-    told = replace(conversation, clocks=deadline.to_json(clocks), next_due=due, breached=bool(clocks.log))
+    before = fold.from_json(conversation.clocks)
+    clocks = fold.advance(before, event, policy.promises)
+    due = fold.next_due(clocks)
+    wake = fold.next_wake(clocks, policy.promises, event.seen_at or event.at)
+    told = replace(conversation, clocks=fold.to_json(clocks), next_due=due, breached=bool(clocks.log))
     return woken(told, wake, look_at(told, policy), policy)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.conversation.acts import ENDED, let_go, reply_id, ticked
-from router.deadlines import deadline
+from router.deadlines import fold
 from router.deadlines.calendar import instant, microseconds
 from router.deadlines.clocks import ClockEvent, Unanswered
 from router.deadlines.promise import REPLY_METRICS
@@ -45,7 +45,7 @@ def came(
         again = _returned(c, written_in, reply, state, at, policy)
     event = ClockEvent(type="reply_state", at=at, ids=(reply_id(reply),), to=state, unanswered=again)
     after = ticked(c, event, policy)
-    before, clocks = deadline.from_json(c.clocks), deadline.from_json(after.clocks)
+    before, clocks = fold.from_json(c.clocks), fold.from_json(after.clocks)
     if clocks.runs != before.runs:
         after = replace(after, waiting_since=min((one.at for one in unanswered(after)), default=None))
     if state not in UNDONE or c.status is Status.OPEN:
@@ -65,13 +65,13 @@ def _returned(
     c: Conversation, gone: Conversation, reply: int, state: str, at: datetime, policy: Policy
 ) -> tuple[Unanswered, ...]:
     """The messages of an absorbed conversation that only this reply answered: none if somebody answered since."""
-    clocks = deadline.from_json(gone.clocks)
+    clocks = fold.from_json(gone.clocks)
     if c.last_out_at is not None and clocks.seen is not None and microseconds(c.last_out_at) > clocks.seen:
         return ()
     waited = {p.id for run in clocks.runs if run.state == "moved" and run.metric in REPLY_METRICS for p in run.pledges}
     alone = replace(clocks, since=tuple(past for past in clocks.since if past.type != "merged_into"))
     event = ClockEvent(type="reply_state", at=at, ids=(reply_id(reply),), to=state)
-    after = replace(gone, clocks=deadline.to_json(deadline.advance(alone, event, policy.promises)))
+    after = replace(gone, clocks=fold.to_json(fold.advance(alone, event, policy.promises)))
     return tuple(one for one in unanswered(after) if one.id not in waited)
 
 
@@ -79,7 +79,7 @@ def unanswered(c: Conversation) -> tuple[Unanswered, ...]:
     """The customer messages that wait for an answer in this conversation, with their own times."""
     found: dict[str, Unanswered] = {}
     windows: dict[str, int] = {}
-    for run in deadline.from_json(c.clocks).runs:
+    for run in fold.from_json(c.clocks).runs:
         for pledge in () if run.state else run.pledges:
             if run.metric in ("first_reply", "next_reply"):
                 found[pledge.id] = Unanswered(id=pledge.id, at=instant(pledge.at), facts=pledge.facts)

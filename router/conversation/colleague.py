@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from router.follow_ups.reading import Reading
-from router.follow_ups.thread import Chain, parents
 from router.known import Known
+from router.match.features import Reading
+from router.match.thread import Chain, parents
 from router.model import Authenticity, Conversation, Direction, Message, Value
 
 __all__ = ["Word", "word_of"]

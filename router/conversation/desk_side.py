@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from router.conversation.acts import note_taken, reply_given
 from router.conversation.colleague import Word
 from router.conversation.people import naming
-from router.follow_ups.memory import remember
-from router.follow_ups.reading import Reading
-from router.follow_ups.thread import Chain, parents
 from router.known import Known
+from router.match.features import Reading
+from router.match.fingerprint import remember
+from router.match.thread import Chain, parents
 from router.model import Contact, Conversation, Direction, Handle, Message, Placement, Status
 from router.policy.values import Policy
 

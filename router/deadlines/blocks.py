@@ -11,7 +11,7 @@ from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from router.deadlines.opening import DAY, Opening
+from router.deadlines.hours import DAY, Opening
 from router.deadlines.zone import SECOND, Stretch, stretches
 
 __all__ = ["EPOCH_DAY", "Block", "block_of", "close_of"]

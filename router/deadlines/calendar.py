@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from router.deadlines.blocks import EPOCH_DAY, Block, block_of, close_of
-from router.deadlines.opening import DAY, Opening
+from router.deadlines.hours import DAY, Opening
 from router.deadlines.zone import SECOND, offset_at
 from router.errors import InvalidDays, NaiveDatetime, NegativeDuration, NoOpenTime, UnknownTimezone
 

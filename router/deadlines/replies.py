@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from router.deadlines.calendar import instant, microseconds
 from router.deadlines.clocks import Breach, ClockEvent, Clocks, Past, Pledge, Run, Unanswered
-from router.deadlines.draft import short_id
 from router.deadlines.promise import Promises
+from router.deadlines.transitions import short_id
 from router.reply_states import UNDER_WAY, UNDONE, follows
 
 __all__ = ["awaited", "event_of", "noted", "past_of", "put_together", "settled_first", "turns"]

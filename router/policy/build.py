@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 from pydantic import BaseModel
 
 from router.deadlines.calendar import Schedule
-from router.deadlines.deadline import DeadlinePolicy, Ladder, Promises, Step, Target
+from router.deadlines.fold import DeadlinePolicy, Ladder, Promises, Step, Target
 from router.policy import tables as table
 from router.policy.check import items
 from router.policy.mistakes import Path, mistake

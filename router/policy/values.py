@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from router.deadlines.calendar import Schedule
-from router.deadlines.deadline import Promises
+from router.deadlines.fold import Promises
 from router.errors import ConfigurationError
 from router.model import Value
 from router.ours import Ours

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from router.model import MessageClass, Value
-from router.routing.comparison import FITS, WORDS, number, show
+from router.routing.operators import FITS, WORDS, number, show
 from router.routing.pattern import objection
 
 __all__ = ["FIELDS", "FLAGS", "OPERATORS", "Condition"]

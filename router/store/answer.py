@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, select, update
 from router.conversation.acts import reply_given, reply_id
 from router.conversation.people import naming
 from router.errors import Misasked, Refused
-from router.follow_ups import reply_address
+from router.match import reply_address
 from router.model import Attachment, Conversation, Direction, Handle
 from router.ref import ref_of
 from router.store import queries

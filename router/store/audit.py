@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router.conversation.progress import CHASING
+from router.conversation.after_message import CHASING
 from router.deadlines.calendar import instant as clock_instant
 from router.deadlines.clocks import Clocks
-from router.deadlines.deadline import from_json, next_due
+from router.deadlines.fold import from_json, next_due
 from router.model import Conversation
 from router.ref import ref_of
 from router.store import queries

@@ -18,8 +18,8 @@ from sqlalchemy import BigInteger, bindparam, delete, select, text, update
 
 from router.bounce import Outcome
 from router.conversation.working_order import DEFAULT_WAIT, order_at
-from router.follow_ups.authorship import CLAIMED
 from router.known import Known
+from router.match.authorship import CLAIMED
 from router.model import (
     Authenticity,
     Contact,

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from router.deadlines.deadline import Promises, from_json, next_wake
+from router.deadlines.fold import Promises, from_json, next_wake
 from router.model import Conversation
 from router.store import tables as t
 from router.store.database import Database

@@ -19,12 +19,12 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import bindparam, exists, literal, select, update
 
+from router.decision.decide import Prepared, decide_prepared, prepare
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Undecidable
-from router.follow_ups import reply_address, thread
-from router.follow_ups.dedupe import renamed
 from router.known import Known
+from router.match import reply_address, thread
+from router.match.dedupe import renamed
 from router.model import Decision, DeskEvent, Key, Message, Redelivery
-from router.pipeline import Prepared, decide_prepared, prepare
 from router.policy.values import Policy
 from router.seal import Sealer, create_key, load_key
 from router.store import content, delivery, recorded, schema

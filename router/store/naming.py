@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import bindparam, delete, or_, select, update
 
-from router.follow_ups.reading import named_key
+from router.match.features import named_key
 from router.store import tables as t
 from router.store.statement import Statement, Tx, as_json, member
 

@@ -1,7 +1,7 @@
 """How does a merged conversation part again, and how do single messages become a conversation of their own?
 
 In: the store, a conversation, the messages that leave, who says so. Out: the conversation that they are in then. What
-was merged whole comes back as it was (router.conversation.relating); other messages open a conversation. Blocking
+was merged whole comes back as it was (router.conversation.merge); other messages open a conversation. Blocking
 functions.
 """
 
@@ -13,8 +13,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from router.conversation.acts import ticked
-from router.conversation.progress import CHASING
-from router.conversation.relating import Stays, shrunk, told, unanswered
+from router.conversation.after_message import CHASING
+from router.conversation.merge import Stays, shrunk, told, unanswered
 from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Link, Status

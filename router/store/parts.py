@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import msgspec
 from sqlalchemy import and_, bindparam, func, select, update
 
-from router.conversation.progress import message_facts, reply_window
-from router.conversation.relating import Stays
+from router.conversation.after_message import message_facts, reply_window
+from router.conversation.merge import Stays
 from router.deadlines.clocks import Unanswered
-from router.follow_ups.matter import PIECES
+from router.match.join import PIECES
 from router.model import Handle
 from router.policy.values import Policy
 from router.store import tables as t

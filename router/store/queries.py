@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select
 
-from router.deadlines.deadline import Promises, clocks_at, from_json
+from router.deadlines.fold import Promises, clocks_at, from_json
 from router.errors import NotFound
 from router.model import Conversation
 from router.ref import ref_of

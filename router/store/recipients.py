@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import and_, bindparam, select
 
 from router.errors import Misasked, Refused
-from router.follow_ups.authorship import CLAIMED
+from router.match.authorship import CLAIMED
 from router.model import Conversation, Handle
 from router.ref import ref_of
 from router.store import queries

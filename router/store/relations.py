@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, bindparam, or_, update
 
-from router.conversation.relating import merged
+from router.conversation.merge import merged
 from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Link

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from router.deadlines.deadline import clocks_at, from_json
+from router.deadlines.fold import clocks_at, from_json
 from router.store import queries
 from router.store import tables as t
 from router.store.history import history_until, looked_at

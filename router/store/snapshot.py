@@ -17,8 +17,8 @@ from sqlalchemy import bindparam, func, literal_column, or_, select
 from sqlalchemy.sql import text as sql_text
 
 from router.bounce import KnownReply
-from router.follow_ups.authorship import CLAIMED
 from router.known import REACH, Fragment, Known
+from router.match.authorship import CLAIMED
 from router.model import Conversation, Handle, Key, Link, Marker, Value
 from router.store import tables as t
 from router.store.rows import (

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import bindparam, delete, select, update
 
-from router.conversation.relating import Act, Asked, Happened, Joined, Outcome, Part, parted
+from router.conversation.merge import Act, Asked, Happened, Joined, Outcome, Part, parted
 from router.errors import Refused
 from router.model import Conversation, MessageClass, Status
 from router.policy.values import Policy

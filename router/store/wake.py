@@ -18,8 +18,8 @@ from sqlalchemy import bindparam, select
 
 from router.conversation.acts import woken
 from router.conversation.rerouting import escalated
-from router.deadlines import deadline
-from router.deadlines.deadline import Firing
+from router.deadlines import fold
+from router.deadlines.fold import Firing
 from router.known import Known
 from router.model import Conversation
 from router.ref import ref_of
@@ -110,21 +110,21 @@ def _fire(
 
 def _fire_one(tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime, *, history: bool) -> list[str]:
     promises = store.policy.promises
-    firings, clocks = deadline.firings(deadline.from_json(c.clocks), promises, now)
+    firings, clocks = fold.firings(fold.from_json(c.clocks), promises, now)
     kinds: list[str] = [firing.kind for firing in firings]
-    told, breached = deadline.to_json(clocks), c.breached or "breach" in kinds
+    told, breached = fold.to_json(clocks), c.breached or "breach" in kinds
     if history:
         for firing in firings:
             _follow(tx, store, c, firing, effects, now, history=True)
-        due = deadline.next_due(clocks)
+        due = fold.next_due(clocks)
         effects.change(replace(c, clocks=told, breached=breached, next_due=due, next_wake_at=None))
         return kinds
     after = replace(c, clocks=told, breached=breached)
     for firing in firings:
         after = _follow(tx, store, after, firing, effects, now, history=False)
-    after = replace(after, next_due=deadline.next_due(deadline.from_json(after.clocks)))
+    after = replace(after, next_due=fold.next_due(fold.from_json(after.clocks)))
     after, done, again_at = end_what_is_quiet(tx, store, hand_on(after, store, effects, now), effects, now)
-    following = deadline.next_wake(deadline.from_json(after.clocks), promises, now)
+    following = fold.next_wake(fold.from_json(after.clocks), promises, now)
     effects.change(woken(after, following, again_at, store.policy))
     return [*kinds, *done]
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from router.conversation.acts import reply_given, status_set
-from router.follow_ups.reply_address import Claim
+from router.decision.decide import decide
 from router.known import Known
+from router.match.reply_address import Claim
 from router.model import Authenticity, Conversation, Decision, Message, Placement, Sender, Status
-from router.pipeline import decide
 from router.policy.values import Policy
 
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)

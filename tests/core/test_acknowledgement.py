@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from router.conversation.acknowledgement import may_be_answered, words
+from router.decision.decide import decide
 from router.known import Known
 from router.model import Authenticity, Contact, Direction, Message, MessageClass, Placement, Sender
-from router.pipeline import decide
 from router.policy.values import Acknowledgement, Policy
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # Sunday noon in Shanghai

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from router.conversation.acts import note_taken, reply_given, status_set, ticked
-from router.deadlines.deadline import ClockEvent, clocks_at, from_json
+from router.deadlines.fold import ClockEvent, clocks_at, from_json
 from router.model import Conversation, Status
 from router.policy.values import Policy
 

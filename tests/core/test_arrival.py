@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from router.deadlines.calendar import Schedule
-from router.deadlines.deadline import (
+from router.deadlines.fold import (
     Clock,
     ClockEvent,
     Clocks,

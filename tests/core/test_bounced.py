@@ -8,9 +8,9 @@ import pytest
 
 from adapters._mime import Desk, translate
 from router.bounce import Bounce, Failure, KnownReply
-from router.follow_ups import reply_address
-from router.follow_ups.bounced import outcome_of, reply_named
 from router.known import Known
+from router.match import reply_address
+from router.match.bounced import outcome_of, reply_named
 from router.model import Message
 from router.ports import Raw
 

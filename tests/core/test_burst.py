@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.follow_ups.burst import chat_like
+from router.match.burst import chat_like
 from router.model import Message, MessageClass, Placement
 from router.policy.values import Policy
 
@@ -110,8 +110,8 @@ def test_the_wait_is_the_desk_s_choice(wallet: Policy, say: Any) -> None:
 
     from msgspec.structs import replace
 
+    from router.decision.decide import decide
     from router.known import Known
-    from router.pipeline import decide
 
     slow = replace(wallet, follow_ups=replace(wallet.follow_ups, chase_after=timedelta(minutes=10)))
     for policy, class_ in ((wallet, "chaser"), (slow, "addition")):

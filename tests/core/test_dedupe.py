@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.follow_ups.dedupe import content_digest, seen
 from router.known import Known
+from router.match.dedupe import content_digest, seen
 from router.model import Attachment, KnownMessage, Redelivery, Sender
 
 

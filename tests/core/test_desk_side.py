@@ -45,7 +45,7 @@ def test_a_number_that_the_desk_names_belongs_to_the_matter(world: Any, say: Any
 
 def test_a_chat_with_an_id_of_its_own_is_found_by_its_marker(world: Any, say: Any) -> None:
     """The store loads by markers and handles only: those of the desk's word lead to the customer's conversation."""
-    from router.pipeline import prepare
+    from router.decision.decide import prepare
 
     one = world.place(say("提现1200一直显示审核中", thread="c1"))
     prepared = prepare(desk(say, "请稍等", 5, thread="c1"), world.policy)

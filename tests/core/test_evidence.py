@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from router.follow_ups.reply_address import sign, verify
+from router.match.reply_address import sign, verify
 from router.model import Authenticity
 
 KEYS = {1: b"k" * 32}

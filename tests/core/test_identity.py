@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from router.follow_ups.identity import contradicts, identify, reply_handle
 from router.known import Known
+from router.match.identity import contradicts, identify, reply_handle
 from router.model import Authenticity, Contact
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.follow_ups.memory import Memory, remember, spoken, united
-from router.follow_ups.reading import read
+from router.match.features import read
+from router.match.fingerprint import Memory, remember, spoken, united
 from router.policy.values import Policy
 
 

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router.conversation.working_order import open_deadline
-from router.follow_ups.reply_address import sign, verify
+from router.decision.decide import decide, decide_prepared, prepare
 from router.known import Known
+from router.match.reply_address import sign, verify
 from router.model import Attachment, Authenticity, Direction, Message, MessageClass, Placement, Sender, Status
-from router.pipeline import decide, decide_prepared, prepare
 from router.policy.values import Policy
 
 TEXTS = (

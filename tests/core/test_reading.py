@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.follow_ups.reading import read
+from router.match.features import read
 from router.policy.values import Policy
 from router.text.meaning.fold import fold
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.follow_ups.reply_address import LENGTH, sign, verify
+from router.match.reply_address import LENGTH, sign, verify
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 WHO = ("email", "li@post.test")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from router.conversation.working_order import order_at
 from router.deadlines.calendar import Schedule
-from router.deadlines.deadline import ClockEvent, Clocks, DeadlinePolicy, Promises, Target, advance, to_json
-from router.deadlines.remaining import remaining_words
+from router.deadlines.fold import ClockEvent, Clocks, DeadlinePolicy, Promises, Target, advance, to_json
+from router.deadlines.words import remaining_words
 from router.model import Conversation, Status
 from router.routing.condition import Condition
 from router.routing.route import Rule, route, unreachable

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.follow_ups.thread import KEPT, LONGEST, chain, keys, parents
+from router.decision.decide import decide
 from router.known import Known
+from router.match.thread import KEPT, LONGEST, chain, keys, parents
 from router.model import Contact, Conversation, Message, Placement, Sender
-from router.pipeline import decide
 from router.policy.values import Policy
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from router.follow_ups.reading import read
-from router.follow_ups.weighing import Weighed, is_live, spoken_to, weigh
+from router.match.features import read
+from router.match.score import Weighed, is_live, spoken_to, weigh
 from router.model import Conversation, Status
 from router.policy.values import Policy
 

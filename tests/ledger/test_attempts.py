@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.deadlines import deadline
+from router.deadlines import fold
 from router.model import DeskEvent
 from router.reply_states import REPLY_STATES, follows
 from router.seal import Sealer
@@ -49,7 +49,7 @@ def state(store: Store, reply: int) -> tuple[str, int]:
 def clock_states(store: Store, number: int, at: Any) -> list[str]:
     with store.database.read() as tx:
         c = queries.conversation(tx, number)
-    return [row.state for row in deadline.clocks_at(deadline.from_json(c.clocks), store.policy.promises, at)]
+    return [row.state for row in fold.clocks_at(fold.from_json(c.clocks), store.policy.promises, at)]
 
 
 def test_a_node_that_comes_back_neither_sends_nor_settles_what_another_tries(desk: Any, other: Store) -> None:

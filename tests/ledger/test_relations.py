@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from router import seal
-from router.deadlines import deadline
+from router.deadlines import fold
 from router.errors import NotFound, Refused
 from router.model import Conversation, Message, Placement, Sender, Status
 from router.policy.values import Policy, Privacy
@@ -491,7 +491,7 @@ def _send(ledger: Ledger) -> None:
 
 def _waiting(c: Conversation) -> list[tuple[str, datetime | None]]:
     """The open promises to answer, as due times."""
-    clocks = deadline.clocks_at(deadline.from_json(c.clocks), POLICY.promises, c.last_message_at)
+    clocks = fold.clocks_at(fold.from_json(c.clocks), POLICY.promises, c.last_message_at)
     return sorted(
         (k.metric, k.due_at) for k in clocks if k.ended_at is None and k.metric.endswith("reply")
     )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from router.decision.decide import decide
 from router.known import Known
-from router.pipeline import decide
 
 HALVES = ["legal winner thank year wave sausage", "worth useful legal winner thank yellow"]
 THIRDS = ["legal winner thank year", "wave sausage worth useful", "legal winner thank yellow"]

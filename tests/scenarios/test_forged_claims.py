@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import select
 
-from router.follow_ups import reply_address
+from router.match import reply_address
 from router.model import Conversation, Placement
 from router.policy.values import Policy
 from router.ports import Raw

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.decision.decide import decide
 from router.errors import Misasked, Refused
 from router.known import Known
 from router.model import Direction, Placement
-from router.pipeline import decide
 from router.policy.load import from_text
 from router.policy.values import Policy
 from router.ports import Raw

@@ -16,7 +16,7 @@ from datetime import time as clock_time
 from typing import Any
 
 from router.deadlines.calendar import Schedule
-from router.deadlines.deadline import (
+from router.deadlines.fold import (
     ClockEvent,
     Clocks,
     DeadlinePolicy,

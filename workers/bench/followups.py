@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from router.decision.decide import decide, decide_prepared, prepare
 from router.known import Known
 from router.model import Message, Placement, Sender
-from router.pipeline import decide, decide_prepared, prepare
 from router.policy.values import Policy
 
 __all__ = ["bench_followups"]

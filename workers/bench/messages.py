@@ -23,11 +23,11 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 from sqlalchemy import select
 
+from router.decision.decide import decide_prepared, prepare
 from router.errors import ConfigurationError
-from router.follow_ups.reading import tagged, telling_part
 from router.known import Known
+from router.match.features import tagged, telling_part
 from router.model import Message
-from router.pipeline import decide_prepared, prepare
 from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import KEY_SIZE, Sealer

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from router.deadlines.remaining import remaining_words
+from router.deadlines.words import remaining_words
 from router.errors import NotFound
 from router.policy.values import Policy
 from router.ref import ref_of

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from router.deadlines.calendar import Schedule, instant
-from router.deadlines.deadline import (
+from router.deadlines.fold import (
     Clock,
     ClockEvent,
     Clocks,

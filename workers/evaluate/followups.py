@@ -17,9 +17,9 @@ from typing import Any
 
 from router import private
 from router.conversation.acts import reply_given, status_set
+from router.decision.decide import decide
 from router.known import Known
 from router.model import Redelivery, Status
-from router.pipeline import decide
 from router.policy.values import Policy
 from workers.evaluate.sequences import message_of, place_of, sequences
 

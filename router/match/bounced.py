@@ -7,8 +7,8 @@ of somebody who got a copy, is told and changes nothing (rules: deadlines, 19; f
 from __future__ import annotations
 
 from router.bounce import Bounce, Failure, KnownReply, Outcome
-from router.follow_ups.reply_address import Claim
 from router.known import Known
+from router.match.reply_address import Claim
 from router.model import Message
 from router.reply_states import follows
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from router.follow_ups.reading import Reading
-from router.follow_ups.weighing import Weighed
+from router.match.features import Reading
+from router.match.score import Weighed
 from router.model import Conversation, Message, Status
 from router.text.meaning.utterance import Word
 

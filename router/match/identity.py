@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from router.follow_ups.authorship import CLAIMED
 from router.known import Known
+from router.match.authorship import CLAIMED
 from router.model import Authenticity, Contact, Handle, Message, Value
 from router.text.secrets import scrub_ids
 

@@ -1,7 +1,7 @@
 """What is known of a conversation while a message is weighed against it?
 
 In: the conversation, and whether an ordinary message may join it. Out: `Weighed`, which gathers the score with its
-reasons in words, and what the two share (filled by `router.follow_ups.weighing`); and two questions to a conversation
+reasons in words, and what the two share (filled by `router.match.score`); and two questions to a conversation
 that many ask: may it be gone on with, and did the desk speak last?
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from router.follow_ups.memory import Memory
+from router.match.fingerprint import Memory
 from router.model import Candidate, Conversation, Status
 
 __all__ = ["Weighed", "is_live", "spoken_to"]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from router.deadlines.calendar import SEARCH_DAYS
 from router.deadlines.clocks import Breach, Clocks, Pledge, Run
-from router.deadlines.opening import DAY
+from router.deadlines.hours import DAY
 from router.deadlines.promise import NOTHING, PROVIDER, DeadlinePolicy, Promises, Target
 from router.deadlines.span import target_end
 from router.deadlines.zone import SECOND

@@ -15,9 +15,9 @@ from functools import cached_property
 from msgspec.structs import replace
 from xxhash import xxh3_64_hexdigest
 
-from router.follow_ups import identity
-from router.follow_ups.authorship import Authored, authored, named_people
-from router.follow_ups.dedupe import content_digest
+from router.match import identity
+from router.match.authorship import Authored, authored, named_people
+from router.match.dedupe import content_digest
 from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
 from router.policy.values import Policy
 from router.text.meaning import identifiers, utterance

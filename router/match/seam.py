@@ -13,10 +13,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from router.follow_ups.identity import Identity
-from router.follow_ups.memory import forget
-from router.follow_ups.reading import Reading, read
 from router.known import FORMER, Fragment, Known
+from router.match.features import Reading, read
+from router.match.fingerprint import forget
+from router.match.identity import Identity
 from router.model import Conversation, Message, Rewritten, Sender, Value
 from router.policy.values import Policy
 from router.text.secrets import redact, seams

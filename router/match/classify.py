@@ -7,8 +7,8 @@ the rest adds something (rules: follow-ups, 7 to 9).
 
 from __future__ import annotations
 
-from router.follow_ups.reading import Reading
-from router.follow_ups.weighing import Weighed, other_tongue, spoken_to
+from router.match.features import Reading
+from router.match.score import Weighed, other_tongue, spoken_to
 from router.model import MessageClass, Status
 from router.text.meaning.utterance import Word
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, TypeAlias
 
-from router.deadlines.holiday import Holidays
+from router.deadlines.holidays import Holidays
 from router.errors import InvalidInterval
 
 __all__ = ["DAY", "WEEKDAYS", "Opening", "Row", "row_of"]

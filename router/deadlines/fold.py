@@ -2,7 +2,7 @@
 
 In: the clocks so far, an event, the promises of the configuration. Out: the clocks after it. `advance` is the step of
 the fold, cheap enough for every message; `fold` takes all events in any order, with repetitions. What the clocks say
-at an instant, and what is to be done about it, is told by `router.deadlines.watch`, whose functions are importable
+at an instant, and what is to be done about it, is told by `router.deadlines.due`, whose functions are importable
 from here too. Rules: deadlines, 6 to 19.
 """
 
@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from router.deadlines.calendar import microseconds
 from router.deadlines.clocks import Breach, Clock, ClockEvent, Clocks, Firing, Past, Unanswered, from_json, to_json
-from router.deadlines.draft import Draft, short_id
+from router.deadlines.due import breaches_at, clocks_at, firings, next_due, next_wake
 from router.deadlines.promise import REPLY_METRICS, DeadlinePolicy, Ladder, Promises, Step, Target
 from router.deadlines.replies import event_of, noted, past_of, put_together, settled_first, turns
-from router.deadlines.watch import breaches_at, clocks_at, firings, next_due, next_wake
+from router.deadlines.transitions import Draft, short_id
 from router.reply_states import UNDONE, follows
 
 __all__ = [

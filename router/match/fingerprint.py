@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from zlib import crc32
 
-from router.follow_ups.reading import NO_TOPIC, Reading
+from router.match.features import NO_TOPIC, Reading
 from router.tagging.tag import Tagger
 from router.text.meaning.fold import fold
 from router.text.meaning.speech_acts import REQUESTS

@@ -8,14 +8,14 @@ conversation without a right to it gets one of his own (rules: follow-ups, 4 to 
 
 from __future__ import annotations
 
-from router.follow_ups.burst import going_on, marks_another, waited
-from router.follow_ups.evidence import Evidence
-from router.follow_ups.follow_up import class_of, repeats
-from router.follow_ups.identity import Identity, reply_handle
-from router.follow_ups.memory import Memory
-from router.follow_ups.reading import Reading
-from router.follow_ups.weighing import Weighed, is_live, weigh
 from router.known import Known
+from router.match.burst import going_on, marks_another, waited
+from router.match.claims import Evidence
+from router.match.classify import class_of, repeats
+from router.match.features import Reading
+from router.match.fingerprint import Memory
+from router.match.identity import Identity, reply_handle
+from router.match.score import Weighed, is_live, weigh
 from router.model import Candidate, Conversation, Link, MessageClass, Status, Value
 from router.policy.values import FollowUps
 

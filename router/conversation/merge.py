@@ -14,13 +14,13 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from router.conversation.acts import attributes, reply_given, reply_id, status_set, ticked
+from router.conversation.after_message import CHASING
 from router.conversation.arrival import came, unanswered
-from router.conversation.progress import CHASING
-from router.deadlines import deadline
+from router.deadlines import fold
 from router.deadlines.clocks import ClockEvent, Clocks, Unanswered
-from router.deadlines.draft import short_id
 from router.deadlines.promise import REPLY_METRICS
-from router.follow_ups import memory
+from router.deadlines.transitions import short_id
+from router.match import fingerprint
 from router.model import Conversation, Handle, MessageClass, Status, Value
 from router.policy.values import Policy
 
@@ -106,7 +106,7 @@ def merged(
     one = _united(into, gone)
     one = ticked(one, told("merge_in", one, contact, now, unanswered=unanswered(gone)), policy)
     status = _status(into, gone)
-    if status is not into.status or deadline.from_json(one.clocks).status != status:
+    if status is not into.status or fold.from_json(one.clocks).status != status:
         one = ticked(replace(one, status=status), ClockEvent(type="status", at=now, to=status.value), policy)
     still = ticked(replace(gone, merged_into=into.number), ClockEvent(type="merged_into", at=now), policy)
     return one, replace(still, next_due=None, next_wake_at=None)
@@ -116,7 +116,7 @@ def _united(into: Conversation, gone: Conversation) -> Conversation:
     return replace(
         into,
         opened_at=min(into.opened_at, gone.opened_at),
-        matter=memory.united(into.matter, gone.matter),
+        matter=fingerprint.united(into.matter, gone.matter),
         last_message_at=max(into.last_message_at, gone.last_message_at),
         last_in_at=_latest(into.last_in_at, gone.last_in_at),
         last_out_at=_latest(into.last_out_at, gone.last_out_at),
@@ -174,7 +174,7 @@ def _rest(c: Conversation, mine: Part, back: Conversation, now: datetime, policy
         priority=into.priority if c.priority == max(into.priority, back.priority) else c.priority,
         tags=_less(c.tags, back.tags, into.tags),
         flags=_less(c.flags, back.flags, into.flags),
-        clocks=deadline.to_json(_as_told(deadline.from_json(lived.clocks), deadline.from_json(c.clocks))),
+        clocks=fold.to_json(_as_told(fold.from_json(lived.clocks), fold.from_json(c.clocks))),
     )
     left = shrunk(left, mine.stays, back, into)
     return _own(ticked(left, told("set", left, mine.contact, now), policy), mine, now, policy)
@@ -193,7 +193,7 @@ def _own(c: Conversation, part: Part, now: datetime, policy: Policy) -> Conversa
 
 def _promised(c: Conversation) -> set[str]:
     """The messages that its clocks hold."""
-    runs = deadline.from_json(c.clocks).runs
+    runs = fold.from_json(c.clocks).runs
     held = [run for run in runs if run.metric == "resolution" or (not run.state and run.metric in REPLY_METRICS)]
     return {pledge.id for run in held for pledge in run.pledges}
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from router.follow_ups.identity import Identity, is_mail
-from router.follow_ups.reading import Reading, named_key
-from router.follow_ups.reply_address import Claim
-from router.follow_ups.thread import Chain, parents
 from router.known import Known
+from router.match.features import Reading, named_key
+from router.match.identity import Identity, is_mail
+from router.match.reply_address import Claim
+from router.match.thread import Chain, parents
 from router.model import Authenticity, Conversation, Direction, Message, Value
 
 __all__ = ["Evidence", "is_participant", "weigh_claims"]

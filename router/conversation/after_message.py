@@ -19,14 +19,14 @@ from router.conversation.acts import ENDED, attributes, ticked
 from router.conversation.people import naming
 from router.conversation.working_order import open_deadline
 from router.deadlines.clocks import ClockEvent
-from router.follow_ups.burst import pieced, waited
-from router.follow_ups.identity import Identity
-from router.follow_ups.incident import Relation
-from router.follow_ups.matter import PIECES, Verdict
-from router.follow_ups.memory import remember
-from router.follow_ups.reading import NO_TOPIC, Reading
-from router.follow_ups.thread import Chain
 from router.known import Known
+from router.match.burst import pieced, waited
+from router.match.features import NO_TOPIC, Reading
+from router.match.fingerprint import remember
+from router.match.identity import Identity
+from router.match.incident import Relation
+from router.match.join import PIECES, Verdict
+from router.match.thread import Chain
 from router.model import Authenticity, Contact, Conversation, MessageClass, Routing, Status, Value
 from router.policy.values import Policy
 from router.routing.route import Rule, route

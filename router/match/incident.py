@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from router.follow_ups.identity import Identity
-from router.follow_ups.reading import Reading
 from router.known import Known
+from router.match.features import Reading
+from router.match.identity import Identity
 from router.model import Conversation, Link, Status, Value
 from router.policy.values import FollowUps
 

@@ -17,20 +17,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.bounce import KnownReply
-from router.conversation import arrival, desk_side, progress
+from router.conversation import after_message, arrival, desk_side
 from router.conversation.colleague import word_of
 from router.deadlines.calendar import microseconds
 from router.errors import InvalidPayload
-from router.follow_ups import bounced, dedupe
-from router.follow_ups.evidence import Evidence, weigh_claims
-from router.follow_ups.identity import Identity, identify
-from router.follow_ups.incident import Relation, naming_the_same, relate
-from router.follow_ups.matter import Verdict, place
-from router.follow_ups.reading import Reading, named_key, read
-from router.follow_ups.reply_address import Claim
-from router.follow_ups.seam import Seam, seam
-from router.follow_ups.thread import Chain, chain
 from router.known import Known
+from router.match import bounced, dedupe
+from router.match.claims import Evidence, weigh_claims
+from router.match.features import Reading, named_key, read
+from router.match.identity import Identity, identify
+from router.match.incident import Relation, naming_the_same, relate
+from router.match.join import Verdict, place
+from router.match.reply_address import Claim
+from router.match.seam import Seam, seam
+from router.match.thread import Chain, chain
 from router.model import (
     Conversation,
     Decision,
@@ -177,8 +177,8 @@ def _placement(
 ) -> Placement:  # fmt: skip
     message, number = reading.message, known.number
     flags = tuple(dict.fromkeys((*flags, *_flags(reading, identity, evidence, verdict))))
-    contact = replace(identity.contact, language=progress.language_of(reading, identity.contact))
-    moved = progress.after_customer(
+    contact = replace(identity.contact, language=after_message.language_of(reading, identity.contact))
+    moved = after_message.after_customer(
         reading, verdict, relation, linked, replace(identity, contact=contact), flags, known, policy, now,
         silent=reading.silent,
     )  # fmt: skip
@@ -246,7 +246,7 @@ def _markers(reading: Reading, identity: Identity, verdict: Verdict, after: Conv
 
 
 def _events(
-    reading: Reading, identity: Identity, verdict: Verdict, relation: Relation, moved: progress.Moved
+    reading: Reading, identity: Identity, verdict: Verdict, relation: Relation, moved: after_message.Moved
 ) -> tuple[tuple[str, Mapping[str, Any]], ...]:
     """What the outside is told: types and small facts, never words of anybody."""
     message = reading.message
@@ -280,7 +280,7 @@ def _linked(link: Link) -> Mapping[str, Any]:
 
 
 def _trace(
-    linked: Chain, identity: Identity, verdict: Verdict, relation: Relation, moved: progress.Moved
+    linked: Chain, identity: Identity, verdict: Verdict, relation: Relation, moved: after_message.Moved
 ) -> tuple[str, ...]:
     """The decision in words, a line a step."""
     who = "new" if identity.opened else "known"

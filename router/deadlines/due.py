@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from router.deadlines.calendar import Schedule, instant, microseconds
 from router.deadlines.clocks import Breach, Clock, Clocks, Firing, Pledge, Run
-from router.deadlines.draft import Draft
 from router.deadlines.promise import PROVIDER, Ladder, Promises, Step, Target
 from router.deadlines.replies import awaited
 from router.deadlines.span import reach, warning_of
+from router.deadlines.transitions import Draft
 from router.deadlines.zone import SECOND
 from router.errors import NoOpenTime
 

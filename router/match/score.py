@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from router.follow_ups.memory import features_of, telling_of, tongue_of
-from router.follow_ups.reading import NO_TOPIC, Reading
-from router.follow_ups.weighed import Weighed, is_live, spoken_to
+from router.match.features import NO_TOPIC, Reading
+from router.match.fingerprint import features_of, telling_of, tongue_of
+from router.match.weighed import Weighed, is_live, spoken_to
 from router.model import Conversation, Status
 from router.text.meaning.utterance import Word
 
