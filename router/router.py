@@ -17,7 +17,8 @@ from router.decision.decide import checked
 from router.model import Conversation, Decision, Message
 from router.policy.values import Policy, required
 from router.ref import number_of
-from router.store import Arrival, Store, assignment, desk, queries, queues
+from router.store import Arrival, Store, assignment, desk
+from router.store.read import queries, queues
 
 __all__ = ["Router"]
 

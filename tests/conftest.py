@@ -38,8 +38,9 @@ from platforms.pooler import PGBOUNCER
 from sqlalchemy import select
 
 from router.policy.values import Policy
-from router.store import Database, Store, queries, schema
+from router.store import Database, Store, schema
 from router.store import tables as t
+from router.store.read import queries
 from workers.daemon import Daemon
 
 _T = TypeVar("_T")

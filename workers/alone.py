@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from router import private
 from router.errors import ConfigurationError
 from router.store import Database
-from workers.leases import Leases
+from router.store.leases import Leases
 
 __all__ = ["alone", "lock"]
 

@@ -24,9 +24,9 @@ from router.errors import (
 )
 from router.ports import Announced, Announcing, Log, Raw, Translation
 from router.store import Store
-from router.store.aside import fetched, raw_at, to_fetch, unfetched
+from router.store.leases import Lease
+from router.store.set_aside import fetched, raw_at, to_fetch, unfetched
 from workers.channels import Channels
-from workers.leases import Lease
 
 __all__ = ["Fetching"]
 

@@ -16,7 +16,7 @@ from router.model import DeskEvent, Message
 from router.policy.values import Policy
 from router.ports import Adapter, Channel, Raw
 from router.store import Database
-from router.store.memory import recall, remember
+from router.store.channel_state import recall, remember
 from router.wire.message import messages_from_body
 
 __all__ = ["Channels", "utc_now"]

@@ -24,6 +24,7 @@ import uvicorn
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy.values import Policy
 from router.store import Store, is_transient
+from router.store.leases import Leases
 from workers.alone import lock
 from workers.announced import Fetching
 from workers.bodies import Bodies
@@ -33,7 +34,6 @@ from workers.connection import Connection, shortage
 from workers.doubt import Doubt
 from workers.duties import Duties
 from workers.inbound import read_channel
-from workers.leases import Leases
 from workers.listening import Listening, raise_limit
 from workers.livechat import LiveChat
 from workers.logs import open_log

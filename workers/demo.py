@@ -15,15 +15,16 @@ from typing import Any
 from router.model import Placement, Status, Value
 from router.policy.values import Policy
 from router.ref import ref_of
-from router.store import Store, desk, queries, schema
+from router.store import Store, desk, schema
+from router.store.leases import Leases
+from router.store.log import DatabaseLog
+from router.store.read import queries
 from router.store.wake import next_wake_at, wake
 from workers.channels import Channels
 from workers.cli.explain import explained
 from workers.cli.printing import json_line, line, table
 from workers.cli.queues import print_queues, waiting_by_queue
 from workers.cli.why import clock_lines, local
-from workers.leases import Leases
-from workers.logs.database import DatabaseLog
 from workers.process import Partition
 from workers.sample_day import SCENES, Answer, Scene
 

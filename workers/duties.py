@@ -15,7 +15,7 @@ import structlog
 
 from router.errors import LostOwnership
 from router.store import is_transient
-from workers.leases import LEASE_SECONDS, Lease, Leases
+from router.store.leases import LEASE_SECONDS, Lease, Leases
 from workers.logs.lines import place
 
 __all__ = ["Duties"]

@@ -16,9 +16,9 @@ import structlog
 from router.errors import BadSettings, ConfigurationError, LogFull, OmnirouterError
 from router.ports import Cursor, Log, Raw
 from router.store import Database, is_transient
-from router.store.memory import cursor_of
+from router.store.channel_state import cursor_of
+from router.store.leases import Lease
 from workers.channels import Channels
-from workers.leases import Lease
 from workers.logs.lines import place
 from workers.metrics import Metrics
 

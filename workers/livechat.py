@@ -27,7 +27,8 @@ from adapters.webhook import Webhook
 from router.errors import ConfigurationError, OmnirouterError
 from router.policy.values import ChannelPolicy
 from router.ports import Log
-from router.store import Store, chat
+from router.store import Store
+from router.store.read import chat
 from workers.bodies import Bodies, TooLarge, TooMany
 from workers.channels import Channels
 from workers.hosts import Limits, host_of

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from router.store.backlog import Backlog, Lane
+from router.store.read.backlog import Backlog, Lane
 
 __all__ = ["Metrics"]
 

@@ -31,11 +31,11 @@ from router.errors import (
 from router.model import Attachment
 from router.ports import Receipt, Reply
 from router.store import Store, is_transient
+from router.store.leases import Lease
 from router.store.outbox import Due, claim, is_under_way, lanes, recover, settle
 from router.store.tables import instant
 from workers.channels import Channels
 from workers.duties import Duties
-from workers.leases import Lease
 from workers.metrics import Metrics
 from workers.notices import Notices
 

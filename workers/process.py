@@ -24,7 +24,7 @@ from router.model import Decision, Message, Placement, Sender
 from router.ports import Entry, Translation
 from router.store import Advance, Arrival, Aside, Store, Undecidable, is_transient
 from router.store import tables as t
-from router.store.aside import ANNOUNCED, TO_FETCH
+from router.store.set_aside import ANNOUNCED, TO_FETCH
 from router.store.statement import Statement, Tx
 from router.store.transient import short_of
 from workers.channels import Channels

@@ -17,7 +17,7 @@ import msgspec
 
 from router.errors import OmnirouterError
 from router.store import Store, schema
-from router.store.backlog import Backlog, backlog
+from router.store.read.backlog import Backlog, backlog
 from workers.clock import Clock
 
 __all__ = ["STANDSTILL", "Readiness"]

@@ -22,14 +22,14 @@ from sqlalchemy import bindparam, select
 from router.errors import LostOwnership
 from router.model import Placement
 from router.ports import Raw
-from router.store import Store, content
+from router.store import Store, recorded_identity
 from router.store import tables as t
+from router.store.leases import Lease, Leases
+from router.store.log import RECORDED, DatabaseLog
 from router.store.statement import Statement, member
 from router.store.wake import settle_history
 from workers.alone import alone
 from workers.channels import Channels, utc_now
-from workers.leases import Lease, Leases
-from workers.logs.database import RECORDED, DatabaseLog
 from workers.process import Decided, Partition
 
 __all__ = ["Summary", "ingest"]
@@ -118,7 +118,7 @@ class _Ingest:
     async def window(self, window: Sequence[Raw]) -> None:
         """Append a window and have it decided."""
         places: defaultdict[int, dict[int, Raw]] = defaultdict(dict)
-        names = content.content_names(window, self._store.sealer)
+        names = recorded_identity.content_names(window, self._store.sealer)
         for portion in _portions(window, GROUP, GROUP_BYTES):
             group = [
                 msgspec.structs.replace(
@@ -189,7 +189,7 @@ class _Ingest:
         with self._store.database.read() as tx:
             placed = {row[0]: row[1] for row in tx.rows(_placed, part=number, places=list(raws))}
             kinds = {row[0]: row[1] for row in tx.rows(_aside, part=number, places=list(raws))}
-            before = content.listed_as(tx, [raw.transport_id for raw in raws.values()])
+            before = recorded_identity.listed_as(tx, [raw.transport_id for raw in raws.values()])
         for position, raw in raws.items():
             again = "" if position in placed else before.get(raw.transport_id, "")
             kind = kinds.get(position) or again or ("stored" if position in placed else "redelivered")
@@ -200,7 +200,7 @@ class _Ingest:
         self._conversations.update(placed.values())
         came_in = [name for place in placed.keys() - kinds.keys() if (name := raws[place].transport_id) in before]
         if came_in:
-            self._store.again(lambda tx: content.close(tx, came_in))
+            self._store.again(lambda tx: recorded_identity.close(tx, came_in))
 
     def release(self) -> None:
         """Give the partitions back, clean."""

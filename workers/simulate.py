@@ -24,8 +24,8 @@ from router.policy.values import Policy
 from router.ref import ref_of
 from router.store import Arrival, Database, Store, Undecidable, desk, relations, schema
 from router.store.act import act as transact
-from router.store.aside import raw_at
-from router.store.chronicle import Act, Decided, acts, conversation_of_key, decided, raws_in_order
+from router.store.read.chronicle import Act, Decided, acts, conversation_of_key, decided, raws_in_order
+from router.store.set_aside import raw_at
 from workers.channels import Channels
 
 __all__ = ["simulate"]

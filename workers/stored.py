@@ -10,7 +10,8 @@ import asyncio
 from collections import OrderedDict
 from typing import Final
 
-from router.store import Store, chat
+from router.store import Store
+from router.store.read import chat
 
 __all__ = ["Stored"]
 

@@ -17,12 +17,12 @@ import structlog
 
 from router.store import Store
 from router.store.assignment import release_absent
+from router.store.leases import Lease
 from router.store.renewal import renew
 from router.store.retention import forget
 from router.store.wake import next_wake_at, wake
 from workers.clock import Clock
 from workers.doubt import Doubt
-from workers.leases import Lease
 from workers.metrics import Metrics
 
 __all__ = ["Timekeeper"]

@@ -22,7 +22,7 @@ from starlette.routing import Route as HttpRoute
 from router.errors import ConfigurationError, OmnirouterError
 from router.ports import Accepted, Answer, Log, Refused, Request
 from router.store import Store
-from router.store.aside import keep_invalid
+from router.store.set_aside import keep_invalid
 from workers.bodies import Bodies, TooLarge, TooMany
 from workers.channels import Channels
 from workers.logs.lines import place

@@ -16,14 +16,14 @@ from router.errors import NotFound, Refused
 from router.known import Known
 from router.model import Conversation, Direction
 from router.ref import ref_of
-from router.store import queries
 from router.store import tables as t
-from router.store.effects import Effects
+from router.store.codec import contact_of
 from router.store.ledger import Store
-from router.store.rows import contact_of
-from router.store.snapshot import MissedLock
+from router.store.load import MissedLock
+from router.store.read import queries
 from router.store.statement import Statement, Tx
 from router.store.tables import micros
+from router.store.write import Effects
 from router.text.secrets.redact import redact
 
 __all__ = ["act", "contact_of_number", "desk_row", "locked", "refuse_held"]

@@ -22,14 +22,14 @@ from router.errors import Misasked, Refused
 from router.match import reply_address
 from router.model import Attachment, Conversation, Direction, Handle
 from router.ref import ref_of
-from router.store import queries
 from router.store import tables as t
 from router.store.act import act, desk_row, refuse_held
-from router.store.effects import Effects, Event, Outgoing
 from router.store.ledger import Store
+from router.store.read import queries
 from router.store.recipients import Heard, recipients
 from router.store.statement import Statement, Tx, among, as_json, member, upsert
 from router.store.storable import words
+from router.store.write import Effects, Event, Outgoing
 
 __all__ = ["KEY_ID", "queue_reply", "reply"]
 

@@ -15,12 +15,12 @@ from sqlalchemy import bindparam, select, update
 from router.conversation import arrival
 from router.errors import Misasked, NotFound, Refused
 from router.ref import ref_of
-from router.store import queries
 from router.store import tables as t
 from router.store.act import act
-from router.store.effects import Effects, Event, LostUpdate
 from router.store.ledger import Store
+from router.store.read import queries
 from router.store.statement import Statement, Tx, member
+from router.store.write import Effects, Event, LostUpdate
 
 __all__ = ["come", "settle_unknown", "settle_unreachable"]
 

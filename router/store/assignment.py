@@ -21,14 +21,14 @@ from router.errors import Misasked
 from router.known import Known
 from router.model import Conversation, Status
 from router.policy.values import AgentPolicy, Policy
-from router.store import queries, queues
 from router.store import tables as t
 from router.store.act import locked
-from router.store.effects import Effects, Event, LostUpdate
+from router.store.codec import maybe_instant
 from router.store.ledger import Store
-from router.store.rows import maybe_instant
+from router.store.read import queries, queues
 from router.store.statement import Statement, Tx, insert_into
 from router.store.tables import micros
+from router.store.write import Effects, Event, LostUpdate
 
 __all__ = ["agents", "assign_next", "offer", "presence", "release_absent"]
 

@@ -18,13 +18,13 @@ from router.conversation.acknowledgement import may_be_answered, never_automatic
 from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Decision, Placement
-from router.store import queries
 from router.store import tables as t
 from router.store.act import contact_of_number
 from router.store.answer import queue_reply
-from router.store.effects import Effects
+from router.store.read import queries
 from router.store.statement import Statement, Tx, member, upsert
 from router.store.tables import micros
+from router.store.write import Effects
 
 if TYPE_CHECKING:
     from router.store.ledger import Store

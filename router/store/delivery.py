@@ -19,10 +19,10 @@ from router.model import DeskEvent, Redelivery
 from router.policy.values import Policy
 from router.reply_states import follows
 from router.store import tables as t
-from router.store.effects import Effects, Event
-from router.store.snapshot import Wants
+from router.store.load import Wants
 from router.store.statement import Statement, Tx, among, member
 from router.store.tables import instant, micros
+from router.store.write import Effects, Event
 
 __all__ = ["apply", "wants"]
 

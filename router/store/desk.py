@@ -21,16 +21,16 @@ from router.errors import Misasked, NotFound
 from router.known import Known
 from router.model import Conversation, Direction, Status
 from router.policy.values import Policy
-from router.store import queries
 from router.store import tables as t
 from router.store.act import act, contact_of_number, desk_row, locked, refuse_held
 from router.store.answer import reply
-from router.store.effects import Effects, Event
 from router.store.ledger import Store
+from router.store.read import queries
 from router.store.relations import unproven
 from router.store.statement import Statement, Tx, as_json, member, upsert
 from router.store.storable import words
 from router.store.tables import micros
+from router.store.write import Effects, Event
 from router.text.meaning import utterance
 from router.text.meaning.fold import fold
 from router.text.secrets import scrub_ids

@@ -17,16 +17,16 @@ from sqlalchemy import bindparam, select
 from router.errors import Misasked, NotFound, Refused
 from router.model import Conversation, Status
 from router.ref import ref_of
-from router.store import queries
 from router.store import tables as t
 from router.store.act import act, refuse_held
 from router.store.answer import queue_reply
-from router.store.effects import Effects, Event
 from router.store.ledger import Store
-from router.store.queries import utc
+from router.store.read import queries
+from router.store.read.queries import utc
 from router.store.statement import Statement, Tx, member
 from router.store.storable import words
 from router.store.tables import instant
+from router.store.write import Effects, Event
 from router.text.secrets.redact import redact
 
 __all__ = ["incidents", "reply_to_all"]

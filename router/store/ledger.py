@@ -1,7 +1,7 @@
 """How is a batch decided exactly once? `Store.decide`: snapshot, decisions, effects and cursor in one transaction.
 
 The one concrete store of the ledger: open it on an address, decide batches, act for the desk (router.store.desk),
-read pages (router.store.queries). All methods are plain functions that block: callers keep them off the event loop.
+read pages (router.store.read.queries). All methods are plain functions that block: callers keep them off the event loop.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from router.match.dedupe import renamed
 from router.model import Decision, DeskEvent, Key, Message, Redelivery
 from router.policy.values import Policy
 from router.seal import Sealer, create_key, load_key
-from router.store import content, delivery, recorded, schema
+from router.store import delivery, recorded, recorded_identity, schema
 from router.store import tables as t
 from router.store.bell import Bell
 from router.store.database import Database
-from router.store.effects import Effects, Event, LostUpdate, reserve
-from router.store.snapshot import MissedLock, Wants, load
+from router.store.load import MissedLock, Wants, load
 from router.store.statement import Statement, Tx, insert
 from router.store.storable import kept
 from router.store.tables import micros
 from router.store.transient import is_transient, raced, short_of
+from router.store.write import Effects, Event, LostUpdate, reserve
 from router.text.secrets.redact import redact
 
 __all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable"]
@@ -155,7 +155,7 @@ class Store:
 
         def work(tx: Tx) -> list[Decision]:
             decisions = self._decide(tx, prepared, now, history)
-            tx.many(_put_aside, [_aside_row(a) for a in content.unlisted(tx, aside)])
+            tx.many(_put_aside, [_aside_row(a) for a in recorded_identity.unlisted(tx, aside)])
             if trial:
                 raise _RolledBack
             if advance is not None:

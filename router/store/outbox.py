@@ -21,11 +21,11 @@ from router.reply_states import follows
 from router.store import tables as t
 from router.store.act import locked
 from router.store.arrival import come
-from router.store.effects import Effects
 from router.store.ledger import Store
-from router.store.queries import utc
+from router.store.read.queries import utc
 from router.store.statement import Statement, as_json, insert, member
 from router.store.tables import instant, micros
+from router.store.write import Effects
 from router.text.secrets.redact import redact
 
 __all__ = [

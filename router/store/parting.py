@@ -19,14 +19,14 @@ from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Link, Status
 from router.ref import ref_of
-from router.store import queries
 from router.store.act import contact_of_number, locked
-from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.parts import Row, Rows, messages_named, messages_of, move, stays, unanswered_of
+from router.store.read import queries
 from router.store.statement import Tx
 from router.store.tables import instant
 from router.store.unmerging import family_of, unmerged
+from router.store.write import Effects, Event
 
 __all__ = ["split"]
 

@@ -12,10 +12,10 @@ from sqlalchemy import bindparam, select
 
 from router.errors import NotFound
 from router.ref import number_of
-from router.store import queries
 from router.store import tables as t
 from router.store.act import contact_of_number
 from router.store.database import Database
+from router.store.read import queries
 from router.store.statement import Statement, Tx, member
 
 __all__ = ["contact_named", "handles_of", "names_of"]

@@ -19,15 +19,15 @@ from sqlalchemy import Column, Table, bindparam, delete, or_, select, update
 
 from router.errors import NotFound
 from router.known import Known
-from router.store import queries
 from router.store import tables as t
 from router.store.act import contact_of_number
-from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.naming import forget_named
+from router.store.read import queries
 from router.store.recorded import tombstone
 from router.store.statement import Statement, Tx, insert, member
 from router.store.tables import micros
+from router.store.write import Effects, Event
 
 __all__ = ["delete_conversations", "erase", "export"]
 

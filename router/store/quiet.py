@@ -20,9 +20,9 @@ from router.conversation.assignment import passes_on
 from router.model import Conversation, Status
 from router.store import tables as t
 from router.store.automatic import say
-from router.store.effects import Effects, Event
 from router.store.statement import Statement, Tx, among
 from router.store.tables import instant
+from router.store.write import Effects, Event
 
 if TYPE_CHECKING:
     from router.store.ledger import Store

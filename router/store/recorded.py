@@ -32,7 +32,7 @@ from router.model import (
 )
 from router.policy.values import Policy
 from router.store import tables as t
-from router.store.snapshot import Wants
+from router.store.load import Wants
 from router.store.statement import Statement, Tx, member
 from router.text.secrets.redact import redact
 

@@ -16,15 +16,15 @@ from router.errors import Refused
 from router.known import Known
 from router.model import Conversation, Link
 from router.ref import ref_of
-from router.store import queries
 from router.store import tables as t
 from router.store.act import contact_of_number, locked
-from router.store.effects import Effects, Event
 from router.store.ledger import Store
 from router.store.parting import split
+from router.store.read import queries
 from router.store.statement import Statement, Tx, as_json, member, upsert
 from router.store.storable import words
 from router.store.tables import micros
+from router.store.write import Effects, Event
 
 __all__ = ["accept", "link", "merge", "refuse", "split", "unlink", "unproven"]
 

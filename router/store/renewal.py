@@ -18,11 +18,11 @@ from router.conversation.working_order import DEFAULT_WAIT, order_at
 from router.known import Known
 from router.store import tables as t
 from router.store.act import contact_of_number
-from router.store.effects import Effects, Event
+from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.ledger import Store
-from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, member
 from router.store.tables import micros
+from router.store.write import Effects, Event
 
 __all__ = ["renew"]
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, literal_column, or_, select, update
 
-from router.store import privacy, queries
+from router.store import privacy
 from router.store import tables as t
 from router.store.ledger import Store
+from router.store.read import queries
 from router.store.schema import ASIDE
 from router.store.statement import Statement, Tx, among, member
 from router.store.tables import instant, micros

@@ -20,13 +20,13 @@ from router.errors import Refused
 from router.model import Conversation, MessageClass, Status
 from router.policy.values import Policy
 from router.ref import ref_of
-from router.store import queries
 from router.store import tables as t
 from router.store.act import contact_of_number
-from router.store.effects import Effects
 from router.store.parts import Row, Rows, belongs, messages_of, move, stays, unanswered_of
+from router.store.read import queries
 from router.store.statement import Statement, Tx, among, as_json, member
 from router.store.tables import instant
+from router.store.write import Effects
 
 __all__ = ["Family", "family_of", "unmerged"]
 

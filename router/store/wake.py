@@ -25,13 +25,13 @@ from router.model import Conversation
 from router.ref import ref_of
 from router.store import tables as t
 from router.store.act import contact_of_number
-from router.store.effects import Effects, Event, Outgoing
-from router.store.history import remember
+from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.ledger import Store
 from router.store.quiet import end_what_is_quiet, hand_on
-from router.store.rows import CONVERSATION_COLUMNS, conversation_of
+from router.store.read.history import remember
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant, micros
+from router.store.write import Effects, Event, Outgoing
 
 __all__ = ["Woken", "next_wake_at", "settle_history", "wake"]
 

@@ -12,10 +12,10 @@ import pytest
 
 from router.ports import Channel, Cursor, Delivery, Raw
 from router.seal import Sealer
+from router.store.channel_state import cursor_of
 from router.store.database import Database
-from router.store.memory import cursor_of
+from router.store.log import DatabaseLog
 from router.store.schema import ensure
-from workers.logs.database import DatabaseLog
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

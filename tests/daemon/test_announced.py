@@ -16,7 +16,7 @@ import pytest
 
 from router.errors import Refused
 from router.model import Redelivery
-from router.store.aside import drop, listed, raws_between, replay, replay_raw
+from router.store.set_aside import drop, listed, raws_between, replay, replay_raw
 from workers import announced
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -24,9 +24,10 @@ from adapters._signature import sign_standard
 from router.errors import Unreachable
 from router.policy.load import from_text
 from router.seal import create_key
-from router.store import Database, queries
+from router.store import Database
 from router.store import tables as t
 from router.store.patience import KEEPALIVE, OPTIONS, PATIENCE, connection_class
+from router.store.read import queries
 from router.store.statement import Statement
 from workers.clock import Clock
 from workers.daemon import Daemon

@@ -24,8 +24,9 @@ from router.policy.load import from_text
 from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import create_key
-from router.store import Arrival, Database, Store, queries, schema
+from router.store import Arrival, Database, Store, schema
 from router.store.clock import Mark, database_time, last_mark, put_mark
+from router.store.read import queries
 from workers.clock import LONG_AWAY, Clock, boot_id, steady
 from workers.daemon import Daemon
 from workers.doubt import Doubt, confirmed

@@ -33,11 +33,11 @@ import adapters
 from adapters import _signature
 from router.policy.values import ChannelPolicy, Policy
 from router.store import Store
+from router.store.log import DatabaseLog
 from workers import connection as connection_module
 from workers.bodies import MOST, SMALL, Bodies, TooMany
 from workers.channels import Channels
 from workers.connection import AROUND, Connection, shortage
-from workers.logs.database import DatabaseLog
 from workers.metrics import Metrics
 from workers.web import front_door
 

@@ -16,8 +16,8 @@ import pytest
 
 from router.errors import Refused
 from router.model import Attachment
-from router.store import aside, relations
 from router.store import desk as acts
+from router.store import relations, set_aside
 from workers.cli import main
 from workers.visitor import COOKIE, Allowance, Visitors
 
@@ -483,7 +483,7 @@ async def test_a_message_without_words(chat_desk: Callable[..., Any]) -> None:
         answer = await visitor.write("  \n ")
         assert answer.status_code == 400
         assert answer.json()["mistakes"][0]["path"] == "text"
-        [kept] = list(aside.listed(desk.store))
+        [kept] = list(set_aside.listed(desk.store))
         assert (kept["channel"], kept["kind"]) == ("app-chat", "invalid")
 
 

@@ -30,9 +30,9 @@ from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import Sealer
 from router.store import Database, Store, schema
+from router.store.log import DatabaseLog
 from workers.clock import Clock
 from workers.daemon import Daemon
-from workers.logs.database import DatabaseLog
 from workers.readiness import STANDSTILL, Readiness
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)

@@ -30,7 +30,7 @@ from router.errors import (
 from router.policy.load import from_text
 from router.policy.values import Policy
 from router.store import is_transient
-from router.store.snapshot import LOCKS, Wants, load
+from router.store.load import LOCKS, Wants, load
 from router.store.statement import Statement, Tx
 from workers.process import Partition
 

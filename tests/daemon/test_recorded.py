@@ -25,12 +25,12 @@ from router.ports import Raw
 from router.seal import create_key
 from router.secret import Secret
 from router.store import Store
+from router.store.leases import Leases
+from router.store.log import RECORDED
 from workers.alone import alone
 from workers.channels import Channels
 from workers.cli.opened import opened
-from workers.leases import Leases
 from workers.logs import open_log
-from workers.logs.database import RECORDED
 from workers.recorded import ingest
 from workers.recordings import lines
 

@@ -17,8 +17,9 @@ from sqlalchemy import select
 
 from router.model import Conversation, Message, Placement, Sender
 from router.policy.values import Policy
-from router.store import Arrival, Store, desk, queries
+from router.store import Arrival, Store, desk
 from router.store import tables as t
+from router.store.read import queries
 from router.store.statement import Statement
 from router.store.wake import next_wake_at, settle_history, wake
 

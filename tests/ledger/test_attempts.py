@@ -13,12 +13,13 @@ from router.deadlines import fold
 from router.model import DeskEvent
 from router.reply_states import REPLY_STATES, follows
 from router.seal import Sealer
-from router.store import Arrival, Database, Store, queries
+from router.store import Arrival, Database, Store
 from router.store import desk as acts
 from router.store import tables as t
 from router.store.arrival import settle_unknown
-from router.store.audit import audit
 from router.store.outbox import Due, claim, is_under_way, outcomes, recover, settle
+from router.store.read import queries
+from router.store.read.audit import audit
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from router.policy.values import Policy
 from router.ports import Raw
 from router.store import Arrival, Database, Store, database, desk, schema
 from router.store.bell import Bell
+from router.store.log import DatabaseLog
 from router.store.privacy import erase
 from router.store.turnstile import Turnstile
 from workers.alone import alone, lock
-from workers.logs.database import DatabaseLog
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ from router.seal import Sealer
 from router.store import Database, schema
 from router.store import tables as t
 from router.store.bell import Bell
-from router.store.memory import cursor_of
+from router.store.channel_state import cursor_of
+from router.store.log import DatabaseLog
 from router.testing import LogContract
-from workers.logs.database import DatabaseLog
 
 _KEY = b"k" * 32
 
@@ -130,7 +130,7 @@ async def test_large_raws_are_read_a_few_at_a_time(ledger_url: str, monkeypatch:
     schema.ensure(database)
     database.close()
     log = await open_log(ledger_url)
-    monkeypatch.setattr("workers.logs.database.READ_AT_ONCE", 1_000)
+    monkeypatch.setattr("router.store.log.READ_AT_ONCE", 1_000)
     sizes = [400, 400, 400, 5_000, 10, 10]
     raws = [Raw(channel="chat", body=b"x" * size, received_at=datetime(2026, 3, 2, tzinfo=UTC)) for size in sizes]
     places = await log.append(raws)

@@ -28,8 +28,8 @@ from router.policy.values import Policy
 from router.store import Database, Store, schema
 from router.store import desk as acts
 from router.store import tables as t
-from router.store.aside import raw_at
-from router.store.audit import audit
+from router.store.read.audit import audit
+from router.store.set_aside import raw_at
 from router.store.wake import wake
 
 ROOT = Path(router.__file__).parent.parent

@@ -11,16 +11,17 @@ import pytest
 
 from router.errors import NotFound, Refused
 from router.model import Sender, Status
-from router.store import Store, outbox, queries, queues, relations
+from router.store import Store, outbox, relations
 from router.store import desk as acts
-from router.store.audit import audit
-from router.store.chronicle import acts as told_acts
-from router.store.chronicle import conversation_of_key, decided, raws_in_order
-from router.store.history import history_until, looked_at
 from router.store.incidents import incidents, reply_to_all
 from router.store.people import contact_named, handles_of, names_of
 from router.store.privacy import erase
-from router.store.report import report
+from router.store.read import queries, queues
+from router.store.read.audit import audit
+from router.store.read.chronicle import acts as told_acts
+from router.store.read.chronicle import conversation_of_key, decided, raws_in_order
+from router.store.read.history import history_until, looked_at
+from router.store.read.report import report
 from router.store.wake import settle_history, wake
 
 TRANSFER = "转账2000一直没到账，单号TP202603010077"

@@ -20,8 +20,9 @@ from router.errors import NotFound, Refused
 from router.model import Conversation, Message, Placement, Sender, Status
 from router.policy.values import Policy, Privacy
 from router.secret import Secret
-from router.store import Arrival, Store, desk, outbox, queries, relations
-from router.store.audit import audit
+from router.store import Arrival, Store, desk, outbox, relations
+from router.store.read import queries
+from router.store.read.audit import audit
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 POLICY = Policy.preset("wallet")

@@ -13,12 +13,13 @@ from sqlalchemy import text
 from router.model import Status
 from router.policy.values import Policy, Retention
 from router.ports import Raw
-from router.store import Store, queries, retention
+from router.store import Store, retention
 from router.store import desk as acts
-from router.store.aside import keep_invalid
-from router.store.audit import audit
+from router.store.log import DatabaseLog, partition_of
 from router.store.outbox import claim, settle
-from workers.logs.database import DatabaseLog, partition_of
+from router.store.read import queries
+from router.store.read.audit import audit
+from router.store.set_aside import keep_invalid
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 OLD = NOW - timedelta(days=181)

@@ -15,9 +15,9 @@ from router.store import Advance, Arrival, Aside, Database, Store
 from router.store import database as database_module
 from router.store import tables as t
 from router.store.desk import note, reply
+from router.store.leases import Leases
 from router.store.privacy import erase
 from router.store.statement import Statement, Tx
-from workers.leases import Leases
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Picture = Callable[[], dict[str, list[dict[str, Any]]]]

@@ -16,9 +16,10 @@ from router.errors import Refused
 from router.model import Sender
 from router.policy.values import AgentPolicy, Policy
 from router.seal import Sealer
-from router.store import Database, Store, assignment, queries, queues, relations
+from router.store import Database, Store, assignment, relations
 from router.store import desk as acts
-from router.store.audit import audit
+from router.store.read import queries, queues
+from router.store.read.audit import audit
 from router.store.renewal import renew
 from router.store.tables import micros
 from router.store.wake import wake

@@ -12,10 +12,10 @@ from router.ports import Raw
 from router.seal import Sealer
 from router.store import Database, Store, is_transient, schema
 from router.store import tables as t
-from router.store.aside import listed
+from router.store.leases import Leases
+from router.store.log import DatabaseLog
+from router.store.set_aside import listed
 from workers.channels import Channels
-from workers.leases import Leases
-from workers.logs.database import DatabaseLog
 from workers.process import BATCH, Decided, Partition
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)

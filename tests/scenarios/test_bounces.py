@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.store import desk as acts
-from router.store.audit import audit
+from router.store.read.audit import audit
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 CONFIGURATION = """
@@ -119,7 +119,7 @@ def mail_desk(open_desk: Any, mailbox: Any, post_office: Any, monkeypatch: pytes
 
 async def answered(desk: Any, mailbox: Any, post_office: Any) -> tuple[int, str]:
     """A customer's mail was answered: the conversation, and the id of the answer as it went out."""
-    from router.store.memory import cursor_of
+    from router.store.channel_state import cursor_of
 
     await desk.until(lambda: cursor_of(desk.store.database, "support-mail"))
     mailbox.deliver(customer_mail(), at=desk.clock())

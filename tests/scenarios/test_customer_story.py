@@ -21,8 +21,9 @@ import pytest
 from platforms import wechat, x
 
 from router.store import desk as acts
-from router.store import queries, relations
-from router.store.memory import cursor_of
+from router.store import relations
+from router.store.channel_state import cursor_of
+from router.store.read import queries
 from workers.cli.explain import explained
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -22,8 +22,9 @@ from router.model import Conversation, Placement
 from router.policy.values import Policy
 from router.ports import Raw
 from router.ref import ref_of
-from router.store import Arrival, Store, desk, outbox, queries
+from router.store import Arrival, Store, desk, outbox
 from router.store import tables as t
+from router.store.read import queries
 from workers.channels import Channels
 
 MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)

@@ -171,6 +171,6 @@ async def test_a_restart_of_the_desk(mail_desk: Callable[[], Any], mailbox: Any,
 
 def cursor(desk: Any) -> str | None:
     """How far the mailbox is read; the first cursor stands at its end."""
-    from router.store.memory import cursor_of
+    from router.store.channel_state import cursor_of
 
     return cursor_of(desk.store.database, "support-mail")

@@ -27,8 +27,9 @@ import structlog
 
 from adapters._signature import sign_standard
 from router.ports import Raw
-from router.store import aside, queries
 from router.store import desk as acts
+from router.store import set_aside
+from router.store.read import queries
 from router.wire import message as wire
 from workers.recordings import lines
 
@@ -234,7 +235,7 @@ async def test_no_field_keeps_a_secret_in_clear(
                 await desk.daemon.log.append(raws)
             await desk.decided()
             told = [(await desk.http.get("/metrics")).text, json.dumps(desk.events(), ensure_ascii=False)]
-            told += [str(row) for row in aside.listed(desk.store)]
+            told += [str(row) for row in set_aside.listed(desk.store)]
             for exported in (queries.messages, queries.contacts, queries.events):
                 told += [json.dumps(row, ensure_ascii=False, default=str) for row in exported(desk.store.database)]
             database = Path(desk.store.database.path)
@@ -268,7 +269,7 @@ async def test_no_secret_is_left_in_clear(
             conversation = next(m["conversation"] for m in desk.messages() if m["direction"] == "in")
             acts.note(desk.store, conversation, f"客户说 {CANARIES[8][1]}", agent="li", now=desk.clock())
             told = [(await desk.http.get("/metrics")).text, json.dumps(desk.events(), ensure_ascii=False)]
-            told += [json.dumps(desk.messages(), ensure_ascii=False), str(list(aside.listed(desk.store)))]
+            told += [json.dumps(desk.messages(), ensure_ascii=False), str(list(set_aside.listed(desk.store)))]
             database = Path(desk.store.database.path)
             files = [database, database.with_name("desk.db-wal")]
             told += list(rows(database))

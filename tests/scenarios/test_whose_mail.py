@@ -24,7 +24,8 @@ from router.model import Direction, Placement
 from router.policy.load import from_text
 from router.policy.values import Policy
 from router.ports import Raw
-from router.store import Arrival, Store, desk, outbox, privacy, queries, relations
+from router.store import Arrival, Store, desk, outbox, privacy, relations
+from router.store.read import queries
 from router.store.recipients import Recipients, recipients
 from workers.channels import Channels
 

@@ -34,9 +34,9 @@ from router.seal import KEY_SIZE, Sealer
 from router.store import Store, schema
 from router.store import tables as t
 from router.store.database import Database
+from router.store.log import DatabaseLog
 from router.store.statement import Statement, insert
 from workers.channels import Channels
-from workers.logs.database import DatabaseLog
 from workers.process import BATCH
 from workers.recorded import ingest
 

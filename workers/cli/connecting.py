@@ -84,7 +84,7 @@ def _database(policy: Policy) -> str:
 def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember, Callable[[], None]]:
     """The channel's own memory, so that what is proved here holds for the daemon; without a ledger it lasts for this
     call. Also how to close it."""
-    from router.store import memory
+    from router.store import channel_state
     from router.store.database import Database
     from router.store.schema import status
 
@@ -98,13 +98,13 @@ def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember, Callable[[],
             database = found
 
     async def recall(key: str) -> str | None:
-        return passing.get(key) if database is None else await asyncio.to_thread(memory.recall, database, name, key)
+        return passing.get(key) if database is None else await asyncio.to_thread(channel_state.recall, database, name, key)
 
     async def remember(key: str, value: str) -> None:
         if database is None:
             passing[key] = value
         else:
-            await asyncio.to_thread(memory.remember, database, name, key, value)
+            await asyncio.to_thread(channel_state.remember, database, name, key, value)
 
     return recall, remember, opened.close
 

@@ -300,7 +300,8 @@ def split(
 ) -> int:
     """Take messages out of a conversation; what was merged whole comes back as it was."""
     from router.ref import number_of, ref_of
-    from router.store import queries, relations
+    from router.store import relations
+    from router.store.read import queries
 
     number = number_of(conversation)
 

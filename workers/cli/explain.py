@@ -46,7 +46,7 @@ def explain(
 def explained(store: Store, what: str, now: datetime) -> tuple[dict[str, Any], Iterator[str]]:
     """The explanation of what a person named, for programs and as lines. Raises `NotFound`."""
     from router.ref import number_of, ref_of
-    from router.store import queries
+    from router.store.read import queries
     from workers.cli import why
 
     word = what.strip().strip("<>")
@@ -94,8 +94,9 @@ def show(
 
 
 def _shown(desk: Desk, number: int, now: datetime) -> dict[str, Any]:
-    from router.store import outbox, queries
+    from router.store import outbox
     from router.store.people import handles_of, names_of
+    from router.store.read import queries
     from workers.cli.why import state_of
 
     state = state_of(desk.store, number, now)
@@ -128,7 +129,7 @@ def _delivery(
 
 def _answers(tx: Tx, number: int) -> dict[str, Any]:
     """Whom an answer would go to, and what has to be named before one can be given."""
-    from router.store import queries
+    from router.store.read import queries
     from router.store.recipients import recipients
 
     try:

@@ -99,7 +99,7 @@ def _leave_quietly() -> None:
 
 
 def _rows(desk: Desk, what: str, raw: bool) -> Iterator[dict[str, Any]]:
-    from router.store import queries
+    from router.store.read import queries
 
     database, promises, now = desk.store.database, desk.policy.promises, datetime.now(UTC)
     if what == "messages":

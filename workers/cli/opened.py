@@ -20,7 +20,7 @@ from workers.cli import configured
 from workers.cli.printing import warn
 
 if TYPE_CHECKING:
-    from workers.logs.database import DatabaseLog
+    from router.store.log import DatabaseLog
 
 __all__ = ["Desk", "instant", "opened"]
 

@@ -109,7 +109,7 @@ def report(
     as_json: JsonFlag = False,
 ) -> int:
     """Volume, first reply, breaches and chases, by channel, queue, type and agent."""
-    from router.store.report import report as reported
+    from router.store.read.report import report as reported
     from workers.cli.opened import instant, opened
 
     start = instant(since, "--since") if since else None
@@ -146,7 +146,7 @@ def _span(seconds: float | None) -> str:
 
 def audit(as_json: JsonFlag = False) -> int:
     """Rebuild each conversation from its messages and events and compare; no difference is normal."""
-    from router.store.audit import audit as compared
+    from router.store.read.audit import audit as compared
     from workers.cli.opened import opened
 
     with opened(reading=True) as desk:

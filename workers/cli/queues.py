@@ -37,7 +37,7 @@ def queues(
     as_json: JsonFlag = False,
 ) -> int:
     """What waits, in working order: the most urgent of each queue first."""
-    from router.store import queues as stored
+    from router.store.read import queues as stored
     from workers.cli.opened import opened
 
     with opened(reading=True) as desk:
@@ -64,9 +64,9 @@ def waiting_by_queue(store: Store, now: datetime, *, apart: bool = False) -> dic
 
 def _rows(store: Store, queue: str, now: datetime, *, apart: bool) -> Iterator[dict[str, Any]]:
     """The conversations of a queue as they are shown, read in pages of the order they stand in."""
-    from router.store import queries
-    from router.store import queues as stored
     from router.store.people import names_of
+    from router.store.read import queries
+    from router.store.read import queues as stored
 
     for page in stored.pages(store.database, queue, apart=apart, page=_PAGE):
         with store.database.read() as tx:
@@ -80,7 +80,7 @@ def _shown(
     c: Conversation, name: str, links: Sequence[Mapping[str, Any]], policy: Policy, now: datetime
 ) -> dict[str, Any]:
     """A conversation in its queue: its first open deadline, also when it is past, and the time left in words."""
-    from router.store import queries
+    from router.store.read import queries
     from workers.cli.why import left
 
     clocks = [k for k in queries.clock_rows(c, policy.promises, now) if k["ended_at"] is None]

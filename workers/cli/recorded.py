@@ -121,7 +121,7 @@ def replay(
 ) -> int:
     """Decide again from the stored bytes: what is known already is a redelivery."""
     from router.model import Placement
-    from router.store.aside import raws_between, replay_raw
+    from router.store.set_aside import raws_between, replay_raw
     from workers.cli.opened import instant, opened
 
     now = datetime.now(UTC)
@@ -155,7 +155,7 @@ def dead_list(
     as_json: JsonFlag = False,
 ) -> int:
     """What is set aside: invalid raws and dead messages."""
-    from router.store.aside import listed
+    from router.store.set_aside import listed
     from workers.cli.opened import opened
 
     with opened(reading=True) as desk:
@@ -169,7 +169,7 @@ def dead_show(
     as_json: JsonFlag = False,
 ) -> int:
     """One of them, with its reason; --raw prints what arrived."""
-    from router.store.aside import one, raw_at
+    from router.store.set_aside import one, raw_at
     from workers.cli.opened import opened
 
     with opened(reading=True) as desk:
@@ -192,7 +192,7 @@ def dead_replay(
     as_json: JsonFlag = False,
 ) -> int:
     """Decide one again, from the stored bytes; or all, or all of a reason, with a summary."""
-    from router.store.aside import replay as decide_again
+    from router.store.set_aside import replay as decide_again
     from workers.cli.opened import opened
 
     if sum((number is not None, all_of_them, bool(reason))) != 1:
@@ -215,8 +215,8 @@ def _messages(count: int) -> str:
 def _replay_many(desk: Desk, reason: str, as_json: bool) -> int:
     """Decide what is open, or what of it has this reason, one by one; what stays aside says why."""
     from router.store import is_transient
-    from router.store.aside import replay as decide_again
-    from router.store.aside import waiting
+    from router.store.set_aside import replay as decide_again
+    from router.store.set_aside import waiting
 
     done = {"replayed": 0, "messages": 0, "stay": 0}
     for number in progress(waiting(desk.store, reason), "Deciding"):
@@ -241,7 +241,7 @@ def _replay_many(desk: Desk, reason: str, as_json: bool) -> int:
 
 def dead_drop(number: Annotated[int, typer.Argument(metavar="ID")], as_json: JsonFlag = False) -> int:
     """Give one up: it needs no decision."""
-    from router.store.aside import drop
+    from router.store.set_aside import drop
     from workers.cli.opened import opened
 
     with opened() as desk:

@@ -14,8 +14,8 @@ from router.deadlines.words import remaining_words
 from router.errors import NotFound
 from router.policy.values import Policy
 from router.ref import ref_of
-from router.store import queries
-from router.store.history import history_until, looked_at
+from router.store.read import queries
+from router.store.read.history import history_until, looked_at
 
 if TYPE_CHECKING:
     from router.store import Store

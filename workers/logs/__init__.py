@@ -9,8 +9,8 @@ from router.errors import ConfigurationError
 from router.policy.tables import LOG
 from router.policy.values import Policy
 from router.store import Store, schema
+from router.store.log import DatabaseLog
 from workers.channels import utc_now
-from workers.logs.database import DatabaseLog
 
 __all__ = ["open_log"]
 

@@ -21,7 +21,7 @@ from router.known import REACH, Fragment, Known
 from router.match.authorship import CLAIMED
 from router.model import Conversation, Handle, Key, Link, Marker, Value
 from router.store import tables as t
-from router.store.rows import (
+from router.store.codec import (
     CONTACT_COLUMNS,
     CONVERSATION_COLUMNS,
     KNOWN_COLUMNS,

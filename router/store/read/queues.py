@@ -13,8 +13,8 @@ from sqlalchemy import and_, bindparam, func, or_, select
 
 from router.model import Conversation
 from router.store import tables as t
+from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.database import Database
-from router.store.rows import CONVERSATION_COLUMNS, conversation_of
 from router.store.statement import Statement, Tx, among
 
 __all__ = ["pages", "sizes", "waiting"]

@@ -14,9 +14,9 @@ import msgspec
 from sqlalchemy import bindparam, func, select
 
 from router.model import Key, Value
-from router.store import queries
 from router.store import tables as t
 from router.store.ledger import Store
+from router.store.read import queries
 from router.store.statement import Statement, among
 from router.store.tables import instant
 

@@ -17,11 +17,11 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from router.deadlines.fold import clocks_at, from_json
-from router.store import queries
 from router.store import tables as t
-from router.store.history import history_until, looked_at
+from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.ledger import Store
-from router.store.rows import CONVERSATION_COLUMNS, conversation_of
+from router.store.read import queries
+from router.store.read.history import history_until, looked_at
 from router.store.statement import Statement
 from router.store.tables import micros
 

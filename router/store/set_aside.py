@@ -21,7 +21,7 @@ from router.ports import Raw, Translation
 from router.seal import Sealed
 from router.store import tables as t
 from router.store.ledger import Arrival, Store, Undecidable
-from router.store.queries import utc
+from router.store.read.queries import utc
 from router.store.schema import ASIDE
 from router.store.statement import Statement, among, insert
 from router.store.tables import instant, micros

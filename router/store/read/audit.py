@@ -1,5 +1,5 @@
 """Do the stored states agree with what is stored of messages and events? Each conversation is rebuilt and compared,
-and the log is counted (router.store.missing).
+and the log is counted (router.store.read.missing).
 
 In: the store. Out: one difference a line: conversation, field, what is stored, what the log says. No difference is
 normal. Rebuilt are status and waiting since (by the order of the events), counts, channels, the last message, chases,
@@ -22,12 +22,12 @@ from router.deadlines.clocks import Clocks
 from router.deadlines.fold import from_json, next_due
 from router.model import Conversation
 from router.ref import ref_of
-from router.store import queries
 from router.store import tables as t
+from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.ledger import Store
-from router.store.missing import missing
 from router.store.parts import Row, messages_of
-from router.store.rows import CONVERSATION_COLUMNS, conversation_of
+from router.store.read import queries
+from router.store.read.missing import missing
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant
 

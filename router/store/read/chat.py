@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, func, literal_column, select
 
 from router.store import tables as t
 from router.store.database import Database
-from router.store.queries import utc
+from router.store.read.queries import utc
 from router.store.statement import Statement, member
 from router.store.tables import instant
 

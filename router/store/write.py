@@ -33,7 +33,7 @@ from router.model import (
     Rewritten,
 )
 from router.store import tables as t
-from router.store.rows import contact_row, conversation_row, decision_row, message_row
+from router.store.codec import contact_row, conversation_row, decision_row, message_row
 from router.store.statement import Statement, Tx, as_json, insert, insert_into, upsert
 from router.store.tables import micros
 

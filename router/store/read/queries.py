@@ -18,9 +18,9 @@ from router.errors import NotFound
 from router.model import Conversation
 from router.ref import ref_of
 from router.store import tables as t
+from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.database import Database
-from router.store.history import history_until, looked_at
-from router.store.rows import CONVERSATION_COLUMNS, conversation_of
+from router.store.read.history import history_until, looked_at
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant
 

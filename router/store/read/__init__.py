@@ -1,0 +1,1 @@
+"""What the ledger tells people: conversations, queues, reports, audits, exports. Reads only."""
