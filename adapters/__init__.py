@@ -1,6 +1,6 @@
 """Which class speaks for a kind of channel?
 
-In: the `adapter` of a channel's table: the name of a module here (`telegram` is `adapters.telegram`, whose attribute
+In: the `adapter` of a channel's table: the name of a module here (`telegram` is `adapters.telegram.channel`, whose attribute
 `adapter` names the class) or a private one, `module:Class`. Out: the class, checked against the port. An adapter is
 loaded only when a channel asks for it; a missing library, an unknown name or an incomplete class gives one sentence.
 """

@@ -18,10 +18,10 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from adapters import _batch, _signature
-from adapters._http import Caller, Response, credential, no_deliveries, throttled
-from adapters._parts import send_parts
-from adapters._split import split
+from adapters.kit import batch, signature
+from adapters.kit.http import Caller, Response, credential, no_deliveries, throttled
+from adapters.kit.parts import send_parts
+from adapters.kit.split import split
 from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message, Sender
@@ -136,9 +136,9 @@ class Line:
         """Take events that carry LINE's signature: the base64 HMAC-SHA256 of the body under the channel secret."""
         given = request.headers.get("x-line-signature", "")[:256]
         genuine = False
-        for secret in _signature.revealed(self._settings.channel_secrets):
+        for secret in signature.revealed(self._settings.channel_secrets):
             expected = base64.b64encode(hmac.digest(secret.encode(), request.body, "sha256"))
-            genuine |= _signature.same(expected, given)
+            genuine |= signature.same(expected, given)
         if not genuine:
             return Refused(answer=Answer(status=401), reason="the signature is missing or differs")
         raw = Raw(channel=self._channel.name, body=request.body, received_at=now)
@@ -159,12 +159,12 @@ class Line:
         tomorrow are of kind `unknown` and automatic, unless they have words."""
 
         def read(event: msgspec.Raw, index: int) -> Message:
-            with _batch.reading(_EVENT):
+            with batch.reading(_EVENT):
                 return _message(msgspec.json.decode(event, type=_Event), raw, index)
 
-        with _batch.reading(_EVENT):
+        with batch.reading(_EVENT):
             events = msgspec.json.decode(raw.body, type=_Body).events
-        return _batch.each(events, read)
+        return batch.each(events, read)
 
     # ── out ──
 

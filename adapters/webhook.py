@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from adapters import _signature
-from adapters._http import (
+from adapters.kit import signature
+from adapters.kit.http import (
     Caller,
     Response,
     UnguessedPath,
@@ -94,7 +94,7 @@ class Webhook:
         """Verify, read strictly, and take the whole body or nothing of it (R1-R5, R14)."""
         if len(request.body) > LARGEST:
             return Refused(answer=Answer(status=413), reason="the body is over 8 MiB")
-        verdict = _signature.standard(_signature.revealed(self._settings.secrets), request, now)
+        verdict = signature.standard(signature.revealed(self._settings.secrets), request, now)
         if not verdict.genuine:
             return Refused(answer=Answer(status=401), reason=verdict.reason)
         headers = request.headers
@@ -148,8 +148,8 @@ class Webhook:
 
     def _signed(self, identity: str, body: bytes) -> dict[str, str]:
         try:
-            secrets = _signature.revealed(self._settings.secrets)
-            return _signature.sign_standard(secrets, identity, body, self._channel.now())
+            secrets = signature.revealed(self._settings.secrets)
+            return signature.sign_standard(secrets, identity, body, self._channel.now())
         except ConfigurationError as error:
             raise BadSettings(f"channel {self._channel.name}: {error}") from error
 

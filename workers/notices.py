@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import msgspec
 
-from adapters._signature import sign_standard
+from adapters.kit.signature import sign_standard
 from router.errors import BadSettings, SendRejected, SendUnreachable
 from router.policy.values import Policy, Recipient
 from router.ports import Receipt, Reply

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import _archive, _mbox
-from adapters._archive import is_mail_source, recorded
-from adapters.email import Email
+from adapters.email import archive, mbox
+from adapters.email.archive import is_mail_source, recorded
+from adapters.email.channel import Email
 from router.errors import ConfigurationError
 from router.ports import Channel, Raw
 
@@ -75,7 +75,7 @@ def test_words_that_look_like_a_separator(tmp_path: Path) -> None:
 @pytest.mark.parametrize("piece", [1, 30, 60, 1_000])
 def test_mails_without_an_empty_line_between_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
     """A program that leaves no empty line before a separator still wrote two mails, as the field below it shows."""
-    monkeypatch.setattr(_mbox, "PIECE", piece)
+    monkeypatch.setattr(mbox, "PIECE", piece)
     path = tmp_path / "box.mbox"
     words = mail(2, b"She wrote\nFrom home Sat Jan  1 00:00:00 2026\nand from work\n")
     path.write_bytes(FROM + mail(1) + FROM + words + FROM + mail(3))
@@ -86,7 +86,7 @@ def test_mails_without_an_empty_line_between_them(tmp_path: Path, monkeypatch: p
 def test_mbox_of_the_standard_library(texts: list[str], piece: int) -> None:
     """What the standard library wrote as an mbox is read back mail by mail, byte by byte, in pieces of any size."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_mbox, "PIECE", piece)
+        patch.setattr(mbox, "PIECE", piece)
         path = Path(folder) / "box.mbox"
         wrote = [mail(n, text.replace(">From", "From").encode() + b"\n") for n, text in enumerate(texts)]
         box = mailbox.mbox(str(path))
@@ -197,8 +197,8 @@ def test_unreadable_mail_is_kept(tmp_path: Path) -> None:
 
 def test_large_mails_are_cut_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a mail beyond the limit only so much is held as shows that it is; those around it are whole."""
-    monkeypatch.setattr(_archive, "_MOST", 1000)
-    monkeypatch.setattr(_mbox, "PIECE", 64)
+    monkeypatch.setattr(archive, "_MOST", 1000)
+    monkeypatch.setattr(mbox, "PIECE", 64)
     path = tmp_path / "box"
     path.write_bytes(FROM + mail(1) + b"\n" + FROM + mail(2, b"y" * 5000 + b"\n") + b"\n" + FROM + mail(3))
     one, two, three = bodies(path)

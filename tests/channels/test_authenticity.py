@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import _results
-from adapters._authenticity import verdict
-from adapters._structure import head
+from adapters.email import results
+from adapters.email.authenticity import verdict
+from adapters.email.mime.structure import head
 from router.model import Authenticity
 
 OURS = "mx.desk.example"
@@ -125,7 +125,7 @@ GENUINE = {
 def test_genuine_results_pass(field: str) -> None:
     """Our server's word counts in all the ways in which servers write it."""
     assert judged(field.replace("\r\n", "\n")) == "pass"
-    assert _results.read(field.encode()).sound
+    assert results.read(field.encode()).sound
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_no_words_in_a_string_or_comment_are_results(words: str, around: str) ->
     """Whatever a sender calls himself, once our server quotes it as the grammar says, it is no result."""
     escaped = "".join("\\" + c if c in '"\\()' else c for c in words if c not in "\r\n")
     field = f"mx.desk.example; spf=pass smtp.mailfrom={around.format(escaped)}; dmarc=none"
-    found = _results.read(field.encode("utf-8", "replace"))
+    found = results.read(field.encode("utf-8", "replace"))
     assert [(result.method, result.result) for result in found.results][-1] == ("dmarc", "none")
     assert sum(result.method == "dmarc" for result in found.results) == 1
 
@@ -198,4 +198,4 @@ def test_a_crafted_field_costs_no_more_than_its_size(piece: str) -> None:
     """Twice the field takes twice the steps."""
     begin = b"mx.desk.example; "
     small, large = begin + piece.encode() * 5_000, begin + piece.encode() * 10_000
-    assert _steps(lambda: _results.read(large)) <= 2.2 * _steps(lambda: _results.read(small)) + 400
+    assert _steps(lambda: results.read(large)) <= 2.2 * _steps(lambda: results.read(small)) + 400

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters._charset import decode, header
-from adapters._japanese import iso_2022_jp
+from adapters.email.mime.charset import decode, header
+from adapters.email.mime.japanese import iso_2022_jp
 
 #: A sentence, a few words in capitals, a subject; and the charsets in which mail programs write them.
 PANEL = [

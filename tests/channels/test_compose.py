@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters._compose import compose
+from adapters.email.compose import compose
 from router.errors import SendRejected
 from router.ports import Reply
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters._container import children, open_container
+from adapters.wechat.container import children, open_container
 from router.errors import InvalidPayload
 
 KEY, OTHER = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG", "G" * 43

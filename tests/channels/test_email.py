@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 import adapters
-from adapters import _mailbox, _smtp
-from adapters.email import Email
+from adapters.email import smtp as email_smtp
+from adapters.email.channel import Email
+from adapters.email.imap import mailbox as imap_mailbox
 from router.errors import BadSettings, OutcomeUnknown, SendError, SendRejected, SendUnreachable, Throttled, Unreachable
 from router.model import Attachment, Authenticity, Message
 from router.ports import Channel, Delivery, Raw, Reply
@@ -155,8 +156,8 @@ async def test_mail_while_waiting(opened: Callable[..., Email], mailbox: Any) ->
 
 async def test_many_mails(opened: Callable[..., Email], mailbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full mailbox is read in batches, and the cursor stands behind each."""
-    monkeypatch.setattr(_mailbox, "MAX_BODIES", 10)
-    monkeypatch.setattr(_mailbox, "MAX_SIZES", 15)
+    monkeypatch.setattr(imap_mailbox, "MAX_BODIES", 10)
+    monkeypatch.setattr(imap_mailbox, "MAX_SIZES", 15)
     email = opened()
     cursor = await first_cursor(email)
     mailbox.deliver(*(mail(n) for n in range(1, 34)))
@@ -455,7 +456,7 @@ async def test_silence_after_the_mail_left(
     email = sending()
     await email.send(reply())  # connected with all the patience that this takes
     post_office.answers["DATA"] = "silence"
-    monkeypatch.setattr(_smtp, "PATIENCE", 0.1)
+    monkeypatch.setattr(email_smtp, "PATIENCE", 0.1)
     with pytest.raises(OutcomeUnknown):
         await email.send(reply())
 
@@ -651,7 +652,7 @@ def test_plain_only_on_this_machine(settings: dict[str, Any], encrypted: bool) -
 
 def test_sdks_are_loaded_when_needed() -> None:
     """A desk without a mailbox loads no mail library; and aioimaplib is imported by one module alone (its licence)."""
-    code = "import sys, adapters.email; print([m for m in ('aioimaplib', 'aiosmtplib') if m in sys.modules])"
+    code = "import sys, adapters.email.channel; print([m for m in ('aioimaplib', 'aiosmtplib') if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"
     top = Path(adapters.__file__).parents[1]
@@ -663,7 +664,7 @@ def test_sdks_are_loaded_when_needed() -> None:
 @pytest.mark.parametrize("package", ["aioimaplib", "aiosmtplib"])
 async def test_missing_sdk(open_channel: Open, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     """A missing library is told in one sentence with the extra to install."""
-    for module in [m for m in sys.modules if m.startswith((package, "adapters._imap"))]:
+    for module in [m for m in sys.modules if m.startswith((package, "adapters.email.imap.session"))]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
     server = {"host": "127.0.0.1", "port": 9}

@@ -13,8 +13,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from adapters._http import LARGEST, Caller, credential, not_now, throttled
-from adapters._http import Response as Answered
+from adapters.kit.http import LARGEST, Caller, credential, not_now, throttled
+from adapters.kit.http import Response as Answered
 from router.errors import BadSettings, OutcomeUnknown, SendUnreachable
 from router.secret import Secret
 

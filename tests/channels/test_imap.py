@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from aioimaplib import aioimaplib as upstream
 
-from adapters import _imap, _mailbox, _smtp
-from adapters._imap import Account, Session
-from adapters._imap_text import Fetched, day, fetched, modified_utf7, numbers, sizes
-from adapters.email import Email
+from adapters.email import smtp
+from adapters.email.channel import Email
+from adapters.email.imap import mailbox
+from adapters.email.imap import session as imap_session
+from adapters.email.imap.session import Account, Session
+from adapters.email.imap.text import Fetched, day, fetched, modified_utf7, numbers, sizes
 from router.errors import BadSettings, InvalidPayload, Unreachable
 from router.ports import Channel
 
@@ -158,7 +160,7 @@ async def session(server: Server, **account: Any) -> AsyncIterator[Session]:
 def test_account_shows_no_secret() -> None:
     """No report of an error can show the password of a mailbox."""
     account = Account(host="h", port=1, username="u", password="hunter2", token="t0ken")
-    sending = _smtp.Account(host="h", port=1, domain="d", password="hunter2")
+    sending = smtp.Account(host="h", port=1, domain="d", password="hunter2")
     assert not [secret for secret in ("hunter2", "t0ken") if secret in f"{account} {account!r} {sending!r} {sending}"]
 
 
@@ -192,7 +194,7 @@ async def test_token_without_any_answer(server: Server, monkeypatch: pytest.Monk
     login = Session._login
 
     async def impatient(self: Session) -> None:
-        monkeypatch.setattr(_imap, "PATIENCE", 0.1)
+        monkeypatch.setattr(imap_session, "PATIENCE", 0.1)
         await login(self)
 
     async def silent(*_: Any) -> None:
@@ -354,7 +356,7 @@ async def test_silence(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """No question waits for ever for its answer."""
     server.faults.add("silent search")
     async with session(server) as opened:
-        monkeypatch.setattr(_imap, "PATIENCE", 0.1)
+        monkeypatch.setattr(imap_session, "PATIENCE", 0.1)
         with pytest.raises(Unreachable, match="did not answer"):
             await opened.after(0)
 
@@ -391,7 +393,7 @@ async def test_lying_exists(server: Server, open_channel: Open, monkeypatch: pyt
     deliveries = reader(open_channel, server, monkeypatch).deliveries("100:7")
     waiting = asyncio.ensure_future(anext(deliveries))
     await asyncio.wait_for(polled.wait(), 120)
-    assert server.heard.count("IDLE") == _mailbox.VAIN_PUSHES
+    assert server.heard.count("IDLE") == mailbox.VAIN_PUSHES
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await waiting

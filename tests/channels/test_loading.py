@@ -109,7 +109,7 @@ def test_a_missing_library_is_told_apart() -> None:
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A channel kind of ours whose library is missing names the extra to install."""
-    monkeypatch.delitem(sys.modules, "adapters.wechat", raising=False)
+    monkeypatch.delitem(sys.modules, "adapters.wechat.channel", raising=False)
     monkeypatch.setitem(sys.modules, "cryptography", None)
     monkeypatch.setattr(
         adapters.importlib,

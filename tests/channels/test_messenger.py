@@ -19,7 +19,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from adapters.messenger import Messenger, adapter
+from adapters.messenger.channel import Messenger, adapter
 from router.errors import (
     BadSettings,
     InvalidPayload,

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import _structure
-from adapters._addresses import mailboxes
-from adapters._charset import clean_text, decode, header
-from adapters._instant import from_header
-from adapters._mime import Desk, translate
+from adapters.email.addresses import mailboxes
+from adapters.email.instant import from_header
+from adapters.email.mime import structure
+from adapters.email.mime.charset import clean_text, decode, header
+from adapters.email.mime.mail import Desk, translate
 from router.errors import InvalidPayload
 from router.model import Authenticity, Message
 from router.ports import Raw
@@ -740,7 +740,7 @@ def test_forwarded_mail_is_a_file() -> None:
     assert [a.type for a in message.attachments] == ["message/rfc822"]
 
 
-def leaves(part: _structure.Part) -> list[tuple[str, bytes]]:
+def leaves(part: structure.Part) -> list[tuple[str, bytes]]:
     below = [leaf for child in part.parts for leaf in leaves(child)]
     return below if part.parts else [(part.kind, part.content)]
 
@@ -777,4 +777,4 @@ def test_structure_agrees_with_the_standard_library(piece: tuple[str, Any], newl
         for p in message_from_bytes(raw).walk()
         if not p.is_multipart()
     ]
-    assert leaves(_structure.parse(raw)) == theirs
+    assert leaves(structure.parse(raw)) == theirs

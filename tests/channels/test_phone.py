@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from adapters import _signature
-from adapters.phone import Phone, adapter
+from adapters.kit import signature as kit_signature
+from adapters.phone.channel import Phone, adapter
 from router.errors import BadSettings, InvalidPayload, SendRejected
 from router.errors import Refused as NotPossible
 from router.model import Authenticity, Direction, Message
@@ -54,7 +54,7 @@ def form(fields: dict[str, str], token: str = SECRETS["PHONE_TOKEN"], url: str =
 def events(*calls: dict[str, Any], secret: str = SECRETS["PHONE_SECRET"]) -> Request:
     """Call events as a switchboard signs them."""
     body = json.dumps(list(calls), ensure_ascii=False).encode()
-    headers = _signature.sign_standard([secret], "evt_1", body, NOW)
+    headers = kit_signature.sign_standard([secret], "evt_1", body, NOW)
     return Request(method="POST", url="/channels/hotline", headers=headers, query={}, body=body)
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import _signature
+from adapters.kit import signature
 from router.errors import ConfigurationError
 from router.ports import Accepted, Answer, Channel, Refused, Request
 from router.secret import Secret
@@ -158,7 +158,7 @@ WHPK = "whpk_" + base64.b64encode(PRIVATE.public_key().public_bytes_raw()).decod
 
 def signed(secrets: list[str], body: bytes = b"{}", at: datetime = NOW, **headers: str) -> Request:
     """A request signed with these secrets."""
-    own = _signature.sign_standard(secrets, "msg_1", body, at)
+    own = signature.sign_standard(secrets, "msg_1", body, at)
     return Request(method="POST", url="/", headers={**own, **headers}, query={}, body=body)
 
 
@@ -180,13 +180,13 @@ def signed(secrets: list[str], body: bytes = b"{}", at: datetime = NOW, **header
 )
 def test_what_we_sign_verifies(signing: list[str], verifying: list[str], genuine: bool) -> None:
     """Outgoing webhooks are signed with every secret, by HMAC and by Ed25519, and verify with any one of them."""
-    assert _signature.standard(verifying, signed(signing), NOW).genuine is genuine
+    assert signature.standard(verifying, signed(signing), NOW).genuine is genuine
 
 
 def test_nothing_signs_without_a_secret() -> None:
     """Without a usable secret nothing goes out unsigned."""
     with pytest.raises(ConfigurationError, match="whsec_"):
-        _signature.sign_standard(["", "whsec_AAAA"], "msg_1", b"", NOW)
+        signature.sign_standard(["", "whsec_AAAA"], "msg_1", b"", NOW)
 
 
 def test_a_changed_body_or_time_is_noticed() -> None:
@@ -202,22 +202,22 @@ def test_a_changed_body_or_time_is_noticed() -> None:
             ({"webhook-signature": ""}, request.body),
         ]
     ]
-    assert _signature.standard([WHSEC], request, NOW).genuine
-    assert [_signature.standard([WHSEC], one, NOW).genuine for one in forged] == [False] * 5
+    assert signature.standard([WHSEC], request, NOW).genuine
+    assert [signature.standard([WHSEC], one, NOW).genuine for one in forged] == [False] * 5
 
 
 def test_a_webhook_is_good_for_five_minutes() -> None:
     """A genuine request is taken five minutes before and after its time, and not a second longer."""
     request = signed([WHSEC])
     ages = [-301, -300, 0, 300, 301]
-    taken = [_signature.standard([WHSEC], request, NOW + timedelta(seconds=age)).genuine for age in ages]
+    taken = [signature.standard([WHSEC], request, NOW + timedelta(seconds=age)).genuine for age in ages]
     assert taken == [False, True, True, True, False]
 
 
 def test_a_reason_says_nothing_of_the_request() -> None:
     """What goes to the log when a request is refused holds neither a secret nor a byte of the request."""
     request = signed([OLD], b"private words")
-    reason = _signature.standard([WHSEC], request, NOW).reason
+    reason = signature.standard([WHSEC], request, NOW).reason
     assert reason == "the signature differs"
 
 
@@ -260,7 +260,7 @@ def test_twilios_address_comes_from_the_configuration(configured: str, called: s
         query={},
         body=urlencode(fields).encode(),
     )
-    assert _signature.twilio([TOKEN], [configured], request, NOW).genuine is genuine
+    assert signature.twilio([TOKEN], [configured], request, NOW).genuine is genuine
 
 
 def test_an_unsigned_body_is_refused() -> None:
@@ -268,7 +268,7 @@ def test_an_unsigned_body_is_refused() -> None:
     url = "https://a.example/t"
     headers = {"content-type": "application/json", "x-twilio-signature": twilio_signature(url, [])}
     request = Request(method="POST", url="/t", headers=headers, query={}, body=b"{}")
-    assert not _signature.twilio([TOKEN], [url], request, NOW).genuine
+    assert not signature.twilio([TOKEN], [url], request, NOW).genuine
 
 
 @pytest.mark.parametrize(
@@ -279,21 +279,21 @@ def test_an_unsigned_body_is_refused() -> None:
 def test_the_crc_signs_no_events_for_strangers(query: str, answered: bool) -> None:
     """Only tokens that cannot be the body of an event are answered."""
     request = Request(method="GET", url=f"/?{query}", headers={}, query={}, body=b"")
-    assert bool(_signature.x_challenge(["secret"], request)) is answered
+    assert bool(signature.x_challenge(["secret"], request)) is answered
 
 
 # ── all of them ──
 
 VERIFIERS: dict[str, Callable[[Request], object]] = {
-    "standard": lambda r: _signature.standard([WHSEC, WHPK], r, NOW),
-    "telegram": lambda r: _signature.telegram(["Tg-secret"], r, NOW),
-    "x": lambda r: _signature.x(["secret"], r, NOW),
-    "x_challenge": lambda r: not _signature.x_challenge([], r),
-    "meta": lambda r: _signature.meta(["secret"], r, NOW),
-    "meta_challenge": lambda r: not _signature.meta_challenge("", r),
-    "wechat": lambda r: _signature.wechat(["token"], r, NOW),
-    "wechat safe": lambda r: _signature.wechat(["token"], r, NOW, r.body.decode("utf-8", "surrogateescape")),
-    "twilio": lambda r: _signature.twilio(["token"], ["https://a.example"], r, NOW),
+    "standard": lambda r: signature.standard([WHSEC, WHPK], r, NOW),
+    "telegram": lambda r: signature.telegram(["Tg-secret"], r, NOW),
+    "x": lambda r: signature.x(["secret"], r, NOW),
+    "x_challenge": lambda r: not signature.x_challenge([], r),
+    "meta": lambda r: signature.meta(["secret"], r, NOW),
+    "meta_challenge": lambda r: not signature.meta_challenge("", r),
+    "wechat": lambda r: signature.wechat(["token"], r, NOW),
+    "wechat safe": lambda r: signature.wechat(["token"], r, NOW, r.body.decode("utf-8", "surrogateescape")),
+    "twilio": lambda r: signature.twilio(["token"], ["https://a.example"], r, NOW),
 }
 HEADERS = st.sampled_from(
     ["webhook-id", "webhook-timestamp", "webhook-signature", "svix-id", "x-telegram-bot-api-secret-token",
@@ -325,10 +325,10 @@ def test_secrets_that_cannot_be_resolved_verify_nothing(monkeypatch: pytest.Monk
     monkeypatch.setenv("EMPTY", "")
     monkeypatch.delenv("UNSET", raising=False)
     secrets = [Secret.of(f"env:{name}") for name in ("SET", "EMPTY", "UNSET")]
-    assert _signature.revealed([*secrets, Secret.of("file:/nowhere/at-all")]) == ("value",)
+    assert signature.revealed([*secrets, Secret.of("file:/nowhere/at-all")]) == ("value",)
 
 
 def test_the_empty_text_equals_nothing() -> None:
     """An empty secret never equals an empty header."""
-    assert not _signature.same("", "")
-    assert _signature.same("签名", "签名")
+    assert not signature.same("", "")
+    assert signature.same("签名", "签名")

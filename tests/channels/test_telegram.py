@@ -26,8 +26,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from adapters._split import split, units
-from adapters.telegram import Telegram, adapter
+from adapters.kit.split import split, units
+from adapters.telegram.channel import Telegram, adapter
 from router.errors import (
     BadSettings,
     InvalidPayload,
@@ -776,7 +776,7 @@ async def test_a_reply_stays_in_its_topic(bot: Any, api: BotApi) -> None:
 
 def unhurried(adapter: Telegram, **limits: Any) -> Telegram:
     """The adapter with other rate limits than Telegram's."""
-    from adapters._telegram_api import Api, Limits
+    from adapters.telegram.api import Api, Limits
 
     settings = adapter._settings
     adapter._api = Api(TOKEN, settings.base_url, lambda: NOW, Limits(**{"chat": (1000, 1), **limits}))
@@ -928,7 +928,7 @@ async def test_an_unset_token_names_its_reference(bot: Any, monkeypatch: pytest.
 
 async def test_a_missing_library_names_the_extra(bot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the SDK the channel says what to install."""
-    for module in ("adapters._telegram_api", "adapters._telegram_request"):
+    for module in ("adapters.telegram.api", "adapters.telegram.request"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "telegram", None)
     with pytest.raises(BadSettings, match=r"pip install 'omnirouter\[telegram\]'"):
@@ -939,7 +939,7 @@ async def test_a_missing_library_names_the_extra(bot: Any, monkeypatch: pytest.M
 
 def test_an_idle_daemon_does_not_load_the_library() -> None:
     """Loading the adapter costs nothing of the SDK until a bot is used."""
-    code = "import sys, adapters.telegram; sys.exit('telegram' in sys.modules or 'httpx' in sys.modules)"
+    code = "import sys, adapters.telegram.channel; sys.exit('telegram' in sys.modules or 'httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
     assert adapter is Telegram
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters._thread_index import answer_below, is_thread_index
+from adapters.email.thread_index import answer_below, is_thread_index
 
 #: Header of a conversation that began on 2026-03-02 at 02:00 UTC, in the six high bytes of its FILETIME.
 BEGUN = datetime(2026, 3, 2, 2, tzinfo=UTC)

@@ -16,7 +16,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters import _signature
+from adapters.kit import signature
 from adapters.webhook import Webhook, adapter
 from router.errors import BadSettings, OutcomeUnknown, SendRejected, SendUnreachable, Throttled
 from router.errors import Refused as NotPossible
@@ -39,7 +39,7 @@ WIRE: dict[str, Any] = {
 
 def signed(body: bytes, secret: str = SECRETS["CHAT_SECRET"], at: datetime = NOW, **headers: str) -> Request:
     """A request of the chat's server."""
-    own = _signature.sign_standard([secret], "msg_1", body, at)
+    own = signature.sign_standard([secret], "msg_1", body, at)
     return Request(method="POST", url="/channels/app-chat", headers={**own, **headers}, query={}, body=body)
 
 
@@ -172,7 +172,7 @@ class ChatServer:
             return Response(status_code=204)
         asked = Request(method="POST", url="/replies", headers=dict(request.headers), query={}, body=body)
         for secret in SECRETS.values():
-            assert _signature.standard([secret], asked, NOW).genuine
+            assert signature.standard([secret], asked, NOW).genuine
         self.received.append((request.headers["webhook-id"], json.loads(body)))
         return self.script.pop(0) if self.script else Response(status_code=204)
 

@@ -18,7 +18,7 @@ from platforms.wechat import APP, NOW, SECRETS, STAMP, TEXT, Platform, safe, sig
 from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
-from adapters.wechat import WeChat, adapter
+from adapters.wechat.channel import WeChat, adapter
 from router.errors import BadSettings, InvalidPayload, OutcomeUnknown, SendRejected, SendUnreachable, Throttled
 from router.errors import Refused as NotPossible
 from router.model import Attachment, Authenticity, Message

@@ -19,10 +19,12 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import _calendar, _rtf, _smime, _tnef, _transfer, _wrapped_text
-from adapters._alternatives import to_read
-from adapters._mime import Desk, translate
-from adapters._structure import head, parse
+from adapters.email.mime import calendar, smime, transfer, wrapped_text
+from adapters.email.mime import rtf as mime_rtf
+from adapters.email.mime import tnef as mime_tnef
+from adapters.email.mime.alternatives import to_read
+from adapters.email.mime.mail import Desk, translate
+from adapters.email.mime.structure import head, parse
 from router.model import Authenticity, Message
 from router.ports import Raw
 
@@ -127,21 +129,21 @@ def test_encoded_words_in_padded_pieces() -> None:
 @given(st.lists(st.binary(max_size=40), max_size=8), st.sampled_from([b"", b"\n", b"\r\n", b" "]))
 def test_pieces_of_any_size(content: list[bytes], between: bytes) -> None:
     """However base64 was cut and padded, all bytes come out."""
-    assert _transfer.base64(between.join(map(base64.b64encode, content))) == b"".join(content)
+    assert transfer.base64(between.join(map(base64.b64encode, content))) == b"".join(content)
 
 
 @given(st.binary(max_size=200) | st.text("Aa4+/= \n-_.!", max_size=200).map(str.encode), st.booleans())
 def test_any_base64(body: bytes, worded: bool) -> None:
     """Nothing that calls itself base64 stops a mail."""
-    assert isinstance(_transfer.base64(body, worded=worded), bytes)
+    assert isinstance(transfer.base64(body, worded=worded), bytes)
 
 
 @pytest.mark.parametrize("piece", [b"A=", b"=", b"AAAA\n", b"A A ", b"!\n", b"\n", b"AAAAA", b"AA==!\n"])
 def test_base64_costs_no_more_than_its_size(piece: bytes) -> None:
     """Twice the body takes twice the steps, or fewer."""
     small, large = piece * 4_000, piece * 8_000
-    cost = steps(lambda: _transfer.base64(small, worded=True))
-    assert steps(lambda: _transfer.base64(large, worded=True)) <= 2.2 * cost + 100
+    cost = steps(lambda: transfer.base64(small, worded=True))
+    assert steps(lambda: transfer.base64(large, worded=True)) <= 2.2 * cost + 100
 
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
@@ -396,7 +398,7 @@ def test_what_is_not_opaquely_signed_stays_a_file() -> None:
     """An encrypted mail, a bare certificate and a detached signature hold no text."""
     enveloped = streamed(b"x").replace(bytes.fromhex("2a864886f70d010702"), bytes.fromhex("2a864886f70d010703"))
     for content in (enveloped, signed(INNER, pkcs7.PKCS7Options.DetachedSignature), b"", b"\x30\x80", INNER):
-        assert _smime.signed_content(content) is None
+        assert smime.signed_content(content) is None
     message = read(encoded(enveloped, "application/pkcs7-mime; name=smime.p7m"))
     assert (message.text, names(message)) == ("", ["smime.p7m"])
 
@@ -406,7 +408,7 @@ def test_any_signed_bytes(junk: bytes, at: int, end: int) -> None:
     """No bytes stop the reading, cut, filled and changed ones among them."""
     whole = streamed(INNER)
     for content in (junk, whole[:at], whole[:at] + junk + whole[end:]):
-        found = _smime.signed_content(content)
+        found = smime.signed_content(content)
         assert found is None or isinstance(found, bytes)
 
 
@@ -417,9 +419,9 @@ def test_any_signed_bytes(junk: bytes, at: int, end: int) -> None:
 def test_crafted_signatures_cost_no_more_than_their_size(piece: bytes, begin: bytes) -> None:
     """Values that open without end, and hundreds of thousands of them, are given up on."""
     small, large = (begin + piece * count for count in (4_000, 8_000))
-    cost = steps(lambda: _smime.signed_content(small))
-    assert steps(lambda: _smime.signed_content(large)) <= 2.2 * cost + 400
-    assert _smime.signed_content(begin + piece * 300_000) is None
+    cost = steps(lambda: smime.signed_content(small))
+    assert steps(lambda: smime.signed_content(large)) <= 2.2 * cost + 400
+    assert smime.signed_content(begin + piece * 300_000) is None
 
 
 # ── TNEF ──
@@ -501,9 +503,9 @@ def test_rich_text_as_outlook_compresses_it() -> None:
     """The two examples of the format's specification come out as it says, runs that overlap themselves too."""
     hello = "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
     again = "1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0"
-    assert _rtf.decompressed(bytes.fromhex(hello)) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
-    assert _rtf.decompressed(bytes.fromhex(again)) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
-    assert _rtf.words(bytes.fromhex(hello), "cp1252") == "hello world"
+    assert mime_rtf.decompressed(bytes.fromhex(hello)) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
+    assert mime_rtf.decompressed(bytes.fromhex(again)) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
+    assert mime_rtf.words(bytes.fromhex(hello), "cp1252") == "hello world"
 
 
 @pytest.mark.parametrize(
@@ -521,7 +523,7 @@ def test_rich_text_as_outlook_compresses_it() -> None:
 )
 def test_words_of_rich_text(rtf: bytes, text: str) -> None:
     """Of rich text the words are read, in the charsets of its fonts, without what is no word."""
-    assert _rtf.words(struct.pack("<II4sI", len(rtf) + 12, len(rtf), b"MELA", 0) + rtf, "cp1252") == text
+    assert mime_rtf.words(struct.pack("<II4sI", len(rtf) + 12, len(rtf), b"MELA", 0) + rtf, "cp1252") == text
 
 
 WHOLE = tnef(
@@ -535,10 +537,10 @@ WHOLE = tnef(
 def test_any_winmail(junk: bytes, at: int, end: int) -> None:
     """No bytes stop the reading, cut, filled and changed ones among them."""
     for stream in (junk, WHOLE[:at], WHOLE[:at] + junk + WHOLE[end:], WHOLE[:6] + junk):
-        found = _tnef.read(stream)
+        found = mime_tnef.read(stream)
         assert found is None or isinstance(found.text, str)
-    _rtf.words(struct.pack("<II4sI", 0, 2**32 - 1, b"LZFu", 0) + junk, "cp936")
-    _rtf.words(struct.pack("<II4sI", 0, 999, b"MELA", 0) + junk, "x")
+    mime_rtf.words(struct.pack("<II4sI", 0, 2**32 - 1, b"LZFu", 0) + junk, "cp936")
+    mime_rtf.words(struct.pack("<II4sI", 0, 999, b"MELA", 0) + junk, "x")
 
 
 CRAFTED: dict[str, Callable[[int], bytes]] = {
@@ -553,20 +555,20 @@ CRAFTED: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.parametrize("build", CRAFTED.values(), ids=CRAFTED)
 def test_crafted_winmails_cost_no_more_than_their_size(build: Callable[[int], bytes]) -> None:
     """Twice the stream takes twice the steps, and beyond a limit none."""
-    cost = steps(lambda: _tnef.read(build(400)))
-    assert steps(lambda: _tnef.read(build(800))) <= 2.2 * cost + 400
-    assert steps(lambda: _tnef.read(build(60_000))) <= 1_500_000
+    cost = steps(lambda: mime_tnef.read(build(400)))
+    assert steps(lambda: mime_tnef.read(build(800))) <= 2.2 * cost + 400
+    assert steps(lambda: mime_tnef.read(build(60_000))) <= 1_500_000
 
 
 def test_rich_text_that_grows_without_end() -> None:
     """A compressed text that claims gigabytes and repeats itself is read up to a limit, in steps of its size."""
     bomb = struct.pack("<II4sI", 0, 2**32 - 1, b"LZFu", 0) + b"\xfe" + b"a" + b"\x0c\xff" * 7
     bomb += (b"\xff" + b"\x00\x1f" * 8) * 40_000
-    assert len(_rtf.decompressed(bomb)) <= _rtf.MAX_TEXT
+    assert len(mime_rtf.decompressed(bomb)) <= mime_rtf.MAX_TEXT
     for piece in (b"{", b"}", b"\\u1?", b"\\'", b"\\f1", b"\\*", b"\\a", b"{\\fonttbl", b"\\bin9", b"a\n"):
         small, large = piece * 2_000, piece * 4_000
-        cost = steps(lambda text=small: _rtf._Rtf("cp936").read(text))  # type: ignore[misc]
-        assert steps(lambda text=large: _rtf._Rtf("cp936").read(text)) <= 2.2 * cost + 400  # type: ignore[misc]
+        cost = steps(lambda text=small: mime_rtf._Rtf("cp936").read(text))  # type: ignore[misc]
+        assert steps(lambda text=large: mime_rtf._Rtf("cp936").read(text)) <= 2.2 * cost + 400  # type: ignore[misc]
 
 
 # ── invitations ──
@@ -599,23 +601,23 @@ def test_an_invitation_beside_a_text_is_only_a_file() -> None:
 def test_invitations_of_the_older_form() -> None:
     """vCalendar encodes lines as quoted-printable and breaks them softly."""
     old = b"SUMMARY;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=E9=80=80=\n=E6=AC=BE"
-    assert _calendar.words(b"BEGIN:VCALENDAR\nBEGIN:VEVENT\n" + old + b"\nEND:VEVENT") == "退款"
+    assert calendar.words(b"BEGIN:VCALENDAR\nBEGIN:VEVENT\n" + old + b"\nEND:VEVENT") == "退款"
 
 
 @given(st.text("BEGIN:VEVENT\n\r;=\"\\,nSUMMARYx ", max_size=200))
 def test_any_invitation(text: str) -> None:
     """No lines stop the reading."""
-    assert isinstance(_calendar.words(text.encode()), str)
-    assert isinstance(_calendar.words(f"BEGIN:VEVENT\nSUMMARY{text}".encode()), str)
+    assert isinstance(calendar.words(text.encode()), str)
+    assert isinstance(calendar.words(f"BEGIN:VEVENT\nSUMMARY{text}".encode()), str)
 
 
 @pytest.mark.parametrize("piece", ["BEGIN:VEVENT\n", "SUMMARY:a\n", "SUMMARY;", ';a="', "\n ", "\\n", "=\n", "END:X\n"])
 def test_crafted_invitations_cost_no_more_than_their_size(piece: str) -> None:
     """Twice the file takes twice the steps, and beyond a limit none."""
     small, large = (b"BEGIN:VEVENT\nSUMMARY:" + piece.encode() * count for count in (4_000, 8_000))
-    cost = steps(lambda: _calendar.words(small))
-    assert steps(lambda: _calendar.words(large)) <= 2.2 * cost + 400
-    assert len(_calendar.words(b"BEGIN:VEVENT\nSUMMARY:" + b"a" * 3_000_000)) <= _calendar.MAX_BYTES
+    cost = steps(lambda: calendar.words(small))
+    assert steps(lambda: calendar.words(large)) <= 2.2 * cost + 400
+    assert len(calendar.words(b"BEGIN:VEVENT\nSUMMARY:" + b"a" * 3_000_000)) <= calendar.MAX_BYTES
 
 
 # ── flowed lines, files between lines, named pages ──
@@ -636,14 +638,14 @@ def test_crafted_invitations_cost_no_more_than_their_size(piece: str) -> None:
 def test_flowed_lines(written: str, text: str) -> None:
     """Lines that a program broke are whole again; what the writer broke stays broken."""
     kind = "text/plain; charset=utf-8; format=flowed; delsp=yes"
-    assert _wrapped_text.unflowed(written) == text
+    assert wrapped_text.unflowed(written) == text
     assert read(mail(written.encode(), kind)).text == text.strip()
 
 
 @given(st.text("ab> \n-", max_size=200))
 def test_flowed_lines_keep_every_letter(text: str) -> None:
     """No letter is lost or moved."""
-    assert [c for c in _wrapped_text.unflowed(text) if c in "ab"] == [c for c in text if c in "ab"]
+    assert [c for c in wrapped_text.unflowed(text) if c in "ab"] == [c for c in text if c in "ab"]
 
 
 def uu(name: str, content: bytes) -> str:
@@ -674,13 +676,13 @@ def test_files_between_lines() -> None:
 )
 def test_words_are_no_file(text: str) -> None:
     """A text that only looks like it holds a file stays whole."""
-    assert _wrapped_text.without_files(text) == (text, [])
+    assert wrapped_text.without_files(text) == (text, [])
 
 
 @given(st.text('begin 644a\nd`+:&5L;&\\@=V]R;&0*"', max_size=200))
 def test_any_text_between_begin_and_end(text: str) -> None:
     """No lines stop the reading."""
-    said, files = _wrapped_text.without_files(f"begin 644 a\n{text}\nend\n{text}")
+    said, files = wrapped_text.without_files(f"begin 644 a\n{text}\nend\n{text}")
     assert files or said == f"begin 644 a\n{text}\nend\n{text}"
 
 
@@ -688,8 +690,8 @@ def test_any_text_between_begin_and_end(text: str) -> None:
 def test_crafted_files_cost_no_more_than_their_size(piece: str) -> None:
     """Twice the text takes twice the steps."""
     small, large = piece * 4_000, piece * 8_000
-    cost = steps(lambda: _wrapped_text.without_files(small))
-    assert steps(lambda: _wrapped_text.without_files(large)) <= 2.2 * cost + 400
+    cost = steps(lambda: wrapped_text.without_files(small))
+    assert steps(lambda: wrapped_text.without_files(large)) <= 2.2 * cost + 400
 
 
 def parts(*given: str, kind: str = "mixed") -> bytes:

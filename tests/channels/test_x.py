@@ -27,7 +27,7 @@ from platforms.x import CUSTOMER, DESK, KEYS, NOW, SECRETS, Api2, event
 from starlette.responses import JSONResponse, Response
 from structlog.testing import capture_logs
 
-from adapters.x import X, adapter
+from adapters.x.channel import X, adapter
 from router.errors import (
     BadSettings,
     InvalidPayload,
@@ -584,7 +584,7 @@ async def test_an_unset_key_names_its_reference(account: Any, monkeypatch: pytes
 
 async def test_a_missing_library_names_the_extra(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the SDK the channel says what to install."""
-    monkeypatch.delitem(sys.modules, "adapters._x_api", raising=False)
+    monkeypatch.delitem(sys.modules, "adapters.x.api", raising=False)
     monkeypatch.setitem(sys.modules, "tweepy", None)
     with pytest.raises(BadSettings, match=r"pip install 'omnirouter\[x\]'"):
         await account().send(reply())
@@ -592,7 +592,7 @@ async def test_a_missing_library_names_the_extra(account: Any, monkeypatch: pyte
 
 def test_an_idle_daemon_does_not_load_the_library() -> None:
     """Loading the adapter costs nothing of the SDK until an account is used."""
-    code = "import sys, adapters.x; sys.exit('tweepy' in sys.modules or 'aiohttp' in sys.modules)"
+    code = "import sys, adapters.x.channel; sys.exit('tweepy' in sys.modules or 'aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
     assert adapter is X
 

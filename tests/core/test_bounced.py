@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters._mime import Desk, translate
+from adapters.email.mime.mail import Desk, translate
 from router.bounce import Bounce, Failure, KnownReply
 from router.known import Known
 from router.match import reply_address

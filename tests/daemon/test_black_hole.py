@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 
 import workers.readiness as readiness_module
 import workers.web as web_module
-from adapters._signature import sign_standard
+from adapters.kit.signature import sign_standard
 from router.errors import Unreachable
 from router.policy.load import from_text
 from router.seal import create_key

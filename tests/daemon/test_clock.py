@@ -18,7 +18,7 @@ import pytest
 import structlog
 from msgspec.structs import replace
 
-from adapters._http import Caller
+from adapters.kit.http import Caller
 from router.model import Message, Sender
 from router.policy.load import from_text
 from router.policy.values import Policy

@@ -14,7 +14,7 @@ import pytest
 from platforms.pooler import Pooler
 from sqlalchemy import text
 
-from adapters._signature import sign_standard
+from adapters.kit.signature import sign_standard
 from router.errors import Unreachable
 from router.seal import create_key
 from router.store import Database, schema

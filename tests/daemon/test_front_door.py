@@ -30,7 +30,7 @@ from msgspec.structs import replace
 from starlette.requests import Request as HttpRequest
 
 import adapters
-from adapters import _signature
+from adapters.kit import signature
 from router.policy.values import ChannelPolicy, Policy
 from router.store import Store
 from router.store.log import DatabaseLog
@@ -252,7 +252,7 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Door]:
 def signed(*messages: dict[str, Any], body: bytes = b"") -> tuple[dict[str, str], bytes]:
     """Headers and body of a genuine request with these messages."""
     body = body or json.dumps(messages, ensure_ascii=False).encode()
-    return _signature.sign_standard([WHSEC], "msg_1", body, NOW), body
+    return signature.sign_standard([WHSEC], "msg_1", body, NOW), body
 
 
 def message(number: int, **fields: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters._signature import sign_standard
+from adapters.kit.signature import sign_standard
 from router.seal import create_key
 from router.store import Database, schema
 

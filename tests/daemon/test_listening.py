@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters._signature import sign_standard
+from adapters.kit.signature import sign_standard
 from workers.connection import Connection
 from workers.listening import RESERVE, Listening, raise_limit
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from adapters import _signature
+from adapters.kit import signature
 from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
 from router.policy.load import from_text
 from router.ports import Request
@@ -84,7 +84,7 @@ secret = "env:SECRET"
 def genuine(asked: Any) -> bool:
     """Is it signed as the Standard Webhooks rules ask?"""
     request = Request(method="POST", url=asked.path, headers=asked.headers, query={}, body=asked.body)
-    return _signature.standard([SECRET], request, datetime.now(UTC)).genuine
+    return signature.standard([SECRET], request, datetime.now(UTC)).genuine
 
 
 async def test_an_event_is_a_signed_webhook(outside: Callable[..., Notices], receiver: Any) -> None:

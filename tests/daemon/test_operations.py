@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 import workers.readiness as readiness_module
 import workers.web as web_module
-from adapters._signature import sign_standard
+from adapters.kit.signature import sign_standard
 from router.errors import Unreachable
 from router.policy import build
 from router.policy.load import from_text

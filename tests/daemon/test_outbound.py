@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from adapters import _signature
+from adapters.kit import signature
 from router.errors import Refused
 from router.model import Authenticity, Message, Placement, Sender
 from router.ports import Request
@@ -293,7 +293,7 @@ types = ["conversation.opened"]
         request = Request(
             method="POST", url="/events", headers=second.headers, query={}, body=second.body
         )  # fmt: skip
-        assert _signature.standard([SECRET], request, datetime.now(UTC)).genuine
+        assert signature.standard([SECRET], request, datetime.now(UTC)).genuine
         assert len(rows(opened, "event")) == 1
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from adapters._signature import sign_standard
+from adapters.kit.signature import sign_standard
 from router.seal import create_key
 from router.store import Database
 

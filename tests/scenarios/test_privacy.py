@@ -25,7 +25,7 @@ import msgspec
 import pytest
 import structlog
 
-from adapters._signature import sign_standard
+from adapters.kit.signature import sign_standard
 from router.ports import Raw
 from router.store import desk as acts
 from router.store import set_aside

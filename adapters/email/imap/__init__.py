@@ -1,0 +1,1 @@
+"""Reading a mailbox: one session, its answers, and which mails are new."""

@@ -1,0 +1,1 @@
+"""What a mail says: its structure, charset and content, within limits that hold before anything is decoded."""
