@@ -36,7 +36,7 @@ from router.secret import Secret, Verifies
 from router.text.secrets import scrub_ids
 from router.wire.message import all_of, messages_from_body, read_body
 
-#: Handles that the page gives its visitors (`workers.visitor`).
+#: Handles that the page gives its visitors (`workers.http.livechat.visitor`).
 _VISITOR: Final = re.compile(r"visitor-[0-9a-f]{32}")
 #: Bytes of one request.
 LARGEST: Final = 8 << 20

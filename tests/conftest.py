@@ -41,7 +41,7 @@ from router.policy.values import Policy
 from router.store import Database, Store, schema
 from router.store import tables as t
 from router.store.read import queries
-from workers.daemon import Daemon
+from workers.daemon.loop import Daemon
 
 _T = TypeVar("_T")
 

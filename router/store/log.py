@@ -29,7 +29,7 @@ from router.store.statement import Statement, Tx, as_json, insert, insert_into
 from router.store.tables import instant, micros
 from router.store.transient import is_transient
 from router.wire.fields import storable
-from workers.channels import utc_now
+from workers.daemon.channels import utc_now
 
 __all__ = ["RECORDED", "DatabaseLog", "partition_of"]
 

@@ -38,7 +38,7 @@ from router.deadlines.fold import (
 )
 from router.errors import ConfigurationError, InvalidTarget, NaiveDatetime, NoOpenTime
 from router.routing.condition import Condition
-from workers.evaluate.deadline_cases import answer
+from workers.lab.evaluate.deadline_cases import answer
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "deadlines.json").read_text("utf-8"))["vectors"]
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -9,7 +9,7 @@ import pytest
 
 from router.model import MessageClass as Class
 from router.policy.values import Policy
-from workers.evaluate.followups import evaluate_followups
+from workers.lab.evaluate.followups import evaluate_followups
 
 KINDS = Path(__file__).parent.parent / "data" / "followups_kinds.jsonl"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.policy.values import Policy
-from workers.evaluate.followups import evaluate_followups, predict
+from workers.lab.evaluate.followups import evaluate_followups, predict
 
 FOLDER = Path(__file__).parent.parent / "data"
 BARS = [

@@ -12,7 +12,7 @@ import pytest
 
 import workers.cli as cli
 from router.policy.load import preset_text
-from workers.logs import lines
+from workers.daemon import logging
 
 
 class Ran(NamedTuple):
@@ -78,7 +78,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """The command line of a desk in an empty folder. What a daemon's start does to the log of its whole process is left
     out: other tests of this process listen to it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lines, "configure", lambda: None)
+    monkeypatch.setattr(logging, "configure", lambda: None)
     return CommandLine(tmp_path, capsys)
 
 

@@ -17,7 +17,7 @@ import pytest
 from router.errors import Refused
 from router.model import Redelivery
 from router.store.set_aside import drop, listed, raws_between, replay, replay_raw
-from workers import announced
+from workers.daemon import announced
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 CHATS = Path(__file__).parents[1] / "data" / "chats"

@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import workers.readiness as readiness_module
+import workers.web as web_module
 from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-import workers.readiness as readiness_module
-import workers.web as web_module
 from adapters.kit.signature import sign_standard
 from router.errors import Unreachable
 from router.policy.load import from_text
@@ -29,8 +29,8 @@ from router.store import tables as t
 from router.store.patience import KEEPALIVE, OPTIONS, PATIENCE, connection_class
 from router.store.read import queries
 from router.store.statement import Statement
-from workers.clock import Clock
-from workers.daemon import Daemon
+from workers.daemon.clock import Clock
+from workers.daemon.loop import Daemon
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 WHSEC = "whsec_" + "QUJD" * 8

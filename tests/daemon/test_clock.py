@@ -27,9 +27,9 @@ from router.seal import create_key
 from router.store import Arrival, Database, Store, schema
 from router.store.clock import Mark, database_time, last_mark, put_mark
 from router.store.read import queries
-from workers.clock import LONG_AWAY, Clock, boot_id, steady
-from workers.daemon import Daemon
-from workers.doubt import Doubt, confirmed
+from workers.daemon.clock import LONG_AWAY, Clock, boot_id, steady
+from workers.daemon.doubt import Doubt, confirmed
+from workers.daemon.loop import Daemon
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 HOURS = timedelta(hours=6)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from workers.demo import Played, play, story
-from workers.sample_day import SCENES, Scene
+from workers.lab.demo import Played, play, story
+from workers.lab.sample_day import SCENES, Scene
 
 
 @pytest.fixture(scope="module")

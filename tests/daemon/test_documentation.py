@@ -11,7 +11,7 @@ import pytest
 
 import adapters
 from router.policy.values import Policy
-from workers.channels import Channels
+from workers.daemon.channels import Channels
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "docs" / "channels.md", ROOT / "docs" / "channels.zh-CN.md"]

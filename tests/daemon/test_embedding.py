@@ -13,7 +13,7 @@ import pytest
 from router.errors import ConfigurationError
 from router.tagging.embedding import Embedder
 from router.tagging.tag import Tagger
-from workers.training import train
+from workers.lab.training import train
 
 #: Words of one row mean the same to the small encoder below.
 MEANINGS = (

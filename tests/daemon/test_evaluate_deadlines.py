@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import ConfigurationError
-from workers.bench.deadlines import bench_deadlines
-from workers.evaluate.deadline_cases import answer
-from workers.evaluate.deadlines import evaluate_deadlines
+from workers.lab.bench.deadlines import bench_deadlines
+from workers.lab.evaluate.deadline_cases import answer
+from workers.lab.evaluate.deadlines import evaluate_deadlines
 
 RECORDED = Path(__file__).parent.parent / "data" / "deadlines.json"
 

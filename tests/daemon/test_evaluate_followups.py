@@ -11,8 +11,8 @@ import pytest
 from router.errors import InvalidPayload
 from router.policy.values import Policy
 from workers import cli
-from workers.bench.followups import bench_followups
-from workers.evaluate.followups import Prediction, evaluate_followups, predict, score
+from workers.lab.bench.followups import bench_followups
+from workers.lab.evaluate.followups import Prediction, evaluate_followups, predict, score
 
 DATA = Path(__file__).parent.parent / "data" / "followups.jsonl"
 

@@ -11,9 +11,9 @@ import pytest
 
 from router.errors import ConfigurationError
 from router.tagging.tag import Tagger
-from workers.bench.tags import bench_tags
-from workers.evaluate.figures import by_label, confusions, coverage, macro_f1
-from workers.evaluate.tags import evaluate_tags
+from workers.lab.bench.tags import bench_tags
+from workers.lab.evaluate.figures import by_label, confusions, coverage, macro_f1
+from workers.lab.evaluate.tags import evaluate_tags
 
 DATA = Path(__file__).parents[1] / "data"
 

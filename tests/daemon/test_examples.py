@@ -6,11 +6,11 @@ from pathlib import Path
 
 from router.tagging.classifier import Model
 from router.tagging.tag import EXAMPLES, Tagger
-from workers.examples import example_messages, make_model
+from workers.lab.examples import example_messages, make_model
 
 
 def test_examples_and_shipped_model_fit_together(tmp_path: Path) -> None:
-    """Whoever changes the examples or the lexicons makes the model again (python -m workers.examples)."""
+    """Whoever changes the examples or the lexicons makes the model again (python -m workers.lab.examples)."""
     shipped, made = Model.load(EXAMPLES), Model.load(make_model(tmp_path / "made"))
     tagger = Tagger.load()
     texts = [text for _, text in example_messages()]

@@ -34,12 +34,12 @@ from adapters.kit import signature
 from router.policy.values import ChannelPolicy, Policy
 from router.store import Store
 from router.store.log import DatabaseLog
-from workers import connection as connection_module
-from workers.bodies import MOST, SMALL, Bodies, TooMany
-from workers.channels import Channels
-from workers.connection import AROUND, Connection, shortage
-from workers.metrics import Metrics
-from workers.web import front_door
+from workers.daemon.channels import Channels
+from workers.daemon.metrics import Metrics
+from workers.http import slow_client_guard as connection_module
+from workers.http.body_limit import MOST, SMALL, Bodies, TooMany
+from workers.http.front_door import front_door
+from workers.http.slow_client_guard import AROUND, Connection, shortage
 
 FILE = Path(os.environ.get("WEBHOOK_VECTORS") or Path(__file__).parents[1] / "data" / "webhooks.json")
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

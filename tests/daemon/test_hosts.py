@@ -15,7 +15,7 @@ from starlette.requests import Request
 from router.errors import ConfigurationError
 from router.policy.load import from_text
 from router.policy.values import Policy
-from workers.hosts import Daily, host_of
+from workers.http.hosts import Daily, host_of
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 PROXIES = ["10.0.0.0/8", "fd00::/8", "127.0.0.1/32"]
@@ -134,7 +134,7 @@ async def test_a_host_has_its_limits(page: Callable[[str], Any], limits: str, si
 
 async def test_what_is_stored_of_a_visitor_counts_after_a_restart(page: Callable[[str], Any]) -> None:
     """The quota is read from the ledger when he is first met."""
-    from workers.stored import Stored
+    from workers.http.livechat.stored import Stored
 
     async with page('visitor_bytes = "3 KiB"') as desk, Visitor(desk, "198.51.100.7") as visitor:
         assert (await visitor.write("您" * 900)).status_code == 202

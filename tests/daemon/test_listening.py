@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from adapters.kit.signature import sign_standard
-from workers.connection import Connection
-from workers.listening import RESERVE, Listening, raise_limit
+from workers.http.listening import RESERVE, Listening, raise_limit
+from workers.http.slow_client_guard import Connection
 
 COMMAND = Path(sys.executable).with_name("omnirouter")
 WHSEC = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -76,7 +76,7 @@ def test_the_last_descriptors_are_no_connections() -> None:
 def test_the_soft_limit_rises_to_the_hard_one() -> None:
     """In a process of its own, since a limit that was lowered stays low."""
     told = subprocess.run(
-        [sys.executable, "-c", "import resource; from workers.listening import raise_limit; print(raise_limit(), "
+        [sys.executable, "-c", "import resource; from workers.http.listening import raise_limit; print(raise_limit(), "
          "resource.getrlimit(resource.RLIMIT_NOFILE))"],
         check=True, capture_output=True, text=True, timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 300)),

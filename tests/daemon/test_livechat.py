@@ -19,7 +19,7 @@ from router.model import Attachment
 from router.store import desk as acts
 from router.store import relations, set_aside
 from workers.cli import main
-from workers.visitor import COOKIE, Allowance, Visitors
+from workers.http.livechat.visitor import COOKIE, Allowance, Visitors
 
 EVENING = datetime(2026, 3, 1, 13, 50, tzinfo=UTC)  # Sunday 21:50 in Shanghai
 NIGHT = datetime(2026, 3, 1, 15, 10, tzinfo=UTC)  # 23:10

@@ -12,7 +12,7 @@ _SAY = """
 import sys
 {before}
 import structlog
-from workers.logs.lines import configure
+from workers.daemon.logging import configure
 configure()
 {after}
 structlog.get_logger().warning("front_door.busy", channel="app-chat")

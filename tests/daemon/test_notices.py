@@ -18,8 +18,8 @@ from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
 from router.policy.load import from_text
 from router.ports import Request
 from router.store import Database
-from workers.channels import Channels
-from workers.notices import Notices
+from workers.daemon.channels import Channels
+from workers.daemon.notices import Notices
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ....").decode()
 BODY = {

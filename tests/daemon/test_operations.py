@@ -18,10 +18,10 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
-
 import workers.readiness as readiness_module
 import workers.web as web_module
+from sqlalchemy import text
+
 from adapters.kit.signature import sign_standard
 from router.errors import Unreachable
 from router.policy import build
@@ -31,9 +31,9 @@ from router.ports import Raw
 from router.seal import Sealer
 from router.store import Database, Store, schema
 from router.store.log import DatabaseLog
-from workers.clock import Clock
-from workers.daemon import Daemon
-from workers.readiness import STANDSTILL, Readiness
+from workers.daemon.clock import Clock
+from workers.daemon.loop import Daemon
+from workers.http.readiness import STANDSTILL, Readiness
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 WHSEC = "whsec_" + "QUJD" * 8

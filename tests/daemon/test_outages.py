@@ -32,7 +32,7 @@ from router.policy.values import Policy
 from router.store import is_transient
 from router.store.load import LOCKS, Wants, load
 from router.store.statement import Statement, Tx
-from workers.process import Partition
+from workers.daemon.decide import Partition
 
 HERE = Path(__file__).parent
 WORDS = "转账没到账"

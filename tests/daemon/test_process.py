@@ -19,7 +19,7 @@ from router.policy.load import from_text
 from router.policy.values import Policy
 from router.store import Store
 from router.store import tables as t
-from workers.process import ATTEMPTS, BATCH, LAST, Partition
+from workers.daemon.decide import ATTEMPTS, BATCH, LAST, Partition
 
 HERE = Path(__file__).parent
 

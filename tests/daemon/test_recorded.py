@@ -27,12 +27,12 @@ from router.secret import Secret
 from router.store import Store
 from router.store.leases import Leases
 from router.store.log import RECORDED
-from workers.alone import alone
-from workers.channels import Channels
 from workers.cli.opened import opened
-from workers.logs import open_log
-from workers.recorded import ingest
-from workers.recordings import lines
+from workers.daemon.channels import Channels
+from workers.daemon.log import open_log
+from workers.daemon.single_writer import alone
+from workers.ingest.recorded import ingest
+from workers.ingest.recordings import lines
 
 TRANSFER = "转账2000一直没到账，单号TP202603010077"
 FIELDS = ["read", "stored", "redelivered", "invalid", "dead", "conversations", "seconds"]
@@ -107,8 +107,8 @@ def test_mails_are_taken_in_once(run: Any, kind: Callable[[Path], Path]) -> None
 
 def test_large_mails_are_taken_in_a_few_at_a_time(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive of large mails is not held in memory whole, and comes in as any other."""
-    monkeypatch.setattr("workers.recorded.WINDOW_BYTES", 1_000)
-    monkeypatch.setattr("workers.recorded.GROUP_BYTES", 100)
+    monkeypatch.setattr("workers.ingest.recorded.WINDOW_BYTES", 1_000)
+    monkeypatch.setattr("workers.ingest.recorded.GROUP_BYTES", 100)
     done = summary_of(run("ingest", "--channel", "support-mail", folder_of_mails(run.folder)))
     assert adds_up(done)
     assert [done[name] for name in FIELDS[:6]] == [3, 3, 0, 0, 0, 3]

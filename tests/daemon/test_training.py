@@ -13,9 +13,9 @@ import pytest
 from router.errors import ConfigurationError
 from router.tagging.classifier import Model, grams
 from router.tagging.tag import Tagger
-from workers import fitting
-from workers.evaluate.tags import evaluate_tags
-from workers.training import labelled_messages, train
+from workers.lab import fitting
+from workers.lab.evaluate.tags import evaluate_tags
+from workers.lab.training import labelled_messages, train
 
 DATA = Path(__file__).parents[1] / "data"
 #: How a desk that was not there when the training messages were written puts it.

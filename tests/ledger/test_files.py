@@ -23,7 +23,7 @@ from router.store.bell import Bell
 from router.store.log import DatabaseLog
 from router.store.privacy import erase
 from router.store.turnstile import Turnstile
-from workers.alone import alone, lock
+from workers.daemon.single_writer import alone, lock
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 

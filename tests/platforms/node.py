@@ -15,8 +15,8 @@ from router.store import tables as t
 from router.store.leases import Leases
 from router.store.log import DatabaseLog
 from router.store.set_aside import listed
-from workers.channels import Channels
-from workers.process import BATCH, Decided, Partition
+from workers.daemon.channels import Channels
+from workers.daemon.decide import BATCH, Decided, Partition
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 #: The private adapter `fragile` lies beside the tests of the daemon.

@@ -25,7 +25,7 @@ from router.ref import ref_of
 from router.store import Arrival, Store, desk, outbox
 from router.store import tables as t
 from router.store.read import queries
-from workers.channels import Channels
+from workers.daemon.channels import Channels
 
 MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)
 CONFIGURATION = """

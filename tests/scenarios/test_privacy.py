@@ -31,7 +31,7 @@ from router.store import desk as acts
 from router.store import set_aside
 from router.store.read import queries
 from router.wire import message as wire
-from workers.recordings import lines
+from workers.ingest.recordings import lines
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 WHSEC = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()

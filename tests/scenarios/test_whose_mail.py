@@ -27,7 +27,7 @@ from router.ports import Raw
 from router.store import Arrival, Store, desk, outbox, privacy, relations
 from router.store.read import queries
 from router.store.recipients import Recipients, recipients
-from workers.channels import Channels
+from workers.daemon.channels import Channels
 
 MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)
 CONFIGURATION = """

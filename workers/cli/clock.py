@@ -18,8 +18,8 @@ def confirm(as_json: JsonFlag = False) -> int:
 
     from router.store.clock import last_mark, put_mark
     from workers.cli.opened import opened
-    from workers.clock import Clock
-    from workers.doubt import confirmed
+    from workers.daemon.clock import Clock
+    from workers.daemon.doubt import confirmed
 
     with opened() as desk:
         before, mark = last_mark(desk.store.database), confirmed(Clock())

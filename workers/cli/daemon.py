@@ -20,7 +20,7 @@ from workers.cli.printing import JsonFlag, line, warn
 
 if TYPE_CHECKING:
     from router.policy.values import Policy
-    from workers.daemon import Daemon
+    from workers.daemon.loop import Daemon
 
 __all__ = ["demo", "run"]
 
@@ -34,7 +34,7 @@ def run(
 ) -> int:
     """Serve the desk until SIGTERM or Ctrl-C: take in, decide, keep deadlines, send."""
     from workers.cli import configuration_file, configured
-    from workers.logs.lines import configure
+    from workers.daemon.logging import configure
     from workers.ownership import refuse_foreign_packages
 
     refuse_foreign_packages()
@@ -45,7 +45,7 @@ def run(
 
 
 async def _serve(policy: Policy, demo_desk: bool) -> int:
-    from workers.daemon import Daemon
+    from workers.daemon.loop import Daemon
 
     secret = _demo_secret(policy) if demo_desk else ""
     skip = _left_out(policy, demo_desk)
@@ -144,7 +144,7 @@ def _paste(url: str, secret: str) -> str:
 
 def demo(as_json: JsonFlag = False) -> int:
     """Play a sample day of a wallet desk over all channels through the real pipeline, on a throw-away database."""
-    from workers.demo import play, story
+    from workers.lab.demo import play, story
 
     played = play()
     return story(played, as_json)

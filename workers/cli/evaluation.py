@@ -38,7 +38,7 @@ def train(
     as_json: JsonFlag = False,
 ) -> int:
     """Fit a tagging model to labelled messages (`omnirouter export labels`) and say how good it is."""
-    from workers.training import train as fit
+    from workers.lab.training import train as fit
 
     _there(labelled)
     figures = fit(labelled, out, _told, embed=embed)
@@ -65,7 +65,7 @@ def tags(
 ) -> int:
     """Tag labelled messages and say how often it was right."""
     from workers.cli import configured
-    from workers.evaluate.tags import evaluate_tags
+    from workers.lab.evaluate.tags import evaluate_tags
 
     _there(file)
     tagger = None if model is not None else configured().tagger
@@ -76,7 +76,7 @@ def tags(
 def followups(file: File, predictions: Predictions = None, plot: Plot = None, as_json: JsonFlag = False) -> int:
     """Decide labelled sequences, each in a fresh store, and say how often class and conversation were right."""
     from workers.cli import configured
-    from workers.evaluate.followups import evaluate_followups
+    from workers.lab.evaluate.followups import evaluate_followups
 
     _there(file)
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +93,7 @@ def followups(file: File, predictions: Predictions = None, plot: Plot = None, as
 
 def _picture_of_classes(file: Path, predictions: Path, folder: Path) -> Path:
     """What class was taken for what. An answer that the file accepts too counts as the one that it wants."""
-    from workers.evaluate.tags import plot_confusions
+    from workers.lab.evaluate.tags import plot_confusions
 
     given = {(row["id"], row["item"]): row["class"] for row in _rows(predictions)}
     truth, answers = [], []
@@ -113,12 +113,12 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def deadlines(file: File, predictions: Predictions = None, plot: Plot = None, as_json: JsonFlag = False) -> int:
     """Compute recorded deadline cases and say how many are exactly right."""
-    from workers.evaluate.deadlines import evaluate_deadlines
+    from workers.lab.evaluate.deadlines import evaluate_deadlines
 
     _there(file)
     figures = evaluate_deadlines(file, _writable(predictions), as_json)
     if plot is not None:
-        from workers.evaluate.tags import plot_confusions
+        from workers.lab.evaluate.tags import plot_confusions
 
         counts = [(name, row["cases"], row["exact"]) for name, row in figures["operations"].items()]
         truth = [name for name, cases, _ in counts for _ in range(cases)]
@@ -157,7 +157,7 @@ def _benched(name: str, messages: int | None, database: str | None, log: str | N
     from importlib import import_module
     from inspect import signature
 
-    found = getattr(import_module(f"workers.bench.{name}"), f"bench_{name}")
+    found = getattr(import_module(f"workers.lab.bench.{name}"), f"bench_{name}")
     known = signature(found).parameters
     given = {"messages": messages, "database": database, "log": None if log == "database" else log}
     wanted = {key: value for key, value in given.items() if value is not None}

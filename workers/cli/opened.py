@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from router.errors import ConfigurationError
 from router.policy.values import Policy
 from router.store import Store
-from workers.channels import Channels
 from workers.cli import configured
 from workers.cli.printing import warn
+from workers.daemon.channels import Channels
 
 if TYPE_CHECKING:
     from router.store.log import DatabaseLog
@@ -35,7 +35,7 @@ class Desk:
 
     def log(self) -> DatabaseLog:
         """The log; the caller closes it."""
-        from workers.logs import open_log
+        from workers.daemon.log import open_log
 
         return open_log(self.policy, self.store)
 

@@ -173,7 +173,7 @@ def simulate(
     """Decide the stored history again under another configuration, on a copy, and print what would change."""
     from router.policy.values import Policy
     from workers.cli.opened import instant, opened
-    from workers.simulate import simulate as decided_again
+    from workers.lab.simulate import simulate as decided_again
 
     start = instant(since, "--since") if since else None
     other = Policy.load(config)

@@ -21,7 +21,7 @@ from workers.cli.printing import JsonFlag, json_line, line, progress, show, warn
 if TYPE_CHECKING:
     from router.ports import Raw
     from workers.cli.opened import Desk
-    from workers.recorded import Summary
+    from workers.ingest.recorded import Summary
 
 __all__ = ["backfill", "dead_drop", "dead_list", "dead_replay", "dead_show", "ingest", "replay"]
 
@@ -42,7 +42,7 @@ def ingest(
 ) -> int:
     """Take in recorded messages through the same log and pipeline; repeating it adds nothing."""
     from workers.cli.opened import opened
-    from workers.recordings import raws_at
+    from workers.ingest.recordings import raws_at
 
     began = time.perf_counter()
     with opened(make=True) as desk:
@@ -65,7 +65,7 @@ def _configured(desk: Desk, channel: str) -> None:
 
 
 async def _ingest(desk: Desk, raws: Iterable[Raw], live: bool) -> Summary:
-    from workers.recorded import ingest as take_in
+    from workers.ingest.recorded import ingest as take_in
 
     log = desk.log()
     try:
@@ -96,7 +96,7 @@ def backfill(
 
 
 async def _backfill(desk: Desk, channel: str, since: datetime, until: datetime | None) -> dict[str, Any]:
-    from workers.recorded import ingest as take_in
+    from workers.ingest.recorded import ingest as take_in
 
     adapter, log = desk.channels.get(channel), desk.log()
     total = dict.fromkeys(("read", "stored", "redelivered", "invalid", "dead"), 0)

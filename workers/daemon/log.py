@@ -1,0 +1,24 @@
+"""Where is the log of a desk kept? `open_log` opens the one that the configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from router.errors import ConfigurationError
+from router.policy.tables import LOG
+from router.policy.values import Policy
+from router.store import Store, schema
+from router.store.log import DatabaseLog
+from workers.daemon.channels import utc_now
+
+__all__ = ["open_log"]
+
+
+def open_log(policy: Policy, store: Store, now: Callable[[], datetime] = utc_now) -> DatabaseLog:
+    """The log of this desk; `now` says when a raw arrives. Raises ConfigurationError for one that this version does
+    not speak to."""
+    if policy.desk_log != "database":
+        raise ConfigurationError(f"desk.log: {LOG}.")
+    partitions = schema.partitions(store.database)
+    return DatabaseLog(store.database, store.sealer, partitions, bell=store.bell, now=now)

@@ -1,0 +1,1 @@
+"""The front door: channel routes, probes and the live-chat page, guarded against strangers."""

@@ -1,0 +1,1 @@
+"""Recorded messages: through the same log and pipeline as live ones."""

@@ -1,0 +1,1 @@
+"""Measuring and trying: evaluation, benches, training, simulation, the demo."""

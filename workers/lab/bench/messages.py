@@ -1,0 +1,285 @@
+"""How many mails a second go through, and where does the time go?
+
+A corpus is written from a seed (60 % new, 25 % replies, 10 % redelivered byte for byte, 5 % follow-ups without
+headers; a third Chinese; some with attachments), then taken in by the same code as live mail: log, translate, decide,
+commit in batches of 200. Beside it stands the database's own rate: the very same rows, inserted in batches by the
+bare driver. Stages are measured by themselves, in CPU microseconds a mail; trust ratios of one run, not single
+figures of a shared machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any, TypeAlias
+
+from msgspec.structs import replace
+from sqlalchemy import select
+
+from router.decision.decide import decide_prepared, prepare
+from router.errors import ConfigurationError
+from router.known import Known
+from router.match.features import tagged, telling_part
+from router.model import Message
+from router.policy.values import Policy
+from router.ports import Raw
+from router.seal import KEY_SIZE, Sealer
+from router.store import Store, schema
+from router.store import tables as t
+from router.store.database import Database
+from router.store.log import DatabaseLog
+from router.store.statement import Statement, insert
+from workers.daemon.channels import Channels
+from workers.daemon.decide import BATCH
+from workers.ingest.recorded import ingest
+
+__all__ = ["bench_messages", "corpus"]
+
+#: The rows of each table.
+Rows: TypeAlias = dict[str, list[tuple[Any, ...]]]
+
+CHANNEL = "support-mail"
+_ZH = (
+    "转账2000一直没到账", "账户被冻结了怎么解冻", "充值失败但是扣钱了", "银行卡绑不上", "退款什么时候到账",
+    "登录一直提示密码错误",
+)  # fmt: skip
+_EN = (
+    "I cannot log in, it says wrong password", "My transfer of 200 has not arrived", "Where is my refund",
+    "The top up failed but I was charged", "I was charged twice for one order", "My account is frozen",
+)  # fmt: skip
+_MORE_ZH = "我用这个钱包好几年了,一直没有出过问题,这次真的很着急,麻烦尽快处理,需要什么资料我可以补充。"
+_MORE_EN = "I have used this wallet for years without trouble, so please look into it soon; I can send more papers. "
+_ON_ZH = ("补充一下，是尾号3310的卡", "截图在附件里，请查收", "还是不行，页面一直转圈", "我的手机号没有换过")
+_ON_EN = ("It goes to my account ending 9034", "I attach the receipt", "I tried again, same result", "It was on Monday")
+_AGAIN = ("有进展吗", "还没处理好吗", "any update on this?", "still waiting for an answer")
+#: Columns that hold numbers, and words that must be unique: shifted when stored rows are multiplied.
+_NUMBERS = {"number", "contact", "conversation", "thread", "message", "other", "seq", "raw_position", "position"}
+_WORDS = {"external_id", "key", "address"}
+_FIXED = {"facts", "counters", "log_partitions", "positions", "leases", "channel_cursors", "redeliveries"}
+
+
+#: A row of any of these is somebody's work.
+_TRACES = tuple(
+    Statement(select(column).limit(1)) for column in (t.raws.c.partition, t.messages.c.number, t.contacts.c.number)
+)
+
+
+def corpus(n: int, seed: int = 1) -> Iterator[bytes]:
+    """`n` mails, the same for the same seed."""
+    chance = random.Random(seed)  # noqa: S311  (a corpus, no secret)
+    sent: list[bytes] = []
+    roots: list[tuple[str, str, str]] = []
+    at = datetime(2026, 3, 2, 1, tzinfo=UTC)
+    for number in range(n):
+        at += timedelta(seconds=chance.randint(5, 200))
+        kind = chance.random()
+        if kind < 0.10 and sent:
+            yield chance.choice(sent[-500:])
+            continue
+        mail = _mail(chance, number, at, kind, roots)
+        sent.append(mail)
+        yield mail
+
+
+def _mail(chance: random.Random, number: int, at: datetime, kind: float, roots: list[tuple[str, str, str]]) -> bytes:
+    mail = EmailMessage(policy=SMTP)
+    chinese = chance.random() < 0.34
+    words = chance.choice(_ZH if chinese else _EN)
+    if chance.random() < 0.3:
+        words += f" TP2026{chance.randint(0, 99999999):08d}"
+    more = _MORE_ZH * chance.randint(1, 30) if chinese else _MORE_EN * chance.randint(2, 60)
+    sender, subject = f"user{chance.randint(1, 10**7)}@mail{chance.randint(1, 9)}.test", words[:40]
+    own = f"<{number}.{chance.getrandbits(64):x}@mail.test>"
+    if kind < 0.40 and roots:
+        parent, sender, first = chance.choice(roots[-300:])
+        if kind > 0.35:
+            words, more = chance.choice(_AGAIN), ""
+        else:
+            words = chance.choice(_ON_ZH if chinese else _ON_EN)
+            mail["In-Reply-To"] = mail["References"] = parent
+            subject = f"Re: {first}"
+    else:
+        roots.append((own, sender, subject))
+    stamp = at.strftime("%a, %d %b %Y %H:%M:%S +0000")
+    mail["Received"] = f"from relay.test by mx.example.com; {stamp}"
+    mail["From"], mail["To"], mail["Subject"] = sender, "support@example.com", subject
+    mail["Date"], mail["Message-ID"] = stamp, own
+    mail.set_content(f"{words}\n\n{more}")
+    if chance.random() < 0.15:
+        mail.add_attachment(chance.randbytes(1500), maintype="image", subtype="png", filename="截图.png")
+    return mail.as_bytes()
+
+
+def bench_messages(
+    messages: int = 2_000, database: str | None = None, stored: Sequence[int] = (0, 100_000)
+) -> list[dict[str, Any]]:
+    """Rows of one table: the rate at each number of stored messages, the bare driver's rate, CPU a mail by stage."""
+    policy = Policy.load(None)
+    _ = policy.tagger
+    mails = list(corpus(messages))
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="omnirouter-bench-") as folder:
+        first = _run(policy, mails, database or f"sqlite:///{folder}/bench.db", 0)
+        rows.append(first.pop("row"))
+        bare = _bare(first["rows"], messages, f"sqlite:///{folder}/bare.db") if database is None else None
+        if bare is not None:
+            rows[0]["of bare inserts"] = f"{rows[0]['mails/s'] / bare:.1%}"
+            rows.append({"what": "the same rows, bare driver, batches of 200", "mails/s": round(bare)})
+        for many in () if database else [n for n in stored if n]:
+            later = _run(policy, list(corpus(messages, seed=2)), f"sqlite:///{folder}/more.db", many, first["rows"])
+            row = later["row"]
+            row["CPU against empty"] = f"{row['CPU us/mail'] / rows[0]['CPU us/mail']:.2f} x"
+            rows.append(row)
+        rows += _stages(policy, mails)
+    return rows
+
+
+def _run(
+    policy: Policy, mails: Sequence[bytes], url: str, stored: int, copies: Rows | None = None
+) -> dict[str, Any]:
+    """Take the mails in, and measure it; the rows that came of it."""
+    store = _empty(policy, url)
+    if copies and stored:
+        _multiply(store.database, copies, stored)
+    channels = Channels(policy, store.database)
+    now = datetime.now(UTC)
+    raws = [Raw(channel=CHANNEL, body=body, received_at=now, history=True) for body in mails]
+    channels.translate(raws[0])
+
+    async def go() -> None:
+        log = DatabaseLog(store.database, store.sealer, schema.partitions(store.database), bell=store.bell)
+        await ingest(store, channels, log, raws, live=False)
+        await log.close()
+
+    cpu, wall = time.process_time(), time.perf_counter()
+    asyncio.run(go())
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    found = _all_rows(store.database) if copies is None and url.startswith("sqlite") else {}
+    store.close()
+    row = {
+        "what": f"{len(mails)} mails end to end, {stored} stored before",
+        "mails/s": round(len(mails) / wall),
+        "CPU us/mail": round(cpu / len(mails) * 1e6),
+    }
+    return {"row": row, "rows": found}
+
+
+def _empty(policy: Policy, url: str) -> Store:
+    """A ledger of its own, under a key of its own. Raises ConfigurationError for one that somebody works with."""
+    database = Database(url)
+    database.require_folder()
+    schema.ensure(database, create=True)
+    with database.read() as tx:
+        used = any(tx.one(one) is not None for one in _TRACES)
+    if used:
+        where = database.url.render_as_string(hide_password=True)
+        database.close()
+        raise ConfigurationError(
+            f"The database {where} is not empty, and a bench writes invented customers: name one of its own."
+        )
+    return Store(database, replace(policy, desk_database=url), Sealer(os.urandom(KEY_SIZE)))
+
+
+def _all_rows(database: Database) -> Rows:
+    with database.engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.exec_driver_sql(f'SELECT * FROM "{table.name}"')]  # noqa: S608
+            for table in t.metadata.sorted_tables
+            if table.name not in _FIXED
+        }
+
+
+def _bare(rows: Rows, messages: int, url: str) -> float:
+    """Mails a second of the bare driver: the same rows, in as many commits."""
+    database = Database(url)
+    schema.ensure(database)
+    connection = database.engine.raw_connection()
+    cursor = connection.cursor()
+    batches = max(1, messages // BATCH)
+    began = time.perf_counter()
+    for batch in range(batches):
+        cursor.execute("BEGIN IMMEDIATE")
+        for name, all_rows in rows.items():
+            part = all_rows[len(all_rows) * batch // batches : len(all_rows) * (batch + 1) // batches]
+            if part:
+                marks = ", ".join("?" * len(part[0]))
+                cursor.executemany(f'INSERT INTO "{name}" VALUES ({marks})', part)  # noqa: S608
+        connection.commit()
+    taken = time.perf_counter() - began
+    connection.close()
+    database.close()
+    return messages / taken
+
+
+def _multiply(database: Database, rows: Rows, stored: int) -> None:
+    """Store copies of the rows, with other numbers and ids, until `stored` messages are there."""
+    span = 1 + max(row[0] for row in rows["events"]) + max(row[0] for row in rows["messages"])
+    copies = max(1, stored // max(1, len(rows["messages"])))
+    with database.write() as tx:
+        for name, all_rows in rows.items():
+            columns = [c.name for c in t.metadata.tables[name].columns]
+            statement = insert(t.metadata.tables[name], unless_there=True)
+            for copy in range(1, copies + 1):
+                shifted = [_shifted(dict(zip(columns, row, strict=True)), copy, span) for row in all_rows]
+                tx.many(statement, shifted)
+        tx.many(_RAISE, [{"counter": name, "to": span * (copies + 1)} for name in ("number", "event")])
+
+
+def _shifted(row: dict[str, Any], copy: int, span: int) -> dict[str, Any]:
+    for column, value in row.items():
+        if column in _NUMBERS and isinstance(value, int) and value:
+            row[column] = value + span * copy
+        elif column in _WORDS and isinstance(value, str):
+            row[column] = f"{copy}.{value}"
+    return row
+
+
+def _raise_counter() -> Any:
+    from sqlalchemy import bindparam, update
+
+    from router.store.statement import Statement
+
+    counters = t.counters.c
+    return Statement(update(t.counters).where(counters.name == bindparam("counter")).values(value=bindparam("to")))
+
+
+_RAISE = _raise_counter()
+
+
+def _stages(policy: Policy, mails: Sequence[bytes]) -> list[dict[str, Any]]:
+    """CPU a mail of the stages by themselves, without any database."""
+    store = Store.open(replace(policy, desk_database="sqlite://"), create=True)
+    channels = Channels(policy, store.database)
+    now = datetime.now(UTC)
+    raws = [Raw(channel=CHANNEL, body=body, received_at=now) for body in mails]
+    rows: list[dict[str, Any]] = []
+
+    def stage(what: str, work: Callable[[], Any]) -> Any:
+        cpu = time.process_time()
+        done = work()
+        rows.append({"what": f"  {what}", "CPU us/mail": round((time.process_time() - cpu) / len(mails) * 1e6)})
+        return done
+
+    stage("seal the raw", lambda: [store.sealer.seal(raw.body) for raw in raws])
+    messages: list[Message] = stage("translate", lambda: [m for raw in raws for m in channels.translate(raw)])
+    stage("tag", lambda: [tagged(telling_part(m.text), m.subject, policy) for m in messages])
+    prepared = stage("read (own words, identifiers, redact, tag)", lambda: [prepare(m, policy) for m in messages])
+    stage("decide", lambda: _decide_all(prepared, policy))
+    store.close()
+    return rows
+
+
+def _decide_all(prepared: Sequence[Any], policy: Policy) -> None:
+    known = Known()
+    for one in prepared:
+        decision = decide_prepared(one, known, policy, one.message.sent_at)
+        known.absorb(one.message, decision)
+
+
