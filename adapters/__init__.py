@@ -1,8 +1,9 @@
 """Which class speaks for a kind of channel?
 
-In: the `adapter` of a channel's table: the name of a module here (`telegram` is `adapters.telegram.channel`, whose attribute
-`adapter` names the class) or a private one, `module:Class`. Out: the class, checked against the port. An adapter is
-loaded only when a channel asks for it; a missing library, an unknown name or an incomplete class gives one sentence.
+In: the `adapter` of a channel's table: the name of a module or folder here (`telegram` is `adapters.telegram`, whose
+attribute `adapter` names the class) or a private one, `module:Class`. Out: the class, checked against the port. An
+adapter is loaded only when a channel asks for it; a missing library, an unknown name or an incomplete class gives one
+sentence. `adapters.kit` is what they share.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _CALLS: Final = ("translate", "deliveries", "backfill", "send", "connect", "clos
 
 def available() -> list[str]:
     """The adapters that ship, by name; nothing is imported."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "kit")
 
 
 def load(name: str) -> type[Adapter]:

@@ -1,6 +1,6 @@
 """How do mails come in and replies go out?
 
-In: an IMAP mailbox, followed by UID; recorded mail files. Out: messages (what a mail means: `_mime`), and replies by
+In: an IMAP mailbox, followed by UID; recorded mail files. Out: messages (what a mail means: `mime`), and replies by
 SMTP. The mailbox is never changed but for the Seen flag where configured, and that only after the mails are durable.
 """
 

@@ -3,7 +3,7 @@
 In: a message and the policy. Out: `Reading`: its own words, redacted; identifiers (read before redaction, so that a
 number beside a secret is not lost); what kind of utterance it is; tagging; content digest; and the markers by which a
 store finds what the decision needs to know. Pure: a store reads once, loads, and hands the reading on to
-`pipeline.decide_prepared`. Nothing here or behind it holds a secret: all memory is made of the redacted words.
+`decide_prepared`. Nothing here or behind it holds a secret: all memory is made of the redacted words.
 """
 
 from __future__ import annotations

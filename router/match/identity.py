@@ -171,7 +171,8 @@ def _described(contact: Contact, message: Message, verified: Mapping[str, str]) 
     proved = {**verified, **contact.verified}
     attributes = contact.attributes
     if sender.attributes:
-        attributes = {**attributes, **dict(scrub_ids.attribute(name, value) for name, value in sender.attributes.items())}
+        scrubbed = dict(scrub_ids.attribute(name, value) for name, value in sender.attributes.items())
+        attributes = {**attributes, **scrubbed}
     name = contact.name or sender.name
     if proved == contact.verified and attributes == contact.attributes and name == contact.name:
         return contact

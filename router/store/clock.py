@@ -7,7 +7,7 @@ confirmation is written in the same place. Blocking functions over a `Database`.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import bindparam, literal_column, select
@@ -17,7 +17,7 @@ from router.store.database import Database
 from router.store.statement import Statement, insert_into
 from router.store.tables import instant
 
-__all__ = ["Mark", "database_time", "last_mark", "put_mark"]
+__all__ = ["Mark", "database_time", "last_mark", "put_mark", "utc_now"]
 
 _NAME = "clock"
 _read = Statement(select(t.facts.c.value).where(t.facts.c.name == _NAME))
@@ -27,6 +27,11 @@ _put = Statement(
     .on_conflict_do_update(index_elements=["name"], set_={"value": bindparam("mark")})
 )
 _clock = Statement(select(literal_column("CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")))
+
+
+def utc_now() -> datetime:
+    """The present instant by the wall clock."""
+    return datetime.now(UTC)
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

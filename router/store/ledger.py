@@ -1,7 +1,8 @@
 """How is a batch decided exactly once? `Store.decide`: snapshot, decisions, effects and cursor in one transaction.
 
 The one concrete store of the ledger: open it on an address, decide batches, act for the desk (router.store.desk),
-read pages (router.store.read.queries). All methods are plain functions that block: callers keep them off the event loop.
+read pages (router.store.read.queries). All methods are plain functions that block: callers keep them off the event
+loop.
 """
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ from router.ports import Cursor, Entry, Raw
 from router.seal import Sealed, Sealer
 from router.store import tables as t
 from router.store.bell import Bell
+from router.store.clock import utc_now
 from router.store.database import Database
 from router.store.statement import Statement, Tx, as_json, insert, insert_into
 from router.store.tables import instant, micros
 from router.store.transient import is_transient
 from router.wire.fields import storable
-from workers.daemon.channels import utc_now
 
 __all__ = ["RECORDED", "DatabaseLog", "partition_of"]
 

@@ -1,8 +1,8 @@
 """What of a message can a database keep? All of it but NUL and half characters, which no database takes as text.
 
 In: a message or an event of the desk, as an adapter or a program made it. Out: the same one, or one with those
-characters removed or replaced (`router.wire.fields.storable`) in every text it holds, ids and names too, before anything
-is decided: what is looked up is then what is stored, and no message is lost for a character.
+characters removed or replaced (`router.wire.fields.storable`) in every text it holds, ids and names too, before
+anything is decided: what is looked up is then what is stored, and no message is lost for a character.
 """
 
 from __future__ import annotations

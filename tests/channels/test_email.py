@@ -658,7 +658,7 @@ def test_sdks_are_loaded_when_needed() -> None:
     top = Path(adapters.__file__).parents[1]
     sources = [path for folder in ("router", "adapters", "workers") for path in (top / folder).rglob("*.py")]
     importing = [p.name for p in sources if re.search(r"^\s*(?:from|import) aioimaplib", p.read_text("utf-8"), re.M)]
-    assert importing == ["_imap.py"]
+    assert importing == ["session.py"]
 
 
 @pytest.mark.parametrize("package", ["aioimaplib", "aiosmtplib"])

@@ -77,7 +77,7 @@ def test_a_private_adapter_is_found_by_module_and_class() -> None:
             "telegran",
             'there is no adapter "telegran"; did you mean "telegram"? A private one is written "module:Class".',
         ),
-        ("_mime", 'there is no adapter "_mime"'),
+        ("kit", 'there is no adapter "kit"'),
         ("", 'there is no adapter ""'),
         ("../email", 'there is no adapter "../email"'),
         ("mycorp_channels.lime:Line", 'there is no module "mycorp_channels.lime" for the adapter'),

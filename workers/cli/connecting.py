@@ -98,7 +98,9 @@ def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember, Callable[[],
             database = found
 
     async def recall(key: str) -> str | None:
-        return passing.get(key) if database is None else await asyncio.to_thread(channel_state.recall, database, name, key)
+        if database is None:
+            return passing.get(key)
+        return await asyncio.to_thread(channel_state.recall, database, name, key)
 
     async def remember(key: str, value: str) -> None:
         if database is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import adapters
 from router.errors import ConfigurationError, InvalidPayload
@@ -17,14 +17,10 @@ from router.policy.values import Policy
 from router.ports import Adapter, Channel, Raw
 from router.store import Database
 from router.store.channel_state import recall, remember
+from router.store.clock import utc_now
 from router.wire.message import messages_from_body
 
-__all__ = ["Channels", "utc_now"]
-
-
-def utc_now() -> datetime:
-    """The present instant."""
-    return datetime.now(UTC)
+__all__ = ["Channels"]
 
 
 class Channels:

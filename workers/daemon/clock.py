@@ -17,8 +17,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from router.store.clock import Mark
-from workers.daemon.channels import utc_now
+from router.store.clock import Mark, utc_now
 
 __all__ = ["LONG_AWAY", "TOLERANCE", "Clock", "boot_id", "steady"]
 

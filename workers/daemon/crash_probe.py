@@ -35,8 +35,8 @@ def _lives(raw: Raw | None, policy: Policy, database: Database) -> bool:
     address = database.url.render_as_string(hide_password=False)
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "workers.daemon.crash_probe"], input=pickle.dumps((raw, policy, address)), check=False,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE,
+            [sys.executable, "-P", "-m", "workers.daemon.crash_probe"], input=pickle.dumps((raw, policy, address)),
+            check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -9,8 +9,8 @@ from router.errors import ConfigurationError
 from router.policy.tables import LOG
 from router.policy.values import Policy
 from router.store import Store, schema
+from router.store.clock import utc_now
 from router.store.log import DatabaseLog
-from workers.daemon.channels import utc_now
 
 __all__ = ["open_log"]
 

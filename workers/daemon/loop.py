@@ -24,9 +24,10 @@ import uvicorn
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy.values import Policy
 from router.store import Store, is_transient
+from router.store.clock import utc_now
 from router.store.leases import Leases
 from workers.daemon.announced import Fetching
-from workers.daemon.channels import Channels, utc_now
+from workers.daemon.channels import Channels
 from workers.daemon.clock import Clock
 from workers.daemon.decide import BATCH, Partition
 from workers.daemon.doubt import Doubt

@@ -24,11 +24,12 @@ from router.model import Placement
 from router.ports import Raw
 from router.store import Store, recorded_identity
 from router.store import tables as t
+from router.store.clock import utc_now
 from router.store.leases import Lease, Leases
 from router.store.log import RECORDED, DatabaseLog
 from router.store.statement import Statement, member
 from router.store.wake import settle_history
-from workers.daemon.channels import Channels, utc_now
+from workers.daemon.channels import Channels
 from workers.daemon.decide import Decided, Partition
 from workers.daemon.single_writer import alone
 

@@ -1,7 +1,8 @@
 """What does omnirouter do on a sample day? Three days of a wallet desk, played through the real pipeline in seconds.
 
-In: the scenes of `workers.lab.sample_day`, each at its own time. They go through the log, the adapters, the decision and
-the timekeeper on a throw-away SQLite file; nothing is sent. Out: `Played`, what the desk then sees; `story` prints it.
+In: the scenes of `workers.lab.sample_day`, each at its own time. They go through the log, the adapters, the decision
+and the timekeeper on a throw-away SQLite file; nothing is sent. Out: `Played`, what the desk then sees; `story` prints
+it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How is the model that ships with the lexicons made?
 
 In: router/lexicons/examples.tsv, messages of each issue type. Out: router/lexicons/examples.model, the weights that
-help the tagger where a message names no concept of the lexicons. Run `python -m workers.lab.examples` after a change of the
-examples or the lexicons; a test tells when the two no longer fit together.
+help the tagger where a message names no concept of the lexicons. Run `python -m workers.lab.examples` after a change of
+the examples or the lexicons; a test tells when the two no longer fit together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What does a mail call a file that it carries? A part's fields in, the name as its sender wrote it out.
 
 Senders write it in four ways: RFC 2231 (in one piece or in numbered sections), encoded words where none are allowed,
-raw 8-bit characters, plain ASCII. The result is still a stranger's text; `router.wire.attachment` makes a safe name of it.
+raw 8-bit characters, plain ASCII. The result is still a stranger's text; `router.wire.attachment` makes a safe name of
+it.
 """
 
 from __future__ import annotations
