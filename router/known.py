@@ -25,8 +25,8 @@ from router.model import (
     Message,
     Placement,
     Redelivery,
-    Value,
 )
+from router.value import Value
 
 __all__ = ["FORMER", "REACH", "Fragment", "Known"]
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from router.bounce import Bounce, Outcome
+from router.value import Value
 
 __all__ = [
     "Attachment",
@@ -46,10 +47,6 @@ __all__ = [
     "Tagging",
     "Thread",
 ]
-
-
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A value of the model: compared by content, never changed; `msgspec.structs.replace` makes the next one."""
 
 
 class Direction(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from router.model import Value
+from router.value import Value
 
 __all__ = ["Ours"]
 

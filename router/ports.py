@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from router.errors import InvalidPayload
-from router.model import Attachment, DeskEvent, Message, Value
+from router.model import Attachment, DeskEvent, Message
+from router.value import Value
 
 __all__ = [
     "Accepted",

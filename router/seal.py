@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from router import private
 from router.errors import ConfigurationError, InvalidPayload, NotFound
-from router.model import Value
 from router.secret import Secret
+from router.value import Value
 
 __all__ = ["KEY_SIZE", "Sealed", "Sealer", "create_key", "fingerprint", "load_key"]
 

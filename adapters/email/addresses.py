@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 from adapters.email.mime.charset import clean_line, decode, header
-from router.model import Value
 from router.text.secrets import scrub_ids
+from router.value import Value
 
 __all__ = ["Mailbox", "mailboxes"]
 

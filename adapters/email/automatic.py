@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from adapters.email.mime.structure import Fields, Part
 from adapters.email.notice import notice
-from router.model import Value
+from router.value import Value
 
 __all__ = ["LOOP_FIELD", "Origin", "judge"]
 

@@ -22,8 +22,9 @@ from adapters.email.addresses import mailboxes
 from adapters.email.automatic import LOOP_FIELD
 from adapters.email.thread_index import answer_below
 from router.errors import SendRejected
-from router.model import Attachment, Value
+from router.model import Attachment
 from router.ports import Reply
+from router.value import Value
 from router.wire.attachment import file_name, media_type
 
 __all__ = ["Envelope", "compose", "probe", "reply_address"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from router.model import Value
+from router.value import Value
 
 __all__ = ["Result", "Results", "read"]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from adapters.email.compose import Envelope
 from router.errors import BadSettings, OutcomeUnknown, SendRejected, SendUnreachable, Throttled
-from router.model import Value
+from router.value import Value
 
 if TYPE_CHECKING:
     import aiosmtplib

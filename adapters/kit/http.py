@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from router.errors import BadSettings, ConfigurationError, InvalidPayload, OutcomeUnknown, SendUnreachable, Throttled
-from router.model import Value
 from router.ports import Answer, Delivery
 from router.secret import Secret
+from router.value import Value
 
 if TYPE_CHECKING:
     import httpx

@@ -22,8 +22,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from router.errors import ConfigurationError
-from router.model import Value
 from router.ports import Request
+from router.value import Value
 
 if TYPE_CHECKING:
     from router.secret import Secret

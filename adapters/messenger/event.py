@@ -20,8 +20,9 @@ import msgspec
 from adapters.kit import batch
 from adapters.messenger.content import File, attachment_of, form_of, kind_of, words_of
 from router.errors import InvalidPayload
-from router.model import Direction, Message, Sender, Value
+from router.model import Direction, Message, Sender
 from router.ports import Announced, Raw, Translation
+from router.value import Value
 from router.wire import strict_json
 from router.wire.fields import storable
 

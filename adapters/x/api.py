@@ -19,7 +19,7 @@ from tweepy.asynchronous import AsyncClient
 from yarl import URL
 
 from router.errors import BadSettings, OutcomeUnknown, SendError, SendRejected, SendUnreachable, Throttled, Unreachable
-from router.model import Value
+from router.value import Value
 
 __all__ = ["HOST", "Api", "Event", "Keys", "Page"]
 

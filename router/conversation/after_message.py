@@ -27,9 +27,10 @@ from router.match.identity import Identity
 from router.match.incident import Relation
 from router.match.join import PIECES, Verdict
 from router.match.thread import Chain
-from router.model import Authenticity, Contact, Conversation, MessageClass, Routing, Status, Value
+from router.model import Authenticity, Contact, Conversation, MessageClass, Routing, Status
 from router.policy.values import Policy
 from router.routing.route import Rule, route
+from router.value import Value
 
 __all__ = ["CHASING", "Moved", "after_customer", "language_of", "message_facts", "reply_window"]
 

@@ -18,9 +18,10 @@ from router.deadlines import fold
 from router.deadlines.calendar import instant, microseconds
 from router.deadlines.clocks import ClockEvent, Unanswered
 from router.deadlines.promise import REPLY_METRICS
-from router.model import Conversation, Status, Value
+from router.model import Conversation, Status
 from router.policy.values import Policy
 from router.reply_states import UNDONE
+from router.value import Value
 
 __all__ = ["Came", "came", "unanswered"]
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from router.model import Conversation, Status, Value
+from router.model import Conversation, Status
 from router.policy.values import AgentPolicy, Policy
+from router.value import Value
 
 __all__ = [
     "PRESENCES", "Here", "Wanted", "chosen", "first_for", "fits", "gone", "has_room", "kind_by", "load", "may_take",

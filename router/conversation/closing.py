@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 from router.deadlines.calendar import Schedule
 from router.errors import ScheduleError
-from router.model import Conversation, Status, Value
+from router.model import Conversation, Status
 from router.policy.units import Span
 from router.policy.values import Policy, in_language
+from router.value import Value
 
 __all__ = ["Due", "due", "look_at", "reminder"]
 

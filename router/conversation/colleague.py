@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from router.known import Known
 from router.match.features import Reading
 from router.match.thread import Chain, parents
-from router.model import Authenticity, Conversation, Direction, Message, Value
+from router.model import Authenticity, Conversation, Direction, Message
+from router.value import Value
 
 __all__ = ["Word", "word_of"]
 

@@ -21,8 +21,9 @@ from router.deadlines.clocks import ClockEvent, Clocks, Unanswered
 from router.deadlines.promise import REPLY_METRICS
 from router.deadlines.transitions import short_id
 from router.match import fingerprint
-from router.model import Conversation, Handle, MessageClass, Status, Value
+from router.model import Conversation, Handle, MessageClass, Status
 from router.policy.values import Policy
+from router.value import Value
 
 __all__ = [
     "Act", "Asked", "Happened", "Joined", "Outcome", "Part", "Stays", "merged", "parted", "shrunk", "told",

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from router.deadlines.promise import Promises, Step
-from router.model import Value
+from router.value import Value
 
 __all__ = [
     "Breach", "Clock", "ClockEvent", "Clocks", "Firing", "Past", "Pledge", "Run", "Unanswered", "from_json", "to_json",

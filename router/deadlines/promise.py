@@ -15,8 +15,8 @@ import msgspec
 
 from router.deadlines.calendar import Schedule
 from router.errors import ConfigurationError, InvalidTarget
-from router.model import Value
 from router.routing.condition import Condition
+from router.value import Value
 
 __all__ = ["METRICS", "REPLY_METRICS", "DeadlinePolicy", "Ladder", "Promises", "Step", "Target"]
 

@@ -13,9 +13,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from router.model import Authenticity, Direction, Message, Party, Sender, Value
+from router.model import Authenticity, Direction, Message, Party, Sender
 from router.ours import Ours
 from router.text.own_words.passed_on import PassedOn, passed_on
+from router.value import Value
 
 __all__ = ["CLAIMED", "FORM", "Authored", "authored", "named_people"]
 

@@ -16,7 +16,8 @@ from router.match.features import Reading, named_key
 from router.match.identity import Identity, is_mail
 from router.match.reply_address import Claim
 from router.match.thread import Chain, parents
-from router.model import Authenticity, Conversation, Direction, Message, Value
+from router.model import Authenticity, Conversation, Direction, Message
+from router.value import Value
 
 __all__ = ["Evidence", "is_participant", "weigh_claims"]
 

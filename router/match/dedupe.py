@@ -12,7 +12,8 @@ from hashlib import sha256
 import msgspec
 
 from router.known import Known
-from router.model import Direction, Key, KnownMessage, Message, Value
+from router.model import Direction, Key, KnownMessage, Message
+from router.value import Value
 
 __all__ = ["Seen", "content_digest", "renamed", "seen"]
 

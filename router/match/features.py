@@ -18,7 +18,7 @@ from xxhash import xxh3_64_hexdigest
 from router.match import identity
 from router.match.authorship import Authored, authored, named_people
 from router.match.dedupe import content_digest
-from router.model import Authenticity, Direction, Handle, Message, Tagging, Value
+from router.model import Authenticity, Direction, Handle, Message, Tagging
 from router.policy.values import Policy
 from router.text.meaning import identifiers, utterance
 from router.text.meaning.customers import customers
@@ -26,6 +26,7 @@ from router.text.meaning.fold import fold, language
 from router.text.meaning.utterance import Word
 from router.text.own_words import cut as own_words
 from router.text.secrets import redact, seams
+from router.value import Value
 
 __all__ = ["NO_TOPIC", "Reading", "named_key", "read", "tagged", "telling_part"]
 

@@ -16,8 +16,9 @@ import msgspec
 
 from router.known import Known
 from router.match.authorship import CLAIMED
-from router.model import Authenticity, Contact, Handle, Message, Value
+from router.model import Authenticity, Contact, Handle, Message
 from router.text.secrets import scrub_ids
+from router.value import Value
 
 __all__ = ["Identity", "contradicts", "handles_of", "identify", "is_mail", "reply_handle"]
 

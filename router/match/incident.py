@@ -16,8 +16,9 @@ from typing import Any
 from router.known import Known
 from router.match.features import Reading
 from router.match.identity import Identity
-from router.model import Conversation, Link, Status, Value
+from router.model import Conversation, Link, Status
 from router.policy.values import FollowUps
+from router.value import Value
 
 __all__ = ["Relation", "naming_the_same", "relate"]
 

@@ -16,8 +16,9 @@ from router.match.features import Reading
 from router.match.fingerprint import Memory
 from router.match.identity import Identity, reply_handle
 from router.match.score import Weighed, is_live, weigh
-from router.model import Candidate, Conversation, Link, MessageClass, Status, Value
+from router.model import Candidate, Conversation, Link, MessageClass, Status
 from router.policy.values import FollowUps
+from router.value import Value
 
 __all__ = ["PIECES", "Verdict", "place"]
 

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from router.model import Handle, Message, Value
+from router.model import Handle, Message
+from router.value import Value
 
 __all__ = ["Claim", "participant_mark", "proved", "sign", "tokens_of", "verify"]
 

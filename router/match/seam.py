@@ -17,9 +17,10 @@ from router.known import FORMER, Fragment, Known
 from router.match.features import Reading, read
 from router.match.fingerprint import forget
 from router.match.identity import Identity
-from router.model import Conversation, Message, Rewritten, Sender, Value
+from router.model import Conversation, Message, Rewritten, Sender
 from router.policy.values import Policy
 from router.text.secrets import redact, seams
+from router.value import Value
 
 __all__ = ["Seam", "seam"]
 

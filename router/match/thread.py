@@ -9,7 +9,8 @@ thread is decided elsewhere (`matter`).
 from __future__ import annotations
 
 from router.known import Known
-from router.model import Key, Message, Value
+from router.model import Key, Message
+from router.value import Value
 
 __all__ = ["Chain", "chain", "keys", "parents"]
 

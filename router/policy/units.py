@@ -11,8 +11,8 @@ import re
 from datetime import timedelta
 from typing import Final
 
-from router.model import Value
 from router.policy.sentences import cut
+from router.value import Value
 
 __all__ = ["Span", "age", "duration", "shown", "size", "span"]
 

@@ -21,11 +21,11 @@ from urllib.parse import quote
 from router.deadlines.calendar import Schedule
 from router.deadlines.fold import Promises
 from router.errors import ConfigurationError
-from router.model import Value
 from router.ours import Ours
 from router.policy.units import Span
 from router.routing.route import Rule
 from router.secret import Secret
+from router.value import Value
 
 if TYPE_CHECKING:
     from router.tagging.tag import Tagger

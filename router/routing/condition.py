@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from router.model import MessageClass, Value
+from router.model import MessageClass
 from router.routing.operators import FITS, WORDS, number, show
 from router.routing.pattern import objection
+from router.value import Value
 
 __all__ = ["FIELDS", "FLAGS", "OPERATORS", "Condition"]
 

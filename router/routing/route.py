@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from router.model import Routing, Value
+from router.model import Routing
 from router.routing.condition import Condition
+from router.value import Value
 
 __all__ = ["Rule", "route", "unreachable"]
 

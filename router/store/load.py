@@ -19,7 +19,7 @@ from sqlalchemy.sql import text as sql_text
 from router.bounce import KnownReply
 from router.known import REACH, Fragment, Known
 from router.match.authorship import CLAIMED
-from router.model import Conversation, Handle, Key, Link, Marker, Value
+from router.model import Conversation, Handle, Key, Link, Marker
 from router.store import tables as t
 from router.store.codec import (
     CONTACT_COLUMNS,
@@ -32,6 +32,7 @@ from router.store.codec import (
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant, micros
 from router.text.secrets import seams
+from router.value import Value
 
 __all__ = ["MissedLock", "Wants", "load"]
 

@@ -16,8 +16,9 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from router.errors import InvalidPayload
-from router.model import Attachment, Authenticity, DeskEvent, Direction, Message, Sender, Status, Value
+from router.model import Attachment, Authenticity, DeskEvent, Direction, Message, Sender, Status
 from router.text.secrets.redact import redact
+from router.value import Value
 from router.wire import attachment, strict_json
 from router.wire.fields import Place
 

@@ -14,8 +14,8 @@ from itertools import accumulate
 from typing import Any, TypeVar
 
 from router.errors import InvalidPayload
-from router.model import Value
 from router.text.secrets.redact import redact
+from router.value import Value
 
 __all__ = ["DEEPEST", "MOST", "Loaded", "each", "load", "oddity"]
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from router.model import Placement, Status, Value
+from router.model import Placement, Status
 from router.policy.values import Policy
 from router.ref import ref_of
 from router.store import Store, desk, schema
@@ -21,6 +21,7 @@ from router.store.leases import Leases
 from router.store.log import DatabaseLog
 from router.store.read import queries
 from router.store.wake import next_wake_at, wake
+from router.value import Value
 from workers.cli.explain import explained
 from workers.cli.printing import json_line, line, table
 from workers.cli.queues import print_queues, waiting_by_queue

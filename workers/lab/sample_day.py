@@ -14,8 +14,8 @@ from email.utils import format_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from router.model import Value
 from router.ports import Raw
+from router.value import Value
 
 __all__ = ["SCENES", "Answer", "Scene", "Solved"]
 

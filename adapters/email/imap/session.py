@@ -21,7 +21,7 @@ from aioimaplib import aioimaplib as _lib
 
 from adapters.email.imap.text import LITERAL, Fetched, day, fetched, modified_utf7, numbers, sizes
 from router.errors import BadSettings, Unreachable
-from router.model import Value
+from router.value import Value
 
 __all__ = ["Account", "Session"]
 

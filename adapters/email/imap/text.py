@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from adapters.email.instant import from_header
-from router.model import Value
+from router.value import Value
 
 __all__ = ["LITERAL", "Fetched", "day", "fetched", "modified_utf7", "numbers", "sizes"]
 

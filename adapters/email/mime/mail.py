@@ -23,9 +23,10 @@ from adapters.email.mime.charset import clean_line, decode, header
 from adapters.email.mime.content import charset_of, content_of
 from adapters.email.mime.structure import Fields, Part, head, parse
 from router.errors import InvalidPayload
-from router.model import Authenticity, Message, Sender, Value
+from router.model import Authenticity, Message, Sender
 from router.ports import Raw
 from router.text.secrets import scrub_ids
+from router.value import Value
 
 __all__ = ["Desk", "translate"]
 

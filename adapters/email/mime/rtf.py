@@ -13,7 +13,7 @@ import struct
 import msgspec
 
 from adapters.email.mime.charset import clean_text, decode
-from router.model import Value
+from router.value import Value
 
 __all__ = ["decompressed", "words"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from router.model import Value
+from router.value import Value
 
 __all__ = ["signed_content"]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from adapters.email.mime import rtf
 from adapters.email.mime.charset import clean_text, decode
-from router.model import Value
+from router.value import Value
 
 __all__ = ["Tnef", "TnefFile", "read"]
 

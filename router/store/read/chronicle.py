@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from router.model import Key, Value
+from router.model import Key
 from router.store import tables as t
 from router.store.ledger import Store
 from router.store.read import queries
 from router.store.statement import Statement, among
 from router.store.tables import instant
+from router.value import Value
 
 __all__ = ["Act", "Decided", "acts", "conversation_of_key", "decided", "raws_in_order"]
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from router.model import Value
 from router.text.meaning.digit_runs import Found, Runs
 from router.text.secrets.redact import redact
+from router.value import Value
 
 __all__ = ["MOST", "Identifiers", "read"]
 

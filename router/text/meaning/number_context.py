@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from router.model import Value
+from router.value import Value
 
 __all__ = ["WINDOW", "Cues", "after", "before", "cues"]
 

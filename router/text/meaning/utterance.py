@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from router.errors import ConfigurationError
-from router.model import Value
 from router.text.meaning.speech_acts import (
     ADDRESSES,
     ADDS,
@@ -31,6 +30,7 @@ from router.text.meaning.speech_acts import (
     SETTLED,
     UNRELATED,
 )
+from router.value import Value
 
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from router.model import Value
 from router.text.own_words.footers import appended
 from router.text.own_words.html import SIGNATURE, has_structure, marked, plain
 from router.text.own_words.quoted_headers import after_headers, header_block, is_name
@@ -33,6 +32,7 @@ from router.text.own_words.quotes import (
     opens,
     speaks,
 )
+from router.value import Value
 
 __all__ = ["LONGEST", "OwnWords", "cut", "plain"]
 

@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from router.model import Value
 from router.text.own_words.cut import LONGEST
 from router.text.own_words.quoted_headers import after_headers, header_block
 from router.text.own_words.quotes import LIMIT, Cited, Mark, cites, label, mark, marks
 from router.text.secrets import scrub_ids
+from router.value import Value
 
 __all__ = ["PassedOn", "is_forward", "passed_on"]
 

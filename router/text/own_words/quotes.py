@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 
-from router.model import Value
+from router.value import Value
 
 __all__ = [
     "LIMIT", "Cited", "Mark", "Marks", "announces", "before_opener", "cites", "closes", "contacts", "initials",

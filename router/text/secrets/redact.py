@@ -16,13 +16,13 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 
-from router.model import Value
 from router.text.meaning import number_context
 from router.text.secrets import announced, seeds
 from router.text.secrets.cards import is_card, is_resident_id
 from router.text.secrets.seeds import Span
 from router.text.secrets.tokens import SHORTEST, tokens
 from router.text.secrets.unhidden import HAN_DIGITS, UNSEEN, han_digits, unhidden
+from router.value import Value
 
 __all__ = ["Redacted", "mark", "redact"]
 
