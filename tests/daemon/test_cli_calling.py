@@ -9,6 +9,7 @@ import pytest
 import typer
 
 import workers.cli as cli
+from workers.cli import chosen
 from workers.cli.calling import call
 
 
@@ -20,7 +21,7 @@ def greet(name: str, *, loud: Annotated[bool, typer.Option("--loud")] = False) -
 
 def simulate(config: Annotated[Path, typer.Option(help="The new configuration.")]) -> None:
     """Has a --config of its own."""
-    print(config, cli.configuration_file())
+    print(config, chosen.configuration_file())
 
 
 async def later(name: str) -> int:
@@ -43,7 +44,7 @@ def test_a_function_becomes_a_command(capsys: pytest.CaptureFixture[str]) -> Non
     assert call("greet", greet, ["li"]) == 0
     assert call("greet", greet, ["li", "--loud", "-c", "desk.toml"]) == 3
     assert capsys.readouterr().out == "hello li\nhello li!\n"
-    assert cli.configuration_file() == Path("desk.toml")
+    assert chosen.configuration_file() == Path("desk.toml")
 
 
 def test_a_command_s_own_config_wins_over_the_general_one(capsys: pytest.CaptureFixture[str]) -> None:

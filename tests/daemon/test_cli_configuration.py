@@ -20,7 +20,7 @@ from router.policy.load import preset_text
 from router.seal import load_key
 from router.store.database import Database
 from router.store.schema import ensure
-from workers.cli import connecting
+from workers.cli import chosen, connecting
 
 CHAT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FAULTY = """
@@ -68,7 +68,7 @@ def test_init_writes_a_configuration_that_is_right(here: Path, capsys: pytest.Ca
     assert written == preset_text(preset).replace("# key =", "key =")
     assert cli.main(["check"]) == 0
     assert capsys.readouterr().out.startswith("omnirouter.toml is right: ")
-    assert cli.configured().privacy.key is not None
+    assert chosen.configured().privacy.key is not None
 
 
 def test_init_never_overwrites(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,7 +298,7 @@ def test_connect_tells_what_does_not_answer(here: Path, monkeypatch: pytest.Monk
             f'"postgresql://desk@127.0.0.1:{port}/desk"',
         )
     )
-    found = {answer["what"]: answer for answer in asyncio.run(connecting.connections(cli.configured()))}
+    found = {answer["what"]: answer for answer in asyncio.run(connecting.connections(chosen.configured()))}
     assert {what: answer["exit_code"] for what, answer in found.items()} == {
         "database": 3,
         "log": 3,
@@ -345,7 +345,7 @@ def test_connect_waits_for_nobody_for_ever(here: Path, monkeypatch: pytest.Monke
             f'{preset_text("plain")}\n[channels.mail]\nadapter = "email"\naddress = "desk@example.com"\n'
             f"imap = {server}\nsmtp = {server}\n"
         )
-        answers = {answer["what"]: answer for answer in asyncio.run(connecting.connections(cli.configured()))}
+        answers = {answer["what"]: answer for answer in asyncio.run(connecting.connections(chosen.configured()))}
     assert answers["channels.mail"]["exit_code"] == 3
     assert "no answer within" in answers["channels.mail"]["line"]
 

@@ -13,6 +13,7 @@ import pytest
 
 import workers.cli as cli
 from router.errors import ConfigurationError, ForeignPackage, NotFound, Refused, Unreachable
+from workers.cli import chosen
 from workers.cli.ending import Misused, ended
 
 COMMAND = Path(sys.executable).with_name("omnirouter")
@@ -103,16 +104,16 @@ def test_which_configuration_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OMNIROUTER_CONFIG", raising=False)
     cli.main(["--version"])
-    assert cli.configuration_file() is None
-    assert cli.configured().name == "Wallet support"
+    assert chosen.configuration_file() is None
+    assert chosen.configured().name == "Wallet support"
     Path("omnirouter.toml").write_text('[[queues]]\nname = "q"\n[defaults]\nqueue = "q"\n[desk]\nname = "Here"\n')
-    assert cli.configured().name == "Here"
+    assert chosen.configured().name == "Here"
     monkeypatch.setenv("OMNIROUTER_CONFIG", "elsewhere.toml")
-    assert cli.configuration_file() == Path("elsewhere.toml")
+    assert chosen.configuration_file() == Path("elsewhere.toml")
     cli.main(["-c", "named.toml", "--version"])
-    assert cli.configuration_file() == Path("named.toml")
+    assert chosen.configuration_file() == Path("named.toml")
     cli.main(["--version"])
-    assert cli.configuration_file() == Path("elsewhere.toml")
+    assert chosen.configuration_file() == Path("elsewhere.toml")
 
 
 def test_every_listed_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:

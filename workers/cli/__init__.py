@@ -14,12 +14,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from router.policy.values import Policy
+from workers.cli import chosen
 
-__all__ = ["COMMANDS", "configuration_file", "configured", "listed", "main", "named_file"]
+__all__ = ["COMMANDS", "listed", "main"]
 
 #: Command (or group and command) to the function that does it, and one line of help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -83,14 +82,10 @@ A support desk's mail, chats and calls: one conversation a matter, routed, with 
 
 _DAEMON: Final = "run"
 
-#: What `-c` named, before or after the command; kept here because a process runs one command.
-_chosen: Path | None = None
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    global _chosen
-    _chosen = None
+    chosen.forget()
     from workers.cli.ending import ended
 
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  (closed by the caller: `>&-`)
@@ -99,40 +94,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     return ended(lambda: _dispatch(list(sys.argv[1:] if arguments is None else arguments)))
-
-
-def configuration_file() -> Path | None:
-    """The file that holds: `-c`, else $OMNIROUTER_CONFIG, else ./omnirouter.toml, else None (the wallet preset)."""
-    if _chosen is not None:
-        return _chosen
-    named = os.environ.get("OMNIROUTER_CONFIG")
-    if named:
-        return Path(named)
-    here = Path("omnirouter.toml")
-    return here if here.exists() else None
-
-
-def named_file() -> Path | None:
-    """The file that `-c` named on this command line, if it did."""
-    return _chosen
-
-
-def configured() -> Policy:
-    """The policy that holds for this command; keys of its file that do nothing any more are said on stderr. Raises
-    ConfigurationError with all mistakes of its file."""
-    from router.policy.values import Policy
-    from workers.cli.printing import warn
-
-    policy = Policy.load(configuration_file())
-    for remark in policy.remarks:
-        warn(remark)
-    return policy
-
-
-def choose(file: Path | None) -> None:
-    """Let this file hold, if one was named."""
-    global _chosen
-    _chosen = file or _chosen
 
 
 def listed() -> list[str]:
@@ -163,13 +124,13 @@ def _before_the_command(word: str, rest: list[str]) -> list[str]:
 
     name, equals, value = word.partition("=")
     if name == "--config" and equals:
-        choose(Path(value))
+        chosen.choose(Path(value))
     elif word in ("-c", "--config"):
         if not rest:
             raise Misused(f"{word} needs the path of a configuration file.")
-        choose(Path(rest.pop(0)))
+        chosen.choose(Path(rest.pop(0)))
     elif word.startswith("-c") and not word.startswith("--"):
-        choose(Path(word[2:].removeprefix("=")))
+        chosen.choose(Path(word[2:].removeprefix("=")))
     else:
         raise Misused(f"There is no option {word} before the command; see `omnirouter --help`.")
     return rest

@@ -40,7 +40,7 @@ def _command(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def command(**values: Any) -> Any:
-        from workers.cli import choose
+        from workers.cli.chosen import choose
 
         choose(values.pop(_PARAMETER, None))
         done = function(**values)

@@ -31,7 +31,7 @@ def init(
     from router.policy.load import preset_text
     from router.private import opener
     from router.seal import create_key
-    from workers.cli import named_file
+    from workers.cli.chosen import named_file
 
     file = file or named_file() or Path("omnirouter.toml")
     text, key = preset_text(preset), file.parent / "omnirouter.key"
@@ -58,7 +58,7 @@ def check(
 ) -> int:
     """All mistakes of the configuration at once; with --connect, does everything that it names answer?"""
     from router.policy.load import load, preset
-    from workers.cli import configuration_file
+    from workers.cli.chosen import configuration_file
     from workers.cli.remarks import remarks
     from workers.ownership import refuse_foreign_packages
 

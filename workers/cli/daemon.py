@@ -33,7 +33,7 @@ def run(
     ] = False,
 ) -> int:
     """Serve the desk until SIGTERM or Ctrl-C: take in, decide, keep deadlines, send."""
-    from workers.cli import configuration_file, configured
+    from workers.cli.chosen import configuration_file, configured
     from workers.daemon.logging import configure
     from workers.ownership import refuse_foreign_packages
 

@@ -22,7 +22,7 @@ __all__ = ["check", "current", "sql", "upgrade"]
 def _database(*, create: bool = False) -> Iterator[Database]:
     """The configured database. A missing SQLite file is made only where that is asked for. Raises `NotFound`."""
     from router.store import Database
-    from workers.cli import configured
+    from workers.cli.chosen import configured
 
     database = Database.of(configured(), make=create)
     database.require_folder()
@@ -41,7 +41,7 @@ def _where(database: Database) -> str:
 def upgrade(as_json: JsonFlag = False) -> int:
     """Bring the database to this version; safe to repeat."""
     from router.store import schema
-    from workers.cli import configured
+    from workers.cli.chosen import configured
 
     with _database(create=True) as database:
         before, after = schema.upgrade(database, partitions=configured().partitions)
@@ -96,7 +96,7 @@ def check(as_json: JsonFlag = False) -> int:
 def sql() -> int:
     """The statements of all migrations for this kind of database, without running them."""
     from router.store import Database, schema
-    from workers.cli import configured
+    from workers.cli.chosen import configured
 
     database = Database.of(configured())
     try:

@@ -64,7 +64,7 @@ def tags(
     as_json: JsonFlag = False,
 ) -> int:
     """Tag labelled messages and say how often it was right."""
-    from workers.cli import configured
+    from workers.cli.chosen import configured
     from workers.lab.evaluate.tags import evaluate_tags
 
     _there(file)
@@ -75,7 +75,7 @@ def tags(
 
 def followups(file: File, predictions: Predictions = None, plot: Plot = None, as_json: JsonFlag = False) -> int:
     """Decide labelled sequences, each in a fresh store, and say how often class and conversation were right."""
-    from workers.cli import configured
+    from workers.cli.chosen import configured
     from workers.lab.evaluate.followups import evaluate_followups
 
     _there(file)

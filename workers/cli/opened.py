@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from router.errors import ConfigurationError
 from router.policy.values import Policy
 from router.store import Store
-from workers.cli import configured
+from workers.cli.chosen import configured
 from workers.cli.printing import warn
 from workers.daemon.channels import Channels
 
