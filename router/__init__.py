@@ -31,7 +31,6 @@ from router.model import (
     DeskEvent,
     Direction,
     Link,
-    Message,
     MessageClass,
     Metric,
     Placement,
@@ -45,6 +44,7 @@ from router.model import (
 if TYPE_CHECKING:
     from router.deadlines.calendar import Schedule
     from router.decision.decide import decide
+    from router.model import Message
     from router.policy.values import Policy
     from router.router import Router
 
@@ -84,8 +84,11 @@ __all__ = [
     "decide",
 ]
 
-#: Loaded when first asked for: they bring the lexicons and the database along.
-_LATER = {"Policy": "policy.values", "Router": "router", "Schedule": "deadlines.calendar", "decide": "decision.decide"}
+#: Loaded when first asked for: they bring the outside form, the lexicons and the database along.
+_LATER = {
+    "Message": "wire.message", "Policy": "policy.values", "Router": "router", "Schedule": "deadlines.calendar",
+    "decide": "decision.decide",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

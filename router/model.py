@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -147,6 +147,18 @@ class Attachment(Value, frozen=True, kw_only=True):
     content: bytes = b""
 
 
+class FromWire(Protocol):
+    """How a message is made of its wire form (contract, section 3)."""
+
+    def __call__(self, wire: Mapping[str, Any], *, channel: str = "", channel_kind: str = "") -> Message:
+        """The message of a wire form. Its own `channel` wins; the kind is that of its name unless given.
+
+        Raises InvalidPayload with one sentence: where, what, what would be right; also for an event, which is no
+        message.
+        """
+        ...
+
+
 class Message(Value, frozen=True, kw_only=True):
     """The one normalised form, whatever the channel.
 
@@ -194,6 +206,9 @@ class Message(Value, frozen=True, kw_only=True):
     via: str = ""
     original: str = ""
 
+    #: Reads the outside form; given by `router.wire.message`, which `router.Message` brings along.
+    from_wire: ClassVar[FromWire]
+
     def __post_init__(self) -> None:
         if self.sent_at.tzinfo is None:
             raise ValueError("sent_at must be aware; give it an offset, for example +08:00")
@@ -201,25 +216,6 @@ class Message(Value, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "sent_at", self.sent_at.astimezone(UTC))
         if not self.external_id:
             raise ValueError("external_id must not be empty")
-
-    @classmethod
-    def from_wire(cls, wire: Mapping[str, Any], *, channel: str = "", channel_kind: str = "") -> Message:
-        """The message of a wire form (contract, section 3). Its own `channel` wins; the kind is that of its name
-        unless given.
-
-        Raises InvalidPayload with one sentence: where, what, what would be right; also for an event, which is no
-        message.
-        """
-        from router.errors import InvalidPayload
-        from router.kinds import kind_named
-        from router.wire.message import message_from_wire
-
-        own = wire.get("channel") if isinstance(wire, Mapping) else None
-        name = str(own or channel or "chat")
-        found = message_from_wire(wire, channel=name, channel_kind=channel_kind or kind_named(name))
-        if not isinstance(found, cls):
-            raise InvalidPayload("event: this is an event of the desk; a message has id, sent_at and sender")
-        return found
 
     @property
     def scope(self) -> str:

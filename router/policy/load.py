@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -253,3 +254,10 @@ def _installed() -> AdapterOf:
 def _in_file_order(data: Mapping[str, Any], mistakes: list[str]) -> list[str]:
     order = {key: index for index, key in enumerate(data)}
     return sorted(dict.fromkeys(mistakes), key=lambda line: order.get(re.split(r"[.\[:]", line, maxsplit=1)[0], 99))
+
+
+def _load(path: str | PathLike[str] | None = None) -> Policy:
+    return preset("wallet") if path is None else load(Path(path))
+
+
+Policy.load, Policy.preset = _load, preset

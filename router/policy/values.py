@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import quote
 
 from router.deadlines.calendar import Schedule
@@ -188,6 +188,25 @@ class Web(Value, frozen=True, kw_only=True):
     limits: WebLimits = WebLimits()
 
 
+class Load(Protocol):
+    """How a policy is made of a configuration file."""
+
+    def __call__(self, path: str | PathLike[str] | None = None) -> Policy:
+        """Read a configuration file; None is the built-in wallet preset on ./omnirouter.db.
+
+        Raises ConfigurationError with all mistakes of the file at once. Unset secrets are no mistake here.
+        """
+        ...
+
+
+class Preset(Protocol):
+    """How a policy is made of what ships."""
+
+    def __call__(self, name: str) -> Policy:
+        """A configuration that ships with the product: `wallet` or `plain`."""
+        ...
+
+
 class Policy(Value, frozen=True, kw_only=True, dict=True):
     """One whole configuration. `source` is the file it came from, None for a preset; `remarks` are sentences about keys
     of it that have another name by now or do nothing any more; `desk_log` is
@@ -226,22 +245,9 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     desk_log: str = "database"
     partitions: int = 16
 
-    @classmethod
-    def load(cls, path: str | PathLike[str] | None = None) -> Policy:
-        """Read a configuration file; None is the built-in wallet preset on ./omnirouter.db.
-
-        Raises ConfigurationError with all mistakes of the file at once. Unset secrets are no mistake here.
-        """
-        from router.policy.load import load
-
-        return cls.preset("wallet") if path is None else load(Path(path))
-
-    @classmethod
-    def preset(cls, name: str) -> Policy:
-        """A configuration that ships with the product: `wallet` or `plain`."""
-        from router.policy.load import preset
-
-        return preset(name)
+    #: Read a file, or a configuration that ships; given by `router.policy.load`.
+    load: ClassVar[Load]
+    preset: ClassVar[Preset]
 
     @cached_property
     def tagger(self) -> Tagger:

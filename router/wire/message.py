@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from router.errors import InvalidPayload
+from router.kinds import kind_named
 from router.model import Attachment, Authenticity, DeskEvent, Direction, Message, Sender, Status
 from router.text.secrets.redact import redact
 from router.value import Value
@@ -254,3 +255,15 @@ def _attachment_to_wire(one: Attachment) -> dict[str, Any]:
     content = base64.b64encode(one.content).decode() if one.sha256 else ""
     full = {"name": one.name, "type": one.type, "url": one.url, "size": one.size, "content": content}
     return {key: value for key, value in full.items() if value or (key == "content" and one.sha256)}
+
+
+def _from_wire(wire: Mapping[str, Any], *, channel: str = "", channel_kind: str = "") -> Message:
+    own = wire.get("channel") if isinstance(wire, Mapping) else None
+    name = str(own or channel or "chat")
+    found = message_from_wire(wire, channel=name, channel_kind=channel_kind or kind_named(name))
+    if not isinstance(found, Message):
+        raise InvalidPayload("event: this is an event of the desk; a message has id, sent_at and sender")
+    return found
+
+
+Message.from_wire = _from_wire

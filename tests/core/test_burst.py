@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from router import Message
 from router.match.burst import chat_like
-from router.model import Message, MessageClass, Placement
+from router.model import MessageClass, Placement
 from router.policy.values import Policy
 
 BURSTS = Path(__file__).parent.parent / "data" / "bursts.jsonl"
