@@ -23,13 +23,15 @@ __all__ = ["available", "load"]
 
 _OURS: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
 _PRIVATE: Final = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)
+#: What adapters share is none.
+_SHARED: Final = "kit"
 #: What a class needs to be an adapter (`router.ports.Adapter`).
 _CALLS: Final = ("translate", "deliveries", "backfill", "send", "connect", "close")
 
 
 def available() -> list[str]:
     """The adapters that ship, by name; nothing is imported."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "kit")
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != _SHARED)
 
 
 def load(name: str) -> type[Adapter]:
@@ -40,7 +42,7 @@ def load(name: str) -> type[Adapter]:
     private = _PRIVATE.fullmatch(name)
     if private:
         module, attribute = _imported(private["module"], name), private["name"]
-    elif _OURS.fullmatch(name) and (f"{__name__}.{name}" in sys.modules or name in available()):
+    elif name != _SHARED and _OURS.fullmatch(name) and (f"{__name__}.{name}" in sys.modules or name in available()):
         module, attribute = _imported(f"{__name__}.{name}", name), "adapter"
     else:
         hint = ended(f'there is no adapter "{cut(name)}"{did_you_mean(name, available())}')

@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import workers.readiness as readiness_module
-import workers.web as web_module
 from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
+import workers.http.front_door as web_module
+import workers.http.readiness as readiness_module
 from adapters.kit.signature import sign_standard
 from router.errors import Unreachable
 from router.policy.load import from_text

@@ -18,10 +18,10 @@ from typing import Any
 
 import httpx
 import pytest
-import workers.readiness as readiness_module
-import workers.web as web_module
 from sqlalchemy import text
 
+import workers.http.front_door as web_module
+import workers.http.readiness as readiness_module
 from adapters.kit.signature import sign_standard
 from router.errors import Unreachable
 from router.policy import build
