@@ -258,6 +258,8 @@ class Tagging(Value, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
     language: str = "other"
     words: tuple[str, ...] = ()
+    #: Do words that a lexicon or the desk's own model knows name the type? Else it is told by likeness to examples.
+    named: bool = False
     version: str = ""
 
 

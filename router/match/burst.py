@@ -89,7 +89,7 @@ def marks_another(reading: Reading, piece: Weighed) -> bool:
         return other or (states and said.weight >= _A_MATTER and not piece.shared)
     if not (other and states and piece.score <= _AGAINST):
         return False
-    return said.joins or (reading.tagging.confidence >= _SURELY and _since(reading, piece) >= _A_MOMENT)
+    return said.joins or (reading.certainty >= _SURELY and _since(reading, piece) >= _A_MOMENT)
 
 
 def _other_amount(reading: Reading, piece: Weighed) -> bool:

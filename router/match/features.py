@@ -42,6 +42,10 @@ _CLEAR, _A_MATTER = 0.7, 2.0
 _SUBJECT = 4
 #: An unsure type of this confidence is likely all the same: it is weighed, though no rule of a queue may rely on it.
 _LIKELY = 0.4
+#: A type that no word of a lexicon names, told by likeness alone, is at most as sure as this for a placement.
+_LIKENESS = 0.39
+#: What the first sentence is about is what all of it is about, if it is as sure as this.
+_BEGUN = 0.5
 #: What no word of its own tells needs a type as sure as this.
 _EVIDENT = 0.8
 #: A chaser may name its topic in as many words.
@@ -120,14 +124,19 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         return xxh3_64_hexdigest(letters.encode("utf-8", "surrogatepass")) if letters else ""
 
     @property
+    def certainty(self) -> float:
+        """How sure its type is, for a placement: likeness to first messages says little of others."""
+        return self.tagging.confidence if self.tagging.named else min(self.tagging.confidence, _LIKENESS)
+
+    @property
     def named(self) -> bool:
         """Does the tagger name a matter at all? What says next to nothing names one only by words of a lexicon."""
         tagging = self.tagging
         if tagging.issue_type in NO_TOPIC or not (self.said.kinds or self.said.weight):
             return False
         if self.said.weight <= 0.0 and not self.said.has(_STATING):
-            return bool(tagging.words) and tagging.confidence >= _EVIDENT
-        return bool(tagging.words) or (self.said.weight >= 1.5 and tagging.confidence >= _LIKELY)
+            return bool(tagging.words) and self.certainty >= _EVIDENT
+        return bool(tagging.words) or (self.said.weight >= 1.5 and self.certainty >= _LIKELY)
 
     @cached_property
     def subject_hash(self) -> str:
@@ -152,7 +161,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     @cached_property
     def topical(self) -> bool:
         """Is the matter that the tagger names a likely one?"""
-        return self.named and (not self.tagging.unsure or self.tagging.confidence >= _LIKELY)
+        return self.named and (not self.tagging.unsure or self.certainty >= _LIKELY)
 
     @property
     def long(self) -> bool:
@@ -187,7 +196,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     @property
     def clear(self) -> bool:
         """Is its issue type so sure that it is a matter of its own, whether a problem is stated or not?"""
-        return self.topical and self.tagging.confidence >= _CLEAR and self.said.weight >= _A_MATTER
+        return self.topical and self.certainty >= _CLEAR and self.said.weight >= _A_MATTER
 
     @cached_property
     def chases(self) -> bool:
@@ -217,7 +226,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Does it tell how a try ended, or add to what was said, rather than state a matter of its own?"""
         if not self.said.has(Word.ATTEMPT):
             return False
-        clear = self.topical and self.tagging.confidence >= _CLEAR
+        clear = self.topical and self.certainty >= _CLEAR
         return self.said.weight <= (_A_MATTER if clear else _MANY_WORDS)
 
     @cached_property
@@ -358,7 +367,7 @@ def tagged(telling: str, subject: str, policy: Policy, *, folded: str | None = N
     a mail name other things in passing. Flags and language are those of all of it."""
     opening = _opening(telling) if len(telling) > _OPENING else ""
     begun = policy.tagger.tag(opening, subject) if opening else None
-    if begun is None or begun.unsure or begun.issue_type in NO_TOPIC:
+    if begun is None or begun.confidence < _BEGUN or begun.issue_type in NO_TOPIC:
         return policy.tagger.tag(telling, subject, folded=folded)
     flags = {*begun.flags, *policy.tagger.flags(fold(telling) if folded is None else folded)}
     return replace(begun, flags=tuple(sorted(flags)), language=language(telling))

@@ -116,7 +116,7 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     tagging = reading.tagging
     if reading.topical or (not matter.get("types") and tagging.issue_type not in NO_TOPIC):
         _add(following, "types", (tagging.issue_type,))
-        if tagging.confidence < _SURE and tagging.runner_up not in NO_TOPIC:
+        if reading.certainty < _SURE and tagging.runner_up not in NO_TOPIC:
             _add(following, "maybe", (tagging.runner_up,))
     return following
 

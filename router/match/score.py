@@ -98,7 +98,7 @@ def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
     said, sure = reading.said, _SURELY if weighed.overlap < _A_TENTH else _CERTAIN
     if weighed.akin or weighed.shared >= _A_WORD or reading.chases:
         return False
-    if not reading.topical or reading.tagging.confidence < sure:
+    if not reading.topical or reading.certainty < sure:
         return False
     return bool(reading.amounts) or (said.asks and not said.presses) or said.has(Word.PROBLEM | Word.WISH)
 
@@ -203,7 +203,7 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
         weighed.add(0.1 if reading.chases else -0.1, "the issue type that comes next")
     elif reading.chases:
         content = reading.said.weight > 0.0 or reading.said.serves or reading.said.has(_TELLING)
-        foreign = tagging.confidence >= _KNOWN and weighed.overlap < 0.2 and content
+        foreign = reading.certainty >= _KNOWN and weighed.overlap < 0.2 and content
         weighed.add(-0.45 if foreign and not reading.said.refers else -0.2, "names another issue type")
     elif reading.tries:
         weighed.add(-0.15, "another issue type")
@@ -211,7 +211,7 @@ def _compare_type(weighed: Weighed, reading: Reading) -> None:
         weighed.add(_another_type(weighed, reading), "states another issue type")
     else:
         slight = reading.said.weight <= 1.0 and not (reading.states or reading.said.has(_TELLING))
-        weak = slight or reading.said.defines or tagging.confidence < _LIKELY
+        weak = slight or reading.said.defines or reading.certainty < _LIKELY
         weighed.add(-0.05 if weak else -0.15, "another issue type")
 
 
@@ -259,7 +259,7 @@ def _stated_late(weighed: Weighed, reading: Reading) -> bool:
     late = weighed.answers_after is None or weighed.answers_after >= _LATE
     if not late or weighed.shared >= _A_WORD or weighed.overlap >= _A_TENTH or reading.said.defines:
         return False
-    sure = reading.topical and reading.tagging.confidence >= _CERTAIN and reading.tagging.runner_up not in weighed.types
+    sure = reading.topical and reading.certainty >= _CERTAIN and reading.tagging.runner_up not in weighed.types
     return sure and reading.said.weight >= (_IN_FULL if reading.said.has(Word.PROBLEM | Word.WISH) else _SENTENCE)
 
 
@@ -269,7 +269,7 @@ def _states(weighed: Weighed, reading: Reading) -> bool:
         return True
     if reading.topical and reading.said.asks:
         return not NO_TOPIC.issuperset(weighed.types)
-    sure = reading.tagging.confidence
+    sure = reading.certainty
     sentence = reading.said.weight >= _SENTENCE and sure >= _CERTAIN and not reading.said.defines
     if reading.clear and (reading.long or sentence):
         return True

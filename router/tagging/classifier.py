@@ -84,6 +84,9 @@ class Model:
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self.labels: tuple[str, ...] = tuple(lines(arrays["labels"]))
         self.unsure_below = float(arrays["unsure_below"])
+        self._unsure = _by_language(arrays)
+        #: The labels that a desk taught; of the labels that the shipped examples add, it may have none.
+        self.taught = tuple(lines(arrays["taught"])) if "taught" in arrays else self.labels
         self.version = str(lines(arrays["version"])[0])
         self._temperature = float(arrays["temperature"])
         self._idf = arrays["idf"].astype(np.float64)
@@ -111,6 +114,20 @@ class Model:
     def fused_unsure_below(self) -> float:
         """The probability below which the fused opinion is unsure."""
         return self._meaning.unsure_below if self._meaning else self.unsure_below
+
+    def unsure_in(self, language: str) -> float:
+        """The probability below which a message in this language is unsure."""
+        return self._unsure.get(language, self.unsure_below)
+
+    @property
+    def calibration(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of a file that say what the decision values are worth."""
+        return {
+            "temperature": np.array(self._temperature),
+            "unsure_below": np.array(self.unsure_below),
+            "unsure_languages": pack(list(self._unsure)),
+            "unsure_by_language": np.array(list(self._unsure.values())),
+        }
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -169,11 +186,24 @@ class Model:
         best = np.argsort(-spoken, kind="stable")[:3]
         return tuple(found[int(rows[at])] for at in best if spoken[at] > 0)
 
-    def guess(self, folded: str, concepts: Iterable[str], vector: npt.NDArray[np.float64] | None = None) -> Guess:
-        """The label with its probability: the arg max of `scores`, or with a sentence's vector of both opinions."""
+    def guess(
+        self,
+        folded: str,
+        concepts: Iterable[str],
+        vector: npt.NDArray[np.float64] | None = None,
+        among: Collection[int] | None = None,
+    ) -> Guess:
+        """The label with its probability: the arg max of `scores`, or with a sentence's vector of both opinions.
+
+        `among` holds the places of the only labels that may be given.
+        """
         scores, temperature = self.scores(folded, concepts), self._temperature
         if vector is not None and self._meaning is not None:
             scores, temperature = self._meaning.fuse(scores * temperature, vector), self._meaning.temperature
+        if among is not None:
+            barred = np.ones(len(scores), dtype=bool)
+            barred[list(among)] = False
+            scores = np.where(barred, -math.inf, scores)
         chances = np.exp((scores - scores.max()) * temperature)
         chances /= chances.sum()
         best = int(scores.argmax())
@@ -183,6 +213,13 @@ class Model:
         rest[best] = -math.inf
         second = int(rest.argmax())
         return Guess(self.labels[best], float(chances[best]), self.labels[second], float(chances[second]))
+
+
+def _by_language(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
+    """The thresholds of the languages that a model was calibrated for; none in a model without."""
+    if "unsure_languages" not in arrays:
+        return {}
+    return dict(zip(lines(arrays["unsure_languages"]), arrays["unsure_by_language"].tolist(), strict=True))
 
 
 def _places(vocabulary: Mapping[str, int], found: list[str]) -> Collection[int]:

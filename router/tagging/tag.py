@@ -1,8 +1,9 @@
 """What is a message about?
 
 In: a customer's own words and the subject. Out: a `Tagging`: one issue type of a closed list with confidence, runner-up
-and `unsure`, the flags beside it, the language, and the words that decided. Without training the concepts of the
-lexicons are weighed (rules: tagging, 2); a trained model, where the desk has one, takes over the issue type.
+and `unsure`, the flags beside it, the language, and the words that decided. The issue type is the opinion of the model
+that ships with the lexicons, or of the desk's own, in which the lexicons' concepts are features; the evidence of the
+lexicons alone decides where no model can: in other languages, and for types that only a desk's own lexicon names.
 Pure and total; reads at most the first 3,000 characters, so its cost is bounded.
 """
 
@@ -41,17 +42,13 @@ _MOST: Final = 3_000
 #: People write the same short messages again and again; so many of at most so many characters are remembered.
 _MOST_REMEMBERED, _SHORT = 4_096, 80
 _SENTENCE_ENDS: Final = re.compile(r"[.!?;\n]")
+_CLAUSE_END: Final = re.compile(r"[,.!?;:\n]")
 #: A message that names nothing of the lexicon is `other`; this much evidence must speak against it.
 _PRIOR: Final = {"other": 1.0}
 _ELSEWHERE: Final = 0.6
 #: How many unnamed alternatives share in the probability: with little evidence, confidence is low.
 _DOUBT: Final = 8.0
-#: How much the likeness to examples counts beside the concepts, and the confidence from which on it is not asked.
-_LIKENESS: Final = 8.0
-_SETTLED: Final = 0.99
-#: Likeness alone, without a concept that speaks for the type, is a guess.
-_UNNAMED: Final = 0.55
-#: Gives 95 % precision on messages of the third and fourth test sets, which no lexicon or example was made from.
+#: Evidence of the lexicons with less confidence than this is unsure.
 _UNSURE_BELOW: Final = 0.6
 
 
@@ -69,18 +66,15 @@ class Tagger:
         version: str,
     ) -> None:
         self.issue_types = tuple(issue_types)
-        self._known = frozenset(issue_types)
         self.version = version
         self._lexicon = lexicon
         self._model = model
         self._examples = examples
         self._embedder = embedder
         self._remembered: dict[tuple[str, str], Tagging] = {}
-        calibrated = _UNSURE_BELOW
-        if model is not None:
-            calibrated = model.unsure_below if embedder is None else model.fused_unsure_below
-        #: A message with less confidence than this is unsure.
-        self.unsure_below = calibrated if unsure_below is None else unsure_below
+        self._unsure_below = unsure_below
+        self._among = _allowed(examples, issue_types)
+        self._allowed = _allowed(model, issue_types)
         self._rules = _by_concept([rule for rule in lexicon.rules if rule.target in self.issue_types])
         self._flags = _by_concept(lexicon.flags)
 
@@ -105,7 +99,7 @@ class Tagger:
         lexicon = Lexicon.load(lexicons)
         trained = Model.load(model) if model is not None else None
         types = tuple(issue_types) or (trained.labels if trained else ISSUE_TYPES)
-        foreign = sorted(set(trained.labels) - set(types)) if trained else []
+        foreign = sorted(set(trained.taught) - set(types)) if trained else []
         if foreign:
             raise ConfigurationError(
                 f"tagging.model: {model} gives labels that are no issue type of this desk: {', '.join(foreign[:5])}; "
@@ -122,7 +116,8 @@ class Tagger:
     def features(self, text: str) -> tuple[str, tuple[str, ...]]:
         """What a model is trained on: the folded text and the concepts it names, in order of place."""
         folded = fold(text[:_MOST])
-        return folded, tuple(dict.fromkeys(hit.concept for hit in self._lexicon.find(folded)))
+        hits = self._lexicon.find(folded)
+        return _without_denied(folded, hits), tuple(dict.fromkeys(hit.concept for hit in hits))
 
     def tag(self, own_text: str, subject: str = "", *, folded: str | None = None) -> Tagging:
         """The tagging of a message. Never raises; a text without any known word is `other` and unsure.
@@ -154,48 +149,56 @@ class Tagger:
         sentences = _sentences(folded, hits)
         scores, reasons = _weigh(sentences, self._rules, dict(_PRIOR))
         concepts = tuple(dict.fromkeys(hit.concept for hit in hits))
-        model = self._model or self._examples
         spoken = language(text)
-        if self._model is None:
-            best, second, confidence = self._cold(folded, concepts, scores, spoken)
-        else:
-            best, confidence, second, _ = self._model.guess(folded, concepts, self._vector(text))
+        asserted = _without_denied(folded, hits)
+        model, best, second, confidence = self._guess(text, asserted, concepts, scores, spoken)
+        unsure = confidence < self._threshold(model, spoken)
         words = tuple(dict.fromkeys(hit.words for hit in hits if hit.concept in reasons.get(best, ())))[:8]
-        if not words and model is not None and confidence >= self.unsure_below:
-            words = model.reasons(folded, best)
+        if not words and model is not None and not unsure:
+            words = model.reasons(asserted, best)
         return Tagging(
             issue_type=best,
             confidence=round(confidence, 4),
             runner_up=second,
-            unsure=confidence < self.unsure_below,
+            unsure=unsure,
             flags=self._flagged(sentences),
             language=spoken,
             words=words,
+            named=best in reasons or model is self._model is not None,
             version=self.version,
         )
 
     def _vector(self, text: str) -> npt.NDArray[np.float64] | None:
         return None if self._embedder is None else self._embedder.embed([text])[0]
 
-    def _cold(
-        self, folded: str, concepts: tuple[str, ...], scores: dict[str, float], spoken: str
-    ) -> tuple[str, str, float]:
-        """The best type without training: by its concepts, and where these leave doubt also by likeness to examples.
+    def _guess(
+        self, text: str, folded: str, concepts: tuple[str, ...], scores: dict[str, float], spoken: str
+    ) -> tuple[Model | None, str, str, float]:
+        """Whose opinion it is (None: that of the lexicons), best type, second, confidence."""
+        if self._model is not None:
+            best, confidence, second, _ = self._model.guess(folded, concepts, self._vector(text), self._allowed)
+            return self._model, best, second, confidence
+        best, second, confidence = _ranked(scores)
+        examples = self._examples
+        if examples is None or self._among == () or best not in examples.labels or (spoken == "other" and not concepts):
+            return None, best, second, confidence
+        best, confidence, second, _ = examples.guess(folded, concepts, among=self._among)
+        return examples, best, second, confidence
 
-        Examples say nothing of a language they are not in and of a type of the desk's own, and are blind to "it is not
-        about …".
-        """
-        best, second, confidence = _ranked(scores)
-        if self._examples is None or confidence >= _SETTLED or spoken == "other" or "denied" in concepts:
-            return best, second, confidence
-        if best not in self._examples.labels:
-            return best, second, confidence
-        named = frozenset(label for label, weight in scores.items() if weight > 0)
-        for label, value in zip(self._examples.labels, self._examples.scores(folded, concepts).tolist(), strict=True):
-            if label in self._known:
-                scores[label] = scores.get(label, 0.0) + _LIKENESS * (value + 1.0)
-        best, second, confidence = _ranked(scores)
-        return best, second, confidence if best in named else min(confidence, _UNNAMED)
+    def _threshold(self, model: Model | None, spoken: str) -> float:
+        """The confidence below which a message is unsure: the desk's own, or where the model was right often enough."""
+        if self._unsure_below is not None:
+            return self._unsure_below
+        if model is None:
+            return _UNSURE_BELOW
+        return model.unsure_in(spoken) if self._embedder is None else model.fused_unsure_below
+
+
+def _allowed(model: Model | None, issue_types: Sequence[str]) -> tuple[int, ...] | None:
+    """The places of the model's labels that the desk has; None where it has all of them."""
+    if model is None or set(model.labels) <= set(issue_types):
+        return None
+    return tuple(place for place, label in enumerate(model.labels) if label in issue_types)
 
 
 def _embedder(folder: Path, model: Model | None) -> Embedder:
@@ -217,6 +220,15 @@ def _by_concept(rules: Sequence[Rule]) -> dict[str, list[Rule]]:
     for rule in rules:
         index.setdefault(min(rule.needs, key=lambda concept: (uses[concept], concept)), []).append(rule)
     return index
+
+
+def _without_denied(folded: str, hits: Sequence[Hit]) -> str:
+    """The text without the clauses, from the words of denial on, that say what it is not about."""
+    for hit in reversed(hits):
+        if hit.concept == "denied":
+            end = _CLAUSE_END.search(folded, hit.end)
+            folded = folded[: hit.start] + (folded[end.start() :] if end else "")
+    return folded
 
 
 def _sentences(folded: str, hits: Sequence[Hit]) -> list[frozenset[str]]:

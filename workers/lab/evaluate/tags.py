@@ -21,7 +21,7 @@ from router.errors import ConfigurationError
 from router.model import Tagging
 from router.tagging.tag import Tagger
 from workers.lab.evaluate.figures import PRECISION, by_label, confusions, coverage, macro_f1
-from workers.lab.training import Labelled, labelled_messages
+from workers.lab.labelled import Labelled, labelled_messages
 
 __all__ = ["evaluate_tags", "plot_confusions"]
 
