@@ -139,7 +139,7 @@ def test_a_reply_whose_words_state_another_matter(world: Any, post: Any) -> None
 
 def test_a_reply_goes_on_with_what_it_answers_before_what_was_active_last(world: Any, post: Any) -> None:
     """Words without a matter of their own follow the header, though another matter of the customer is of their type."""
-    one = world.place(post("退款三天了还没有收到", id="q1@x.test"))
+    one = world.place(post("商家的退款三天了还没有退回来", id="q1@x.test"))
     other = world.place(post("My transfer of 300 to a friend has not arrived", 30))
     assert other.conversation.number != one.conversation.number
     again = world.place(post("I tried once more today and nothing has changed.", 60, in_reply_to="q1@x.test"))
