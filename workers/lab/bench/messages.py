@@ -63,6 +63,8 @@ _AGAIN = ("有进展吗", "还没处理好吗", "any update on this?", "still wa
 _NUMBERS = {"number", "contact", "conversation", "thread", "message", "other", "seq", "raw_position", "position"}
 _WORDS = {"external_id", "key", "address"}
 _FIXED = {"facts", "counters", "log_partitions", "positions", "leases", "channel_cursors", "redeliveries"}
+#: What was sealed under the key of another ledger is not copied: its log would be read.
+_SEALED = {"raws", "raw_keys"}
 
 
 #: A row of any of these is somebody's work.
@@ -224,6 +226,8 @@ def _multiply(database: Database, rows: Rows, stored: int) -> None:
     copies = max(1, stored // max(1, len(rows["messages"])))
     with database.write() as tx:
         for name, all_rows in rows.items():
+            if name in _SEALED:
+                continue
             columns = [c.name for c in t.metadata.tables[name].columns]
             statement = insert(t.metadata.tables[name], unless_there=True)
             for copy in range(1, copies + 1):
