@@ -27,10 +27,11 @@ test: $(READY) ## the whole suite, on real PostgreSQL, IMAP and SMTP servers
 soak: $(READY) ## long runs with many kills
 	@$(BIN)/python -m pytest -q -m soak
 
-check: $(READY) ## lint, types, layers
+check: $(READY) ## lint, types, layers, dependencies
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/deptry .
 
 bench: $(READY) ## speed on this machine, by stage
 	@$(BIN)/omnirouter bench

@@ -1,7 +1,7 @@
-"""Where does the outside plug in? Two ports, because each has several real implementations: `Adapter` and `Log`.
+"""Where does the outside plug in? One port, because it has many real implementations: `Adapter`.
 
-An adapter brings raws in (by delivery loop, by HTTP routes or both), translates them, and sends replies out. A log
-keeps raws, durably and in order, until they are decided. Everything they exchange is a plain value of this module.
+An adapter brings raws in (by delivery loop, by HTTP routes or both), translates them, and sends replies out; the log
+(`router.store.log`) keeps raws until they are decided. Everything they exchange is a plain value of this module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ __all__ = [
     "Cursor",
     "Delivery",
     "Entry",
-    "Log",
     "Raw",
     "Receipt",
     "Refused",
@@ -262,26 +261,3 @@ class Announcing(Protocol):
         Raises `router.errors.SendRejected` when the provider has it no more, else what `send` raises.
         """
         ...
-
-
-class Log(Protocol):
-    """Raws, durable and in order of arrival by partition (contract suite: `router.testing.LogContract`)."""
-
-    async def append(self, raws: Sequence[Raw], cursor: Cursor | None = None) -> list[tuple[int, int]]:
-        """Make raws durable, in order, and move the source's cursor with them; returns (partition, position) each.
-        Raises `LogFull`, `Unreachable` or, for an outdated fence, `LostOwnership` (then nothing was appended)."""
-        ...
-
-    async def read(self, partition: int, after: int, limit: int) -> list[Entry]:
-        """The next entries behind `after`, in order; never skips one that a slower appender commits later."""
-        ...
-
-    async def wait(self, partition: int, after: int, timeout: float) -> None:  # noqa: ASYNC109
-        """Return when something may be behind `after`, or after `timeout` seconds. Only a bell: it may ring in vain."""
-        ...
-
-    async def close(self) -> None:
-        """Release connections. Safe to call twice."""
-        ...
-
-

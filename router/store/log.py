@@ -31,7 +31,7 @@ from router.store.tables import instant, micros
 from router.store.transient import is_transient
 from router.wire.fields import storable
 
-__all__ = ["RECORDED", "DatabaseLog", "partition_of"]
+__all__ = ["RECORDED", "Log", "partition_of"]
 
 _take = Statement(
     update(t.log_partitions)
@@ -99,8 +99,8 @@ class _Append(msgspec.Struct, frozen=True):
     done: asyncio.Future[list[tuple[int, int]]]
 
 
-class DatabaseLog:
-    """The log as a table of the ledger's database (port: `router.ports.Log`).
+class Log:
+    """Raws, durable and in order of arrival by partition: a table of the ledger's database.
 
     `waiting_limit` bounds the appends that queue for the next commit; beyond it `append` raises `LogFull`. `now` is
     the clock that says when a raw arrived, which is what its age is counted from.
@@ -129,7 +129,8 @@ class DatabaseLog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
 
     async def append(self, raws: Sequence[Raw], cursor: Cursor | None = None) -> list[tuple[int, int]]:
-        """Make raws durable, in order, and move the source's cursor with them."""
+        """Make raws durable, in order, and move the source's cursor with them; returns (partition, position) each.
+        Raises `LogFull`, `Unreachable` or, for an outdated fence, `LostOwnership` (then nothing was appended)."""
         if self._closed:
             raise LogFull("The log is closed: the daemon is stopping.")
         if self._waiting_raws + len(raws) > self._waiting_limit:

@@ -1,8 +1,7 @@
-"""Does an implementation keep its port's promise? Contract suites that every adapter and every log must pass.
+"""Does an adapter keep its port's promise? The contract suites that every adapter must pass.
 
 A private adapter's tests subclass `AdapterContract` (with HTTP routes: `RouteContract`) and fill in its settings, its
-secrets and some raws; a log's tests subclass `LogContract`. `loopback_only` is a guard for any test: no socket leaves
-the machine.
+secrets and some raws. `loopback_only` is a guard for any test: no socket leaves the machine.
 pytest and hypothesis are needed, and imported, only when a suite is asked for.
 """
 
@@ -13,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from router.testing.adapter_contract import AdapterContract, RouteContract
-    from router.testing.log_contract import LogContract
     from router.testing.sockets import loopback_only
 
-__all__ = ["AdapterContract", "LogContract", "RouteContract", "loopback_only"]
+__all__ = ["AdapterContract", "RouteContract", "loopback_only"]
 
 _HOME = {
     "AdapterContract": "router.testing.adapter_contract",
-    "LogContract": "router.testing.log_contract",
     "RouteContract": "router.testing.adapter_contract",
     "loopback_only": "router.testing.sockets",
 }

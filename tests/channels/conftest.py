@@ -14,7 +14,7 @@ from router.ports import Channel, Cursor, Delivery, Raw
 from router.seal import Sealer
 from router.store.channel_state import cursor_of
 from router.store.database import Database
-from router.store.log import DatabaseLog
+from router.store.log import Log
 from router.store.schema import ensure
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -74,7 +74,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.database = Database(f"sqlite:///{folder / 'desk.db'}")
         ensure(self.database, create=True)
-        self.log = DatabaseLog(self.database, Sealer(bytes(range(32))), 16)
+        self.log = Log(self.database, Sealer(bytes(range(32))), 16)
 
     def cursor(self, channel: str) -> str | None:
         """How far the channel's source is read."""

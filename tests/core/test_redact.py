@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mnemonic import Mnemonic
 
 from router.text.own_words.cut import plain
 from router.text.secrets.redact import redact
 from router.text.secrets.seeds import has_valid_checksum
 
 DATA = Path(__file__).parents[1] / "data"
-LEXICONS = Path(__file__).parents[2] / "router" / "lexicons"
-ENGLISH = [w for w in (LEXICONS / "bip39_english.txt").read_text("utf-8").splitlines() if not w.startswith("#")]
-CHINESE = [w for w in (LEXICONS / "bip39_chinese_simplified.txt").read_text("utf-8").splitlines() if w[0] != "#"]
+ENGLISH = Mnemonic("english").wordlist
+CHINESE = Mnemonic("chinese_simplified").wordlist
 
 #: What nobody sees, one of each kind: format, control, marks, selectors, fillers, unassigned, private.
 UNSEEN = [chr(code) for code in (

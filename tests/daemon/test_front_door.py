@@ -33,7 +33,7 @@ import adapters
 from adapters.kit import signature
 from router.policy.values import ChannelPolicy, Policy
 from router.store import Store
-from router.store.log import DatabaseLog
+from router.store.log import Log
 from workers.daemon.channels import Channels
 from workers.daemon.metrics import Metrics
 from workers.http import slow_client_guard as connection_module
@@ -102,7 +102,7 @@ VECTORS = [v for v in json.loads(FILE.read_text(encoding="utf-8"))["vectors"] if
 class Door:
     """The daemon's HTTP application on a port of this machine, with a clock and a look at what it kept."""
 
-    def __init__(self, store: Store, log: DatabaseLog) -> None:
+    def __init__(self, store: Store, log: Log) -> None:
         self.now = NOW
         self.store = store
         self.log = log
@@ -163,7 +163,7 @@ class Door:
 def opened(policy: Policy, folder: Path) -> Iterator[Door]:
     """A front door of this policy on a fresh database in the folder."""
     store = Store.open(replace(policy, desk_database=f"sqlite:///{folder / 'desk.db'}"))
-    door = Door(store, DatabaseLog(store.database, store.sealer, 16))
+    door = Door(store, Log(store.database, store.sealer, 16))
     yield door
     door.stop()
     store.close()

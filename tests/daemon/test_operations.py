@@ -30,7 +30,7 @@ from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import Sealer
 from router.store import Database, Store, schema
-from router.store.log import DatabaseLog
+from router.store.log import Log
 from workers.daemon.clock import Clock
 from workers.daemon.loop import Daemon
 from workers.http.readiness import STANDSTILL, Readiness
@@ -89,7 +89,7 @@ async def test_work_that_stands_still_is_told(watched: Watched) -> None:
     """Undecided raws and no cursor that moves for a minute: not ready, with the partition; one that moves is ready,
     and so is an idle desk, however long."""
     assert [await watched.reasons(after) for after in (0, 900, 900)] == [[], [], []]
-    log = DatabaseLog(watched.store.database, watched.store.sealer, 16)
+    log = Log(watched.store.database, watched.store.sealer, 16)
     await log.append([Raw(channel="chat", body=b"x", received_at=NOON) for _ in range(3)])
     await log.close()
     assert await watched.reasons() == []

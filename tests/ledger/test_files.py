@@ -20,7 +20,7 @@ from router.policy.values import Policy
 from router.ports import Raw
 from router.store import Arrival, Database, Store, database, desk, schema
 from router.store.bell import Bell
-from router.store.log import DatabaseLog
+from router.store.log import Log
 from router.store.privacy import erase
 from router.store.turnstile import Turnstile
 from workers.daemon.single_writer import alone, lock
@@ -61,7 +61,7 @@ def test_every_file_is_its_owners_alone(tmp_path: Path, umask: int) -> None:
 
     async def live() -> dict[str, int]:
         await store.bell.open()
-        log = DatabaseLog(store.database, store.sealer, 16, bell=store.bell)
+        log = Log(store.database, store.sealer, 16, bell=store.bell)
         await log.append([Raw(channel="app-chat", body=b"x", received_at=NOON)])
         await log.close()
         modes = modes_now()

@@ -15,7 +15,7 @@ from router.policy.values import Policy, Retention
 from router.ports import Raw
 from router.store import Store, retention
 from router.store import desk as acts
-from router.store.log import DatabaseLog, partition_of
+from router.store.log import Log, partition_of
 from router.store.outbox import claim, settle
 from router.store.read import queries
 from router.store.read.audit import audit
@@ -31,7 +31,7 @@ Rows = Callable[[str], list[dict[str, Any]]]
 
 async def arrive(store: Store, at: datetime, *bodies: str, own_date: datetime | None = None) -> list[int]:
     """Raws that arrive at an instant, whatever their own date; their positions."""
-    log = DatabaseLog(store.database, store.sealer, 16, now=lambda: at)
+    log = Log(store.database, store.sealer, 16, now=lambda: at)
     raws = [
         Raw(channel="app-chat", body=body.encode(), received_at=own_date or at, history=own_date is not None)
         for body in bodies

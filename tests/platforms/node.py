@@ -13,7 +13,7 @@ from router.seal import Sealer
 from router.store import Database, Store, is_transient, schema
 from router.store import tables as t
 from router.store.leases import Leases
-from router.store.log import DatabaseLog
+from router.store.log import Log
 from router.store.set_aside import listed
 from workers.daemon.channels import Channels
 from workers.daemon.decide import BATCH, Decided, Partition
@@ -39,7 +39,7 @@ class Node:
         self.store = store or Store(Database(url), policy, Sealer(b"k" * 32))
         schema.ensure(self.store.database)
         self.channels = Channels(policy, self.store.database)
-        self.log = DatabaseLog(self.store.database, self.store.sealer, 16)
+        self.log = Log(self.store.database, self.store.sealer, 16)
         self.leases = Leases(self.store.database, name)
         self.number = -1
         self._appended = 0

@@ -24,6 +24,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 import structlog
+from mnemonic import Mnemonic
 
 from adapters.kit.signature import sign_standard
 from router.ports import Raw
@@ -35,7 +36,6 @@ from workers.ingest.recordings import lines
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 WHSEC = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
-CHINESE = Path(__file__).parents[2] / "router" / "lexicons" / "bip39_chinese_simplified.txt"
 SEED = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 OTHER_SEED = "letter advice cage absurd amount doctor acoustic avoid letter advice cage above"
 HEX = "e9873d79c6d87dc0fb6a5778633389f4453213303da61f20bd67fc233aa33262"
@@ -49,8 +49,7 @@ def _wide(text: str) -> str:
 
 
 def _chinese_seed() -> str:
-    words = [line for line in CHINESE.read_text("utf-8").splitlines() if not line.startswith("#")]
-    return " ".join(words[40:52])
+    return " ".join(Mnemonic("chinese_simplified").wordlist[40:52])
 
 
 #: Name, as a customer writes it, and what must be found nowhere once separators and tags are taken away.

@@ -20,7 +20,7 @@ from workers.cli.printing import warn
 from workers.daemon.channels import Channels
 
 if TYPE_CHECKING:
-    from router.store.log import DatabaseLog
+    from router.store.log import Log
 
 __all__ = ["Desk", "instant", "opened"]
 
@@ -33,7 +33,7 @@ class Desk:
         self.store = Store.open(policy, make=make)
         self.channels = Channels(policy, self.store.database)
 
-    def log(self) -> DatabaseLog:
+    def log(self) -> Log:
         """The log; the caller closes it."""
         from workers.daemon.log import open_log
 

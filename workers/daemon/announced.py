@@ -22,9 +22,10 @@ from router.errors import (
     SendRejected,
     Throttled,
 )
-from router.ports import Announced, Announcing, Log, Raw, Translation
+from router.ports import Announced, Announcing, Raw, Translation
 from router.store import Store
 from router.store.leases import Lease
+from router.store.log import Log
 from router.store.set_aside import fetched, raw_at, to_fetch, unfetched
 from workers.daemon.channels import Channels
 

@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from router.errors import BadSettings, ConfigurationError, LogFull, OmnirouterError
-from router.ports import Cursor, Log, Raw
+from router.ports import Cursor, Raw
 from router.store import Database, is_transient
 from router.store.channel_state import cursor_of
 from router.store.leases import Lease
+from router.store.log import Log
 from workers.daemon.channels import Channels
 from workers.daemon.logging import place
 from workers.daemon.metrics import Metrics

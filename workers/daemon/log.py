@@ -10,15 +10,15 @@ from router.policy.tables import LOG
 from router.policy.values import Policy
 from router.store import Store, schema
 from router.store.clock import utc_now
-from router.store.log import DatabaseLog
+from router.store.log import Log
 
 __all__ = ["open_log"]
 
 
-def open_log(policy: Policy, store: Store, now: Callable[[], datetime] = utc_now) -> DatabaseLog:
+def open_log(policy: Policy, store: Store, now: Callable[[], datetime] = utc_now) -> Log:
     """The log of this desk; `now` says when a raw arrives. Raises ConfigurationError for one that this version does
     not speak to."""
     if policy.desk_log != "database":
         raise ConfigurationError(f"desk.log: {LOG}.")
     partitions = schema.partitions(store.database)
-    return DatabaseLog(store.database, store.sealer, partitions, bell=store.bell, now=now)
+    return Log(store.database, store.sealer, partitions, bell=store.bell, now=now)

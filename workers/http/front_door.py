@@ -20,8 +20,9 @@ from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
 from router.errors import ConfigurationError, OmnirouterError
-from router.ports import Accepted, Answer, Log, Refused, Request
+from router.ports import Accepted, Answer, Refused, Request
 from router.store import Store
+from router.store.log import Log
 from router.store.set_aside import keep_invalid
 from workers.daemon.channels import Channels
 from workers.daemon.logging import place

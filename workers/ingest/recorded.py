@@ -26,7 +26,7 @@ from router.store import Store, recorded_identity
 from router.store import tables as t
 from router.store.clock import utc_now
 from router.store.leases import Lease, Leases
-from router.store.log import RECORDED, DatabaseLog
+from router.store.log import RECORDED, Log
 from router.store.statement import Statement, member
 from router.store.wake import settle_history
 from workers.daemon.channels import Channels
@@ -66,7 +66,7 @@ class Summary(msgspec.Struct, kw_only=True):
     conversations: int = 0
 
 
-async def ingest(store: Store, channels: Channels, log: DatabaseLog, raws: Iterable[Raw], *, live: bool) -> Summary:
+async def ingest(store: Store, channels: Channels, log: Log, raws: Iterable[Raw], *, live: bool) -> Summary:
     """Take recorded raws in. `live` lets replies, events and notices go out as for fresh ones. Safe to repeat."""
     reader = _Ingest(store, channels, log, live)
     _ = store.policy.tagger
@@ -102,7 +102,7 @@ def _portions(raws: Iterable[Raw], most: int, size: int) -> Iterator[list[Raw]]:
 class _Ingest:
     """One run: the partitions it decides itself, and what came of its raws."""
 
-    def __init__(self, store: Store, channels: Channels, log: DatabaseLog, live: bool) -> None:
+    def __init__(self, store: Store, channels: Channels, log: Log, live: bool) -> None:
         self._store = store
         self._channels = channels
         self._log = log

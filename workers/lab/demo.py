@@ -18,7 +18,7 @@ from router.policy.values import Policy
 from router.ref import ref_of
 from router.store import Store, desk, schema
 from router.store.leases import Leases
-from router.store.log import DatabaseLog
+from router.store.log import Log
 from router.store.read import queries
 from router.store.wake import next_wake_at, wake
 from router.value import Value
@@ -68,7 +68,7 @@ class _Day:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._channels = Channels(store.policy, store.database)
-        self._log = DatabaseLog(store.database, store.sealer, schema.partitions(store.database), bell=store.bell)
+        self._log = Log(store.database, store.sealer, schema.partitions(store.database), bell=store.bell)
         self._leases = Leases(store.database, "demo")
         self._partitions: dict[int, Partition] = {}
         self._placed: dict[str, Placement] = {}

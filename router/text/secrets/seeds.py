@@ -4,7 +4,8 @@ In: a text in its plain form (ASCII digits and letters, same offsets as the orig
 spans of what opens a wallet: BIP-39 word runs however numbered and separated, 64 hex digits beside a word that says
 key, WIF, extended and PEM keys. An ordinary message has none of it at the price of a few looks (rules: security, 3).
 
-English words need no introduction, since prose never strings eleven of them; single Chinese characters do.
+English words need no introduction, since prose never strings eleven of them; single Chinese characters do. The word
+lists and the checksum of BIP-39 are those of `mnemonic`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
+
+from mnemonic import Mnemonic
 
 __all__ = [
     "SHORTEST", "Span", "announced", "has_valid_checksum", "is_listed", "is_listed_character", "is_wallet_key", "keys",
@@ -92,10 +95,11 @@ def keys(plain: str, low: str) -> list[Span]:
 
 def has_valid_checksum(words: Sequence[str]) -> bool:
     """Does some stretch of 12 to 24 of these words carry the checksum of BIP-39?"""
-    places = [_english().get(word, -1) for word in words[:_CHECKED]]
+    english = _english()
+    listed = [word in english.wordlist for word in words[:_CHECKED]]
     for size in _SIZES:
-        for start in range(len(places) - size + 1):
-            if min(places[start : start + size]) >= 0 and _checks(places[start : start + size]):
+        for start in range(len(listed) - size + 1):
+            if all(listed[start : start + size]) and english.check(" ".join(words[start : start + size])):
                 return True
     return False
 
@@ -115,16 +119,9 @@ def is_listed_character(character: str) -> bool:
     return character in _chinese()
 
 
-def _checks(places: Sequence[int]) -> bool:
-    bits = "".join(f"{place:011b}" for place in places)
-    entropy, check = bits[: len(bits) * 32 // 33], bits[len(bits) * 32 // 33 :]
-    digest = hashlib.sha256(int(entropy, 2).to_bytes(len(entropy) // 8, "big")).digest()
-    return f"{digest[0]:08b}"[: len(check)] == check
-
-
 def _runs(words: Sequence[re.Match[str]], low: str, least: int, misses: int) -> Iterator[Span]:
     """Stretches of at least `least` listed words, with at most `misses` foreign words inside."""
-    known, stems = _english(), _stems() if misses else frozenset()
+    known, stems = _english().wordlist, _stems() if misses else frozenset()
     run: list[tuple[re.Match[str], bool]] = []
     for word in (*words, None):
         listed = word is not None and (word[0] in known or (misses > 0 and word[0][:4] in stems and len(word[0]) <= 8))
@@ -167,32 +164,42 @@ def is_wallet_key(text: str) -> bool:
     return hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]
 
 
+class _WordList(list[str]):
+    """A word list in which a word is looked up and not searched: strangers decide how many words are asked for."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__(words)
+        self._places: Final = {word: place for place, word in enumerate(self)}
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._places
+
+    def index(self, word: str, *_: Any) -> int:
+        return self._places[word]
+
+
 @cache
-def _english() -> dict[str, int]:
-    return {word: place for place, word in enumerate(_list("bip39_english.txt"))}
+def _english() -> Mnemonic:
+    return Mnemonic(wordlist=_WordList(Mnemonic("english").wordlist))
 
 
 @cache
 def _stems() -> frozenset[str]:
-    return frozenset(word[:4] for word in _english() if len(word) >= 4)
+    return frozenset(word[:4] for word in _english().wordlist if len(word) >= 4)
 
 
 @cache
 def _listed() -> frozenset[bytes]:
     """The words of the list and their abbreviations of four letters."""
-    return frozenset(word.encode() for word in _stems() | _english().keys())
+    return frozenset(word.encode() for word in (*_stems(), *_english().wordlist))
 
 
 @cache
 def _chinese() -> frozenset[str]:
-    return frozenset((*_list("bip39_chinese_simplified.txt"), *_list("bip39_chinese_traditional.txt")))
+    both = (Mnemonic("chinese_simplified"), Mnemonic("chinese_traditional"))
+    return frozenset(character for one in both for character in one.wordlist)
 
 
 @cache
 def _recovery() -> tuple[str, ...]:
     return tuple(tomllib.loads((_LEXICONS / "secrets.toml").read_text(encoding="utf-8"))["recovery"])
-
-
-def _list(name: str) -> list[str]:
-    lines = (_LEXICONS / name).read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith("#")]

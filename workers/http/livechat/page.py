@@ -26,8 +26,8 @@ from starlette.routing import Route
 from adapters.webhook import Webhook
 from router.errors import ConfigurationError, OmnirouterError
 from router.policy.values import ChannelPolicy
-from router.ports import Log
 from router.store import Store
+from router.store.log import Log
 from router.store.read import chat
 from workers.daemon.channels import Channels
 from workers.daemon.metrics import Metrics

@@ -34,7 +34,7 @@ from router.seal import KEY_SIZE, Sealer
 from router.store import Store, schema
 from router.store import tables as t
 from router.store.database import Database
-from router.store.log import DatabaseLog
+from router.store.log import Log
 from router.store.statement import Statement, insert
 from workers.daemon.channels import Channels
 from workers.daemon.decide import BATCH
@@ -156,7 +156,7 @@ def _run(
     channels.translate(raws[0])
 
     async def go() -> None:
-        log = DatabaseLog(store.database, store.sealer, schema.partitions(store.database), bell=store.bell)
+        log = Log(store.database, store.sealer, schema.partitions(store.database), bell=store.bell)
         await ingest(store, channels, log, raws, live=False)
         await log.close()
 
