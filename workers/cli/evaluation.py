@@ -98,22 +98,62 @@ def tags(
     return 0
 
 
-def followups(file: File, predictions: Predictions = None, plot: Plot = None, as_json: JsonFlag = False) -> int:
-    """Decide labelled sequences, each in a fresh store, and say how often class and conversation were right."""
+def followups(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Labelled sequences.", show_default=False)
+    ] = None,
+    chats: Annotated[
+        Path | None,
+        typer.Option("--chats", metavar="LOG.jsonl", help="Sessions of one matter, unlabelled.", show_default=False),
+    ] = None,
+    second_matters: Annotated[
+        Path | None,
+        typer.Option("--second-matters", metavar="LABELLED.jsonl", help="Pairs of messages.", show_default=False),
+    ] = None,
+    predictions: Predictions = None,
+    plot: Plot = None,
+    as_json: JsonFlag = False,
+) -> int:
+    """Decide labelled sequences, each in a fresh store, and say how often class and conversation were right.
+
+    With --chats: how many sessions of a log were split. With --second-matters: how many second matters were swallowed.
+    """
+    from workers.cli.chosen import configured
+
+    named = [one for one in (file, chats, second_matters) if one is not None]
+    if len(named) != 1:
+        raise ConfigurationError("Name one of FILE, --chats LOG.jsonl and --second-matters LABELLED.jsonl.")
+    if plot is not None and file is None:
+        raise ConfigurationError("--plot draws classes of labelled sequences; leave it out here.")
+    _there(named[0])
+    kept = _writable(predictions)
+    try:
+        if chats is not None:
+            from workers.lab.evaluate.chats import evaluate_chats
+
+            figures = evaluate_chats(chats, kept, configured())
+        elif second_matters is not None:
+            from workers.lab.evaluate.second_matters import evaluate_second_matters
+
+            figures = evaluate_second_matters(second_matters, kept, configured())
+        else:
+            figures = _sequences(named[0], kept, plot)
+    except InvalidPayload as wrong:
+        raise ConfigurationError(str(wrong)) from None
+    _print(figures, as_json)
+    return 0
+
+
+def _sequences(file: Path, predictions: Path | None, plot: Path | None) -> dict[str, Any]:
     from workers.cli.chosen import configured
     from workers.lab.evaluate.followups import evaluate_followups
 
-    _there(file)
     with tempfile.TemporaryDirectory() as folder:
-        kept = _writable(predictions) or Path(folder) / "predictions.jsonl"
-        try:
-            figures = evaluate_followups(file, kept, configured())
-        except InvalidPayload as wrong:
-            raise ConfigurationError(str(wrong)) from None
+        kept = predictions or Path(folder) / "predictions.jsonl"
+        figures = evaluate_followups(file, kept, configured())
         if plot is not None:
             figures["picture"] = str(_picture_of_classes(file, kept, plot))
-    _print(figures, as_json)
-    return 0
+    return figures
 
 
 def _picture_of_classes(file: Path, predictions: Path, folder: Path) -> Path:
@@ -221,7 +261,7 @@ def _print(figures: Mapping[str, Any], as_json: bool) -> None:
             for one in value:
                 line(f"  {one}")
         else:
-            line(f"{name:<20}{value}")
+            line(f"{name:<26}{value}")
 
 
 def _flat(value: Any) -> Any:

@@ -18,12 +18,17 @@ _RIGHT: Final = '{"text": "转账没到账", "label": "transfer_failed"} would b
 
 
 class Labelled(NamedTuple):
-    """One labelled message; `id` is its own or the number of its line; labels in `also` are right as well."""
+    """One labelled message; `id` is its own or the number of its line; labels in `also` are right as well.
+
+    `subject` makes it a mail; `matter` names the matter of which messages tell in other words.
+    """
 
     id: str | int
     text: str
     label: str
     also: tuple[str, ...] = ()
+    subject: str = ""
+    matter: str = ""
 
 
 def labelled_messages(path: Path) -> list[Labelled]:
@@ -55,4 +60,8 @@ def _labelled(path: Path, number: int, line: str) -> Labelled:
     identity = row.get("id", number)
     if not isinstance(identity, str | int):
         raise ConfigurationError(f'{path}: line {number} has an "id" that is neither string nor number')
-    return Labelled(identity, text, label.strip(), tuple(also))
+    subject, matter = row.get("subject") or "", row.get("matter") or ""
+    for key, value in (("subject", subject), ("matter", matter)):
+        if not isinstance(value, str):
+            raise ConfigurationError(f'{path}: line {number} has a "{key}" that is no string; {_RIGHT}')
+    return Labelled(identity, text, label.strip(), tuple(also), subject, matter)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,11 @@ from router.errors import ConfigurationError
 from router.tagging.classifier import lines
 from router.text.meaning.fold import language
 from workers.lab import fitting
+from workers.lab.evaluate.interval import interval
 from workers.lab.examples import PLAIN, Example, calibrated, example_messages, features_of, opinions_of_strangers
 from workers.lab.labelled import labelled_messages
 
 __all__ = ["leave_one_author_out"]
-
-_SEED: Final = 20260301
-_DRAWS: Final = 2_000
 
 
 def leave_one_author_out(files: Sequence[Path] = ()) -> dict[str, Any]:
@@ -54,7 +52,7 @@ def leave_one_author_out(files: Sequence[Path] = ()) -> dict[str, Any]:
         "authors": rows,
         "languages": [{"language": name, **_row(judged[spoken[judged] == name], right, sure)} for name in tongues],
         "mean": round(float(np.mean([row["accuracy"] for row in rows])), 4),
-        "interval": _interval([right[judged[names[judged] == author]] for author in left_out]),
+        "interval": interval([right[judged[names[judged] == author]] for author in left_out]),
         "messages": len(judged),
     }
 
@@ -89,15 +87,7 @@ def _row(places: npt.NDArray[np.int64], right: npt.NDArray[np.bool_], sure: npt.
     return {
         "messages": len(places),
         "accuracy": round(float(right[places].mean()), 4),
-        "interval": _interval([right[places]]),
+        "interval": interval([right[places]]),
         "sure_right": round(float(right[certain].mean()), 4) if len(certain) else None,
         "sure": round(len(certain) / len(places), 4),
     }
-
-
-def _interval(groups: Sequence[npt.NDArray[np.bool_]]) -> str:
-    """Between which values the mean of the groups' means lies in 95 of 100 draws; the same on every run."""
-    chance = np.random.default_rng(_SEED)
-    means = np.mean([chance.choice(group, (_DRAWS, len(group))).mean(axis=1) for group in groups], axis=0)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return f"{low:.3f} to {high:.3f}"

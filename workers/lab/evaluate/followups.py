@@ -28,12 +28,14 @@ __all__ = ["Prediction", "evaluate_followups", "predict", "score"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the router said of one item: its class (`redelivery` is one here) and its conversation."""
+    """What the router said of one item: its class (`redelivery` is one here), its conversation, and how often that was
+    chased by then."""
 
     id: str
     item: int
     class_: str
     conversation: str
+    chases: int = 0
 
 
 def evaluate_followups(path: Path, predictions: Path | None = None, policy: Policy | None = None) -> dict[str, Any]:
@@ -69,9 +71,10 @@ def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]
         else:
             known.absorb(decision.message, decision)
             number, class_ = decision.conversation.number, decision.class_.value if decision.class_ else ""
+        chases = getattr(known.conversation(number), "chases", 0)
         placed[index] = number
         placed.setdefault(item.get("expect", {}).get("conversation", ""), number)
-        yield Prediction(id=str(sequence["id"]), item=index, class_=class_, conversation=str(number))
+        yield Prediction(id=str(sequence["id"]), item=index, class_=class_, conversation=str(number), chases=chases)
 
 
 def _act(event: Mapping[str, Any], number: int, known: Known, policy: Policy) -> None:
