@@ -5,7 +5,9 @@
     │   └── ForeignPackage      another distribution owns one of our packages
     ├── NotFound                a conversation, message or contact is unknown     (exit 1)
     ├── Refused                 an act of the desk is not allowed as things stand (exit 1)
-    │   └── Misasked            it could never be allowed: a word is missing or means nothing (exit 2)
+    │   ├── Misasked            it could never be allowed: a word is missing or means nothing (exit 2)
+    │   ├── Forbidden           the account's role does not allow it
+    │   └── TooOften            after too many wrong tries; from `until` on it may be tried again
     ├── InvalidPayload          a raw cannot be translated: kept as invalid
     ├── Undecidable             one message of a batch cannot be decided: kept as dead
     ├── Unreachable             a server does not answer                          (exit 3, try again)
@@ -34,6 +36,7 @@ from typing import ClassVar
 __all__ = [
     "BadSettings",
     "ConfigurationError",
+    "Forbidden",
     "ForeignPackage",
     "InvalidDays",
     "InvalidInterval",
@@ -55,6 +58,7 @@ __all__ = [
     "SendRejected",
     "SendUnreachable",
     "Throttled",
+    "TooOften",
     "Undecidable",
     "UnknownTimezone",
     "Unreachable",
@@ -96,6 +100,20 @@ class Misasked(Refused):
     """The act can never be allowed as it was asked: what it needs is missing, or names what there is not."""
 
     exit_code = 2
+
+
+class Forbidden(Refused):
+    """The role of the account does not allow the act."""
+
+
+class TooOften(Refused):
+    """Too many wrong tries came; `until` is the aware UTC instant from which it may be tried again."""
+
+    retry = True
+
+    def __init__(self, reason: str, *, until: datetime) -> None:
+        super().__init__(reason)
+        self.until = until
 
 
 class InvalidPayload(OmnirouterError):

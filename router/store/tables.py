@@ -474,3 +474,70 @@ tombstones = Table(
 redeliveries = Table(
     "redeliveries", metadata, Column("channel", Text, primary_key=True), _number("count", server_default=text("0"))
 )
+
+# ------------------------------------------------------------------------------------------- who may come in
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _words("role"),
+    _flag("program"),
+    _words("mail"),
+    _words("queues", "[]"),
+    _words("skills", "{}"),
+    _words("capacity", "{}"),
+    _words("shift"),
+    _words("language"),
+    _flag("disabled"),
+    _words("password_hash"),  # argon2id; empty where none is set
+    _at("created_at"),
+)
+invitations = Table(
+    "invitations",  # one-time links by which a person sets a password
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _words("account"),
+    _at("expires_at"),
+    Index("ix_invitations_account", "account"),
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),  # of the secret in the cookie
+    _words("account"),
+    _at("created_at"),
+    _at("used_at"),
+    _words("browser"),
+    Index("ix_sessions_account", "account"),
+)
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _words("account"),
+    Column("digest", Text, nullable=False, unique=True),
+    _at("created_at"),
+    _at("expires_at", nullable=True),
+    _at("used_at", nullable=True),
+    _at("revoked_at", nullable=True),
+    Index("ix_tokens_account", "account"),
+)
+guesses = Table(
+    "guesses",  # wrong passwords in a row, by account and by address (both hashed): what slows the next one
+    metadata,
+    Column("key", Text, primary_key=True),
+    _count("wrong"),
+    _at("at"),
+)
+idempotency = Table(
+    "idempotency",  # what a repeated request is answered with: ids only, no words
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    _words("digest"),  # of the body
+    _count("status"),
+    _words("ids", "{}"),
+    _at("at"),
+    Index("ix_idempotency_at", "at"),
+)

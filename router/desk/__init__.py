@@ -1,0 +1,1 @@
+"""What the desk does: one function a use case, the same for library, API and command line."""

@@ -1,0 +1,1 @@
+"""Who comes in, by what, and what each role may do."""
