@@ -7,6 +7,7 @@
     ├── Refused                 an act of the desk is not allowed as things stand (exit 1)
     │   ├── Misasked            it could never be allowed: a word is missing or means nothing (exit 2)
     │   ├── Forbidden           the account's role does not allow it
+    │   ├── WrongPassword       name or password is wrong, whichever
     │   └── TooOften            after too many wrong tries; from `until` on it may be tried again
     ├── InvalidPayload          a raw cannot be translated: kept as invalid
     ├── Undecidable             one message of a batch cannot be decided: kept as dead
@@ -62,6 +63,7 @@ __all__ = [
     "Undecidable",
     "UnknownTimezone",
     "Unreachable",
+    "WrongPassword",
 ]
 
 
@@ -104,6 +106,10 @@ class Misasked(Refused):
 
 class Forbidden(Refused):
     """The role of the account does not allow the act."""
+
+
+class WrongPassword(Refused):
+    """Name or password is wrong; nobody is told which."""
 
 
 class TooOften(Refused):

@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from starlette.routing import Mount
 
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy.values import Policy
@@ -39,6 +40,7 @@ from workers.daemon.metrics import Metrics
 from workers.daemon.outbound import Outbound
 from workers.daemon.single_writer import lock
 from workers.daemon.timekeeper import Timekeeper
+from workers.http.api.app import api
 from workers.http.body_limit import Bodies
 from workers.http.front_door import front_door
 from workers.http.listening import Listening, raise_limit
@@ -249,7 +251,8 @@ class Daemon:
     def _server(self) -> uvicorn.Server:
         parts = (self.store, self.channels, self.log, self.metrics, self.now)
         bodies = Bodies()
-        return _serving(front_door(*parts, extra=LiveChat(*parts, self._stop, bodies).routes, bodies=bodies))
+        pages = [*LiveChat(*parts, self._stop, bodies).routes, Mount("/api", api(self.store, self.now))]
+        return _serving(front_door(*parts, extra=pages, bodies=bodies))
 
     async def _serve(self, server: uvicorn.Server, operators: uvicorn.Server) -> None:
         web = self.policy.web

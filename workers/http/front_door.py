@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 
 from router.errors import ConfigurationError, OmnirouterError
@@ -45,7 +46,7 @@ def front_door(
     metrics: Metrics,
     now: Callable[[], datetime],
     *,
-    extra: list[HttpRoute] | None = None,
+    extra: Sequence[BaseRoute] = (),
     bodies: Bodies | None = None,
 ) -> Starlette:
     """The HTTP application of the daemon. `extra` routes that read bodies share `bodies` with those of the channels."""
@@ -66,7 +67,7 @@ def front_door(
             HttpRoute("/health", health),
             HttpRoute("/channels/{name}", channel, methods=methods),
             HttpRoute("/channels/{name}/{path:path}", channel, methods=methods),
-            *(extra or []),
+            *extra,
         ]
     )
 

@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from router.account import Account
 from router.desk.accounts.secrets import digest, fresh
-from router.errors import Misasked, NotFound, Refused, TooOften
+from router.errors import Misasked, NotFound, Refused, TooOften, WrongPassword
 from router.store import accounts as rows
 from router.store.ledger import Store
 from router.store.statement import Tx
@@ -86,8 +86,8 @@ def set_by_link(store: Store, words: str, password: str, now: datetime) -> str:
 def check(store: Store, name: str, password: str, address: str, now: datetime) -> Account:
     """The account of this name, if the password is its own. `address` is where the request came from.
 
-    Raises `TooOften` while too many wrong ones came for this name or from this address, `Refused` for a wrong one:
-    with one sentence, whatever was wrong.
+    Raises `TooOften` while too many wrong ones came for this name or from this address, else `WrongPassword`, with one
+    sentence whatever was wrong.
     """
     keys = (_by_name(name), _by_address(address))
     with store.database.read() as tx:
@@ -108,7 +108,7 @@ def check(store: Store, name: str, password: str, address: str, now: datetime) -
 
     store.again(settle)
     if account is None or not open_to or not right:
-        raise Refused(_WRONG)
+        raise WrongPassword(_WRONG)
     return account
 
 
