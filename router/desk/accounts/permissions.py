@@ -27,29 +27,29 @@ REACHES_ALL: Final = _OVERSIGHT
 #: Who may do what. An act that is missing here is allowed to nobody.
 ACTS: Final[Mapping[str, Set[Role]]] = {
     # what an account does with itself
-    "me": _ALL, "session.list": _ALL, "session.end": _ALL, "password.change": _ALL,
+    "me": _ALL, "session:list": _ALL, "session:end": _ALL, "password:change": _ALL,
     # reads; an agent's reach is narrowed where it lists conversations
-    "queue.list": _ALL, "conversation.list": _ALL, "conversation.show": _ALL, "conversation.timeline": _ALL,
-    "conversation.deadlines": _ALL, "conversation.explain": _ALL, "conversation.links": _ALL, "file.show": _ALL,
-    "contact.show": _ALL, "contact.conversations": _ALL, "search": _ALL, "incident.list": _ALL, "answer.list": _ALL,
-    "channel.list": _ALL, "event.list": _ALL, "stream": _ALL, "agent.list": _ALL,
-    "report": _OVERSIGHT, "set_aside.list": _OVERSIGHT, "account.list": _OVERSIGHT, "configuration.show": _OVERSIGHT,
-    "message.recalled": _LEAD, "message.raw": _ADMIN,
+    "queue:list": _ALL, "conversation:list": _ALL, "conversation:show": _ALL, "conversation:timeline": _ALL,
+    "conversation:deadlines": _ALL, "conversation:explain": _ALL, "conversation:links": _ALL, "file:show": _ALL,
+    "contact:show": _ALL, "contact:conversations": _ALL, "search": _ALL, "incident:list": _ALL, "answer:list": _ALL,
+    "channel:list": _ALL, "event:list": _ALL, "stream": _ALL, "agent:list": _ALL,
+    "report": _OVERSIGHT, "set_aside:list": _OVERSIGHT, "account:list": _OVERSIGHT, "configuration:show": _OVERSIGHT,
+    "message:recalled": _LEAD, "message:raw": _ADMIN,
     # acts on a conversation
-    "conversation.reply": _DESK, "conversation.note": _DESK, "conversation.status": _DESK, "conversation.take": _DESK,
-    "conversation.release": _DESK, "conversation.assign": _DESK, "conversation.move": _DESK,
-    "conversation.retag": _DESK, "conversation.tags": _DESK, "conversation.priority": _DESK,
-    "conversation.spam": _DESK, "conversation.spam_undo": _DESK, "conversation.split": _DESK,
-    "conversation.link": _DESK, "conversation.unlink": _DESK, "link.accept": _DESK, "link.refuse": _DESK,
-    "conversation.merge": _LEAD, "conversation.force": _LEAD,
+    "conversation:reply": _DESK, "conversation:note": _DESK, "conversation:status": _DESK, "conversation:take": _DESK,
+    "conversation:release": _DESK, "conversation:assign": _DESK, "conversation:move": _DESK,
+    "conversation:retag": _DESK, "conversation:tags": _DESK, "conversation:priority": _DESK,
+    "conversation:spam": _DESK, "conversation:spam_undo": _DESK, "conversation:split": _DESK,
+    "conversation:link": _DESK, "conversation:unlink": _DESK, "link:accept": _DESK, "link:refuse": _DESK,
+    "conversation:merge": _LEAD, "conversation:force": _LEAD,
     # acts beside it
-    "file.upload": _DESK, "agent.next": _DESK, "agent.presence": _DESK, "agent.presence_of_others": _LEAD,
-    "contact.change": _DESK, "contact.block": _LEAD, "contact.unblock": _LEAD,
-    "contact.erase": _ADMIN, "contact.export": _ADMIN,
-    "incident.reply": _LEAD, "set_aside.replay": _LEAD, "set_aside.drop": _LEAD,
-    "answer.add": _LEAD, "answer.change": _LEAD, "answer.remove": _LEAD,
-    "account.add": _ADMIN, "account.change": _ADMIN, "account.disable": _ADMIN, "account.link": _ADMIN,
-    "token.list": _ADMIN, "token.add": _ADMIN, "token.revoke": _ADMIN,
+    "file:upload": _DESK, "agent:next": _DESK, "agent:presence": _DESK, "agent:presence_of_others": _LEAD,
+    "contact:change": _DESK, "contact:block": _LEAD, "contact:unblock": _LEAD,
+    "contact:erase": _ADMIN, "contact:export": _ADMIN,
+    "incident:reply": _LEAD, "set_aside:replay": _LEAD, "set_aside:drop": _LEAD,
+    "answer:add": _LEAD, "answer:change": _LEAD, "answer:remove": _LEAD,
+    "account:add": _ADMIN, "account:change": _ADMIN, "account:disable": _ADMIN, "account:link": _ADMIN,
+    "token:list": _ADMIN, "token:add": _ADMIN, "token:revoke": _ADMIN,
 }  # fmt: skip
 
 

@@ -75,12 +75,12 @@ def account_routes(store: Store, now: Callable[[], datetime], callers: Callers) 
         return Link(words=words, url=f"/desk/welcome#{words}", expires_at=now() + passwords.LINK_LIFE)
 
     @routes.get("/accounts", operation_id="accounts")
-    def accounts(_: Caller = Depends(callers.may("account.list"))) -> list[AccountForm]:
+    def accounts(_: Caller = Depends(callers.may("account:list"))) -> list[AccountForm]:
         """All accounts, by name."""
         return [account_form(a) for a in people.listed(store)]
 
     @routes.post("/accounts", status_code=201, operation_id="add_account")
-    def add_account(given: NewAccount, _: Caller = Depends(callers.may("account.add"))) -> AddedAccount:
+    def add_account(given: NewAccount, _: Caller = Depends(callers.may("account:add"))) -> AddedAccount:
         """Add a person; the answer has the link by which they set their password."""
         new = people.add(
             store, given.name, given.role, now(), queues=given.queues, mail=given.mail, language=given.language
@@ -89,7 +89,7 @@ def account_routes(store: Store, now: Callable[[], datetime], callers: Callers) 
 
     @routes.patch("/accounts/{name}", operation_id="change_account")
     def change_account(
-        name: str, given: AccountChange, _: Caller = Depends(callers.may("account.change"))
+        name: str, given: AccountChange, _: Caller = Depends(callers.may("account:change"))
     ) -> AccountForm:
         """Change an account, or disable it."""
         values = given.model_dump(exclude_none=True)
@@ -100,24 +100,24 @@ def account_routes(store: Store, now: Callable[[], datetime], callers: Callers) 
         return account_form(changed)
 
     @routes.post("/accounts/{name}/link", status_code=201, operation_id="link_account")
-    def link_account(name: str, _: Caller = Depends(callers.may("account.link"))) -> Link:
+    def link_account(name: str, _: Caller = Depends(callers.may("account:link"))) -> Link:
         """Make a new one-time link; those before it end."""
         return link(name)
 
     @routes.get("/tokens", operation_id="tokens")
-    def listed(_: Caller = Depends(callers.may("token.list"))) -> list[TokenForm]:
+    def listed(_: Caller = Depends(callers.may("token:list"))) -> list[TokenForm]:
         """All tokens, without their words."""
         return [token_form(token) for token in tokens.listed(store)]
 
     @routes.post("/tokens", status_code=201, operation_id="add_token")
-    def add_token(given: NewToken, _: Caller = Depends(callers.may("token.add"))) -> TokenForm:
+    def add_token(given: NewToken, _: Caller = Depends(callers.may("token:add"))) -> TokenForm:
         """Make a token; only this answer has its words."""
         days = None if given.expires_days is None else timedelta(days=given.expires_days)
         token, words = tokens.add(store, given.name, given.role, now(), expires_in=days, queues=given.queues)
         return token_form(token, words)
 
     @routes.delete("/tokens/{id}", status_code=204, operation_id="revoke_token")
-    def revoke_token(id: str, _: Caller = Depends(callers.may("token.revoke"))) -> None:  # noqa: A002
+    def revoke_token(id: str, _: Caller = Depends(callers.may("token:revoke"))) -> None:  # noqa: A002
         """Revoke a token by its id, or all of a program by its name."""
         tokens.revoke(store, id, now())
 

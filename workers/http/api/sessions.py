@@ -63,7 +63,7 @@ def session_routes(store: Store, now: Callable[[], datetime], callers: Callers) 
         return begin(people.named(store, name), request, answer)
 
     @routes.delete("/session", status_code=204, operation_id="log_out")
-    def log_out(answer: Response, who: Caller = Depends(callers.may("session.end"))) -> None:
+    def log_out(answer: Response, who: Caller = Depends(callers.may("session:end"))) -> None:
         """Log out: ends the session that the request came by."""
         if who.session:
             sessions.end(store, who.account.name, who.session)
@@ -75,12 +75,12 @@ def session_routes(store: Store, now: Callable[[], datetime], callers: Callers) 
         return _me(who)
 
     @routes.get("/me/sessions", operation_id="my_sessions")
-    def my_sessions(who: Caller = Depends(callers.may("session.list"))) -> list[SessionForm]:
+    def my_sessions(who: Caller = Depends(callers.may("session:list"))) -> list[SessionForm]:
         """The browsers that I came in by."""
         return [session_form(s, who.session) for s in sessions.of(store, who.account.name, now())]
 
     @routes.delete("/me/sessions/{id}", status_code=204, operation_id="end_my_session")
-    def end_my_session(id: str, who: Caller = Depends(callers.may("session.end"))) -> None:  # noqa: A002
+    def end_my_session(id: str, who: Caller = Depends(callers.may("session:end"))) -> None:  # noqa: A002
         """End one of my sessions."""
         sessions.end(store, who.account.name, id)
 
