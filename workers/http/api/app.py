@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from router.store import Store
 from workers.http.api.accounts import account_routes
 from workers.http.api.callers import Callers
+from workers.http.api.conversations import conversation_routes
 from workers.http.api.problems import KINDS, Problem, TellTooLarge, handle_problems
 from workers.http.api.reading import STYLE, page
 from workers.http.api.sessions import session_routes
@@ -51,7 +52,7 @@ def api(store: Store, now: Callable[[], datetime]) -> ASGIApp:
     )
     callers = Callers(store, now)
     routes = APIRouter(prefix=f"/v{VERSION}", responses=_FAILURES)
-    for part in (session_routes, account_routes):
+    for part in (session_routes, account_routes, conversation_routes):
         routes.include_router(part(store, now, callers))
     app.include_router(routes)
     handle_problems(app)
