@@ -31,7 +31,7 @@ check: $(READY) ## lint, types, layers, dependencies
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
-	@$(BIN)/deptry .
+	@$(BIN)/python -m deptry .
 
 bench: $(READY) ## speed on this machine, by stage
 	@$(BIN)/omnirouter bench

@@ -20,7 +20,8 @@ from router.policy.load import preset_text
 from router.seal import load_key
 from router.store.database import Database
 from router.store.schema import ensure
-from workers.cli import chosen, connecting
+from workers.cli import chosen
+from workers.cli.config import connecting
 
 CHAT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FAULTY = """
@@ -372,7 +373,7 @@ def test_another_distribution_that_owns_our_package_is_refused(here: Path) -> No
 
 async def test_connect_keeps_asking_when_an_adapter_fails_badly() -> None:
     """A defect in one adapter is told of its channel and takes no other down."""
-    from workers.cli.connecting import _answer
+    from workers.cli.config.connecting import _answer
 
     async def broken() -> str:
         raise ZeroDivisionError("division by zero")

@@ -24,7 +24,7 @@ from router.store import desk as acts
 from router.store import relations
 from router.store.channel_state import cursor_of
 from router.store.read import queries
-from workers.cli.explain import explained
+from workers.cli.conversation.explain import explained
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ORDER = "TP202603010077"

@@ -3,7 +3,7 @@
 In: the words of the command line. Out: the command's function is loaded (only its own module, only when it is asked
 for), called, and its end turned into an exit code: 0 done, 1 something in the data is wrong, 2 wrong usage or
 configuration, 3 a server could not be reached. Errors are sentences on stderr, never tracebacks. `COMMANDS` is the
-whole list; a command is a plain function with typer annotations, and the int that it returns is its exit code.
+whole list; a command is a function under `workers.cli.command.command`, and the int that it returns is its exit code.
 """
 
 from __future__ import annotations
@@ -12,140 +12,150 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Final
+
+import click
 
 from workers.cli import chosen
+from workers.cli.command import HELP_OPTIONS, configuration_option
+from workers.cli.ending import Misused, ended
 
-__all__ = ["COMMANDS", "listed", "main"]
+__all__ = ["COMMANDS", "Commands", "main"]
 
-#: Command (or group and command) to the function that does it, and one line of help.
+#: Command (one word or two) to the module and function that do it, and one line of help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "init": ("configuration:init", "Write a commented configuration; never overwrites."),
-    "check": ("configuration:check", "All mistakes of the configuration at once; --connect logs in everywhere."),
+    "init": ("config.check:init", "Write a commented configuration; never overwrites."),
+    "check": ("config.check:check", "All mistakes of the configuration at once; --connect logs in everywhere."),
     "run": ("daemon:run", "The daemon: take in, decide, keep deadlines, send, serve the desk."),
     "demo": ("daemon:demo", "Play a sample day of a wallet desk on a throw-away database."),
-    "ingest": ("recorded:ingest", "Recorded messages through the same pipeline; nothing goes out."),
-    "backfill": ("recorded:backfill", "Fetch from the provider what a first start or an outage left out."),
+    "ingest": ("raw:ingest", "Recorded messages through the same pipeline; nothing goes out."),
+    "backfill": ("raw:backfill", "Fetch from the provider what a first start or an outage left out."),
     "export": ("export:export", "Messages, conversations, deadlines, contacts or events as JSON lines or CSV."),
-    "explain": ("explain:explain", "Why a message or conversation is where it is."),
-    "queues": ("queues:queues", "What waits, in working order."),
-    "show": ("explain:show", "One conversation over all its channels."),
-    "reply": ("desk:reply", "Answer a conversation."),
-    "note": ("desk:note", "Write a note that no customer sees."),
-    "status": ("desk:status", "Set a conversation open, pending, on_hold, solved or closed."),
-    "take": ("desk:take", "Take a conversation."),
-    "release": ("desk:release", "Give a conversation back to its queue."),
-    "move": ("desk:move", "Move a conversation to another queue."),
-    "retag": ("desk:retag", "Correct a conversation's issue type."),
-    "spam": ("desk:spam", "Mark a conversation as spam."),
-    "block": ("desk:block", "Block a handle."),
-    "merge": ("desk:merge", "Make one conversation of two."),
-    "split": ("desk:split", "Take messages out of a conversation."),
-    "link": ("desk:link", "Link two conversations."),
-    "link accept": ("desk:link_accept", "Linked, and the same: make one conversation of two."),
-    "link refuse": ("desk:link_refuse", "Linked, and not the same: undo it for good."),
-    "unlink": ("desk:unlink", "Undo a link."),
-    "contact set": ("desk:contact_set", "Set attributes of a contact."),
-    "agents": ("overview:agents", "Who is there."),
-    "incidents": ("overview:incidents", "Incidents and their conversations."),
-    "incidents reply": ("overview:incidents_reply", "One text to all conversations of an incident."),
-    "report": ("overview:report", "Volume, first reply, breaches and chases by channel, queue, type, agent."),
-    "audit": ("overview:audit", "Compare stored states with the event log."),
-    "dead list": ("recorded:dead_list", "Invalid and dead raws."),
-    "dead show": ("recorded:dead_show", "One of them, with its reason."),
-    "dead replay": ("recorded:dead_replay", "Decide one again, --all, or those of a --reason."),
-    "dead drop": ("recorded:dead_drop", "Give one up."),
-    "replay": ("recorded:replay", "Decide again from the stored bytes."),
-    "simulate": ("overview:simulate", "What another configuration would have decided."),
-    "train": ("evaluation:train", "Fit a tagging model to labelled messages."),
-    "evaluate tags": ("evaluation:tags", "Measure tagging on labelled messages."),
-    "evaluate followups": ("evaluation:followups", "Measure threading and follow-ups on labelled sequences."),
-    "evaluate deadlines": ("evaluation:deadlines", "Compute deadline vectors and compare."),
-    "bench": ("evaluation:bench", "Speed on this machine, by stage."),
-    "erase": ("privacy:erase", "Erase a person, with a dry run."),
-    "export-contact": ("privacy:export_contact", "All that is known of a person."),
+    "explain": ("conversation.explain:explain", "Why a message or conversation is where it is."),
+    "queues": ("queue:queues", "What waits, in working order."),
+    "show": ("conversation.explain:show", "One conversation over all its channels."),
+    "reply": ("conversation.acts:reply", "Answer a conversation."),
+    "note": ("conversation.acts:note", "Write a note that no customer sees."),
+    "status": ("conversation.acts:status", "Set a conversation open, pending, on_hold, solved or closed."),
+    "take": ("conversation.acts:take", "Take a conversation."),
+    "release": ("conversation.acts:release", "Give a conversation back to its queue."),
+    "move": ("conversation.acts:move", "Move a conversation to another queue."),
+    "retag": ("conversation.acts:retag", "Correct a conversation's issue type."),
+    "spam": ("conversation.acts:spam", "Mark a conversation as spam."),
+    "block": ("contact:block", "Block a handle."),
+    "merge": ("conversation.relations:merge", "Make one conversation of two."),
+    "split": ("conversation.relations:split", "Take messages out of a conversation."),
+    "link": ("conversation.relations:link", "Link two conversations."),
+    "link accept": ("conversation.relations:link_accept", "Linked, and the same: make one conversation of two."),
+    "link refuse": ("conversation.relations:link_refuse", "Linked, and not the same: undo it for good."),
+    "unlink": ("conversation.relations:unlink", "Undo a link."),
+    "contact set": ("contact:contact_set", "Set attributes of a contact."),
+    "agents": ("desk:agents", "Who is there."),
+    "incidents": ("desk:incidents", "Incidents and their conversations."),
+    "incidents reply": ("desk:incidents_reply", "One text to all conversations of an incident."),
+    "report": ("desk:report", "Volume, first reply, breaches and chases by channel, queue, type, agent."),
+    "audit": ("desk:audit", "Compare stored states with the event log."),
+    "dead list": ("raw:dead_list", "Invalid and dead raws."),
+    "dead show": ("raw:dead_show", "One of them, with its reason."),
+    "dead replay": ("raw:dead_replay", "Decide one again, --all, or those of a --reason."),
+    "dead drop": ("raw:dead_drop", "Give one up."),
+    "replay": ("raw:replay", "Decide again from the stored bytes."),
+    "simulate": ("desk:simulate", "What another configuration would have decided."),
+    "train": ("measure:train", "Fit a tagging model to labelled messages."),
+    "evaluate tags": ("measure:tags", "Measure tagging on labelled messages."),
+    "evaluate followups": ("measure:followups", "Measure threading and follow-ups on labelled sequences."),
+    "evaluate deadlines": ("measure:deadlines", "Compute deadline vectors and compare."),
+    "bench": ("measure:bench", "Speed on this machine, by stage."),
+    "erase": ("contact:erase", "Erase a person, with a dry run."),
+    "export-contact": ("contact:export_contact", "All that is known of a person."),
     "clock confirm": ("clock:confirm", "Say that this machine's clock is right, after a jump."),
-    "db upgrade": ("database:upgrade", "Bring the database to this version."),
-    "db current": ("database:current", "The database's version."),
-    "db check": ("database:check", "Is the database what this version expects?"),
-    "db sql": ("database:sql", "The statements of an upgrade, without running them."),
+    "db upgrade": ("db:upgrade", "Bring the database to this version."),
+    "db current": ("db:current", "The database's version."),
+    "db check": ("db:check", "Is the database what this version expects?"),
+    "db sql": ("db:sql", "The statements of an upgrade, without running them."),
 }
 
-_ABOUT: Final = """\
-A support desk's mail, chats and calls: one conversation a matter, routed, with its deadlines.
-
-  -c, --config FILE  else $OMNIROUTER_CONFIG, ./omnirouter.toml, the built-in wallet preset
-  --version          print the version
-  --help             this list, or a command's options"""
-
+#: The command that serves until it is asked to leave.
 _DAEMON: Final = "run"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     chosen.forget()
-    from workers.cli.ending import ended
-
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  (closed by the caller: `>&-`)
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    return ended(lambda: _dispatch(list(sys.argv[1:] if arguments is None else arguments)))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    return ended(lambda: _run(words))
 
 
-def listed() -> list[str]:
-    """The commands whose module is there; no module is imported."""
-    folder = Path(__file__).parent
-    modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
-    return [name for name, (place, _) in COMMANDS.items() if place.partition(":")[0] in modules]
+def _run(words: list[str]) -> int:
+    try:
+        with omnirouter.make_context("omnirouter", words) as context:
+            done = context.command.invoke(context)
+    except click.exceptions.Exit as left:  # `--help` has said what it says
+        return left.exit_code
+    return done if isinstance(done, int) and not isinstance(done, bool) else 0
 
 
-def _dispatch(words: list[str]) -> int:
-    """Take the words before the command, then find and call it."""
-    while words and words[0].startswith("-"):
-        word = words.pop(0)
-        if word in ("-h", "--help"):
-            return _print_help()
-        if word == "--version":
-            from importlib.metadata import version
+class Commands(click.Group):
+    """All commands; the module of one is imported when it is called, and for the list none is."""
 
-            print(f"omnirouter {version('omnirouter')}")
-            return 0
-        words = _before_the_command(word, words)
-    return _print_help() if not words else _command(words)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        found: click.Command = getattr(import_module(f"{__name__}.{module}"), function)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as unknown:
+            told = f"There is no option {unknown.option_name} before the command; see `omnirouter --help`."
+            raise Misused(told) from None
+        except click.BadOptionUsage as lacking:
+            raise Misused(f"{lacking.option_name} needs the path of a configuration file.") from None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str, click.Command, list[str]]:
+        """The command that begins the words: `group command` before `command`."""
+        for size in (2, 1):
+            name = " ".join(args[:size])
+            if name == _DAEMON:
+                ctx.with_resource(_leaving_when_asked())
+            if command := self.get_command(ctx, name):
+                return name, command, args[size:]
+        raise _refusal(args)
 
 
-def _before_the_command(word: str, rest: list[str]) -> list[str]:
-    """Take `-c FILE`, `-cFILE`, `--config FILE` or `--config=FILE`; returns what follows."""
-    from workers.cli.ending import Misused
+@click.group(
+    cls=Commands,
+    params=[configuration_option("-c", "--config")],
+    context_settings=HELP_OPTIONS,
+    subcommand_metavar="COMMAND …",
+    invoke_without_command=True,
+)
+@click.version_option(package_name="omnirouter", message="omnirouter %(version)s", help="Print the version.")
+@click.pass_context
+def omnirouter(context: click.Context) -> None:
+    """A support desk's mail, chats and calls: one conversation a matter, routed, with its deadlines.
 
-    name, equals, value = word.partition("=")
-    if name == "--config" and equals:
-        chosen.choose(Path(value))
-    elif word in ("-c", "--config"):
-        if not rest:
-            raise Misused(f"{word} needs the path of a configuration file.")
-        chosen.choose(Path(rest.pop(0)))
-    elif word.startswith("-c") and not word.startswith("--"):
-        chosen.choose(Path(word[2:].removeprefix("=")))
-    else:
-        raise Misused(f"There is no option {word} before the command; see `omnirouter --help`.")
-    return rest
-
-
-def _command(words: list[str]) -> int:
-    """Call the command that begins the words: `group command` before `command`."""
-    known = listed()
-    name = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
-    if name is None:
-        return _unknown(words, known)
-    with _leaving_when_asked() if name == _DAEMON else contextlib.nullcontext():
-        from workers.cli.calling import call
-
-        return call(name, _loaded(name), words[len(name.split()) :])
+    Without -c FILE the configuration is the file that $OMNIROUTER_CONFIG names, else ./omnirouter.toml, else the
+    built-in wallet preset.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @contextlib.contextmanager
@@ -163,43 +173,25 @@ def _leaving_when_asked() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _unknown(words: list[str], known: list[str]) -> int:
-    """A group alone, or a word that is no command."""
+def _refusal(words: Sequence[str]) -> Exception:
+    """What to raise for a group alone or a word that is no command; where a group's help was asked for, it is said."""
     from router.policy.sentences import cut, did_you_mean, ended
-    from workers.cli.ending import Misused
 
-    group = [name.partition(" ")[2] for name in known if name.startswith(f"{words[0]} ")]
+    group = [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{words[0]} ")]
     if group and words[1:2] in (["--help"], ["-h"]):
-        return _print_help(words[0])
+        _print_group(words[0])
+        return click.exceptions.Exit()
     if group:
         what = f'no command "{cut(words[1])}"' if words[1:] else "a command missing"
-        raise Misused(f"After `omnirouter {words[0]}` there is {what}; it takes one of: {', '.join(group)}.")
-    names = dict.fromkeys(name.partition(" ")[0] for name in known)
-    hint = did_you_mean(words[0], names)
+        return Misused(f"After `omnirouter {words[0]}` there is {what}; it takes one of: {', '.join(group)}.")
+    hint = did_you_mean(words[0], dict.fromkeys(name.partition(" ")[0] for name in COMMANDS))
     near = hint if hint.startswith("; did") else "; see `omnirouter --help`"
-    raise Misused(ended(f'There is no command "{cut(words[0])}"{near}'))
+    return Misused(ended(f'There is no command "{cut(words[0])}"{near}'))
 
 
-def _loaded(name: str) -> Callable[..., Any]:
-    from importlib import import_module
-
-    from workers.cli.ending import Misused
-
-    module, _, function = COMMANDS[name][0].partition(":")
-    found = getattr(import_module(f"{__name__}.{module}"), function, None)
-    if found is None:
-        raise Misused(f"This version has no command `omnirouter {name}`.")
-    called: Callable[..., Any] = found
-    return called
-
-
-def _print_help(group: str = "") -> int:
-    """The list of commands, or of one group's."""
-    names = [name for name in listed() if not group or name.startswith(f"{group} ")]
-    column = max(map(len, names), default=0) + 2
-    lines = [f"Usage: omnirouter {f'{group} ' if group else '[-c FILE] '}COMMAND …", ""]
-    if not group:
-        lines += [_ABOUT, ""]
-    lines += [f"  {name:<{column}}{COMMANDS[name][1]}" for name in names]
-    print("\n".join(lines))
-    return 0
+def _print_group(group: str) -> None:
+    formatter = click.HelpFormatter()
+    formatter.write_usage(f"omnirouter {group}", "COMMAND …")
+    with formatter.section("Commands"):
+        formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items() if name.startswith(f"{group} ")])
+    click.echo(formatter.getvalue(), nl=False)

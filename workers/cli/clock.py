@@ -7,12 +7,15 @@ the same.
 
 from __future__ import annotations
 
-from workers.cli.printing import JsonFlag, json_line, line
+from workers.cli.command import command, json_option
+from workers.cli.printing import json_line, line
 
 __all__ = ["confirm"]
 
 
-def confirm(as_json: JsonFlag = False) -> int:
+@command("clock confirm")
+@json_option
+def confirm(as_json: bool) -> int:
     """Say that this machine's clock is right, after a jump that the daemon did not believe."""
     from zoneinfo import ZoneInfo
 

@@ -11,12 +11,13 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from router.errors import ConfigurationError
-from workers.cli.printing import JsonFlag, line, warn
+from workers.cli.command import command, json_option
+from workers.cli.printing import line, warn
 
 if TYPE_CHECKING:
     from router.policy.values import Policy
@@ -27,11 +28,9 @@ __all__ = ["demo", "run"]
 _SECRET_VARIABLE = "CHAT_SECRET"  # noqa: S105  (the name of a variable)
 
 
-def run(
-    demo_desk: Annotated[
-        bool, typer.Option("--demo", help="Serve the demo desk: leave out channels without credentials.")
-    ] = False,
-) -> int:
+@command("run")
+@click.option("--demo", "demo_desk", is_flag=True, help="Serve the demo desk: leave out channels without credentials.")
+def run(demo_desk: bool) -> int:
     """Serve the desk until SIGTERM or Ctrl-C: take in, decide, keep deadlines, send."""
     from workers.cli.chosen import configuration_file, configured
     from workers.daemon.logging import configure
@@ -142,7 +141,9 @@ def _paste(url: str, secret: str) -> str:
     )
 
 
-def demo(as_json: JsonFlag = False) -> int:
+@command("demo")
+@json_option
+def demo(as_json: bool) -> int:
     """Play a sample day of a wallet desk over all channels through the real pipeline, on a throw-away database."""
     from workers.lab.demo import play, story
 

@@ -12,12 +12,13 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
+import click
 import msgspec
-import typer
 
 from router.errors import ConfigurationError
+from workers.cli.command import command
 from workers.cli.visible import cell, json_text
 
 if TYPE_CHECKING:
@@ -51,18 +52,25 @@ _PAGE: Final = 200
 _BOM: Final = "\ufeff"
 
 
-def export(
-    what: Annotated[
-        Literal["messages", "conversations", "deadlines", "contacts", "events", "labels"],
-        typer.Argument(metavar="WHAT", help="messages, conversations, deadlines, contacts, events or labels."),
-    ],
-    form: Annotated[Literal["jsonl", "csv"], typer.Option("--format", help="JSON lines or CSV.")] = "jsonl",
-    raw: Annotated[bool, typer.Option("--raw", help="Messages: also the full text, as full_text.")] = False,
-    bom: Annotated[
-        bool | None, typer.Option("--bom/--no-bom", help="CSV for Excel or not; else it is where a file is written.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
-) -> int:
+@command("export")
+@click.argument(
+    "what",
+    metavar="WHAT",
+    type=click.Choice(["messages", "conversations", "deadlines", "contacts", "events", "labels"]),
+    help="messages, conversations, deadlines, contacts, events or labels.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="JSON lines or CSV.",
+)
+@click.option("--raw", is_flag=True, help="Messages: also the full text, as full_text.")
+@click.option("--bom/--no-bom", "bom", default=None, help="CSV for Excel or not; else it is where a file is written.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+def export(what: str, form: str, raw: bool, bom: bool | None, as_json: bool) -> int:
     """Messages, conversations, deadlines, contacts, events or labels, one a line, oldest first."""
     from workers.cli.opened import opened
 

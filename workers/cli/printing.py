@@ -10,18 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 from unicodedata import east_asian_width
-
-import typer
 
 from workers.cli.visible import json_text, printable
 
-__all__ = ["JsonFlag", "json_line", "json_of", "line", "progress", "show", "table", "warn"]
+__all__ = ["json_line", "json_of", "line", "progress", "show", "table", "warn"]
 
 Item = TypeVar("Item")
-#: The parameter that every command with data takes: `as_json: JsonFlag = False`.
-JsonFlag: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def line(text: str = "") -> None:

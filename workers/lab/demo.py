@@ -22,10 +22,10 @@ from router.store.log import Log
 from router.store.read import queries
 from router.store.wake import next_wake_at, wake
 from router.value import Value
-from workers.cli.explain import explained
+from workers.cli.conversation.explain import explained
+from workers.cli.conversation.why import clock_lines, local
 from workers.cli.printing import json_line, line, table
-from workers.cli.queues import print_queues, waiting_by_queue
-from workers.cli.why import clock_lines, local
+from workers.cli.queue import print_queues, waiting_by_queue
 from workers.daemon.channels import Channels
 from workers.daemon.decide import Partition
 from workers.lab.sample_day import SCENES, Answer, Scene

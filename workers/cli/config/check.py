@@ -11,22 +11,29 @@ import asyncio
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import typer
+import click
 
 from router.errors import ConfigurationError
-from workers.cli.printing import JsonFlag, json_line, line, warn
+from workers.cli.command import PATH, command, json_option
+from workers.cli.printing import json_line, line, warn
 
 __all__ = ["check", "init"]
 
 _KEY_LINE = re.compile(r'^# (key = "file:omnirouter\.key")', re.MULTILINE)
 
 
-def init(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", show_default=False)] = None,
-    preset: Annotated[Literal["wallet", "plain"], typer.Option(help="Which desk to begin with.")] = "wallet",
-) -> int:
+@command("init")
+@click.argument("file", metavar="[FILE]", type=PATH, required=False)
+@click.option(
+    "--preset",
+    type=click.Choice(["wallet", "plain"]),
+    default="wallet",
+    show_default=True,
+    help="Which desk to begin with.",
+)
+def init(file: Path | None, preset: str) -> int:
     """Write a commented configuration and the key that seals what arrives; never overwrites."""
     from router.policy.load import preset_text
     from router.private import opener
@@ -52,14 +59,14 @@ def init(
     return 0
 
 
-def check(
-    connect: Annotated[bool, typer.Option("--connect", help="Log in to channels, database and log.")] = False,
-    as_json: JsonFlag = False,
-) -> int:
+@command("check")
+@click.option("--connect", is_flag=True, help="Log in to channels, database and log.")
+@json_option
+def check(connect: bool, as_json: bool) -> int:
     """All mistakes of the configuration at once; with --connect, does everything that it names answer?"""
     from router.policy.load import load, preset
     from workers.cli.chosen import configuration_file
-    from workers.cli.remarks import remarks
+    from workers.cli.config.remarks import remarks
     from workers.ownership import refuse_foreign_packages
 
     file = configuration_file()
@@ -129,6 +136,6 @@ def _unset_elsewhere(policy: Any) -> list[str]:
 
 
 async def _connections(policy: Any) -> list[dict[str, Any]]:
-    from workers.cli.connecting import connections
+    from workers.cli.config.connecting import connections
 
     return await connections(policy)

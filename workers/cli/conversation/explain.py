@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from router.errors import NotFound, Refused
-from workers.cli.printing import JsonFlag, json_line, line
+from workers.cli.command import command, json_option
+from workers.cli.printing import json_line, line
 
 if TYPE_CHECKING:
     from router.policy.values import Policy
@@ -26,10 +27,10 @@ __all__ = ["explain", "explained", "show"]
 _SENT = {"pending": "waits to be sent", "unknown": "sent or not: nobody knows"}
 
 
-def explain(
-    what: Annotated[str, typer.Argument(metavar="ID", help="A message or conversation: number, provider's id, ref.")],
-    as_json: JsonFlag = False,
-) -> int:
+@command("explain")
+@click.argument("what", metavar="ID", help="A message or conversation: number, provider's id, ref.")
+@json_option
+def explain(what: str, as_json: bool) -> int:
     """Why a message or conversation is where it is."""
     from workers.cli.opened import opened
 
@@ -47,7 +48,7 @@ def explained(store: Store, what: str, now: datetime) -> tuple[dict[str, Any], I
     """The explanation of what a person named, for programs and as lines. Raises `NotFound`."""
     from router.ref import number_of, ref_of
     from router.store.read import queries
-    from workers.cli import why
+    from workers.cli.conversation import why
 
     word = what.strip().strip("<>")
     with store.database.read() as tx:
@@ -74,11 +75,11 @@ def _after(remark: str, own: str, lines: Iterator[str]) -> Iterator[str]:
     yield remark if own in remark else f"{remark[:-1]}, merged into {own})"
 
 
-def show(
-    conversation: Annotated[str, typer.Argument(metavar="CONVERSATION", help="Its number or ref.")],
-    full: Annotated[bool, typer.Option("--full", help="Whole texts, with quotes and signatures.")] = False,
-    as_json: JsonFlag = False,
-) -> int:
+@command("show")
+@click.argument("conversation", metavar="CONVERSATION", help="Its number or ref.")
+@click.option("--full", is_flag=True, help="Whole texts, with quotes and signatures.")
+@json_option
+def show(conversation: str, full: bool, as_json: bool) -> int:
     """One conversation over all its channels: what was said, what became of replies, deadlines, links."""
     from router.ref import number_of
     from workers.cli.opened import opened
@@ -97,7 +98,7 @@ def _shown(desk: Desk, number: int, now: datetime) -> dict[str, Any]:
     from router.store import outbox
     from router.store.people import handles_of, names_of
     from router.store.read import queries
-    from workers.cli.why import state_of
+    from workers.cli.conversation.why import state_of
 
     state = state_of(desk.store, number, now)
     messages = queries.messages_of(desk.store.database, state["id"])
@@ -143,7 +144,7 @@ def _answers(tx: Tx, number: int) -> dict[str, Any]:
 
 
 def _told(shown: Mapping[str, Any], policy: Policy, full: bool) -> Iterator[str]:
-    from workers.cli.why import clock_lines, local
+    from workers.cli.conversation.why import clock_lines, local
 
     c, contact = shown["conversation"], shown["contact"]
     yield f"{c['ref']} ({c['id']}): {c['status']}, queue {c['queue']}, priority {c['priority']}, {c['issue_type']}"

@@ -10,13 +10,14 @@ import asyncio
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from router.errors import ConfigurationError, OmnirouterError
+from workers.cli.command import command, json_option
 from workers.cli.ending import Misused
-from workers.cli.printing import JsonFlag, json_line, line, progress, show, warn
+from workers.cli.printing import json_line, line, progress, show, warn
 
 if TYPE_CHECKING:
     from router.ports import Raw
@@ -25,21 +26,19 @@ if TYPE_CHECKING:
 
 __all__ = ["backfill", "dead_drop", "dead_list", "dead_replay", "dead_show", "ingest", "replay"]
 
-Since = Annotated[
-    str, typer.Option(metavar="T", help="From this instant on: 2026-03-01T08:00:00+08:00.")
-]
-Summed = Annotated[bool, typer.Option("--json", help="The summary is one JSON object in any case.")]
-Until = Annotated[str | None, typer.Option(metavar="T", help="Up to this instant (default: now).", show_default=False)]
+since_option = click.option(
+    "--since", metavar="T", required=True, help="From this instant on: 2026-03-01T08:00:00+08:00."
+)
+summary_option = click.option("--json", "as_json", is_flag=True, help="The summary is one JSON object in any case.")
+until_option = click.option("--until", metavar="T", help="Up to this instant (default: now).")
 
 
-def ingest(
-    paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Mails, mbox, Maildir, folders, .jsonl, -.")
-    ],
-    channel: Annotated[str, typer.Option(metavar="NAME", help="The channel they came by.")],
-    live: Annotated[bool, typer.Option("--live", help="Let replies, events and notices go out.")] = False,
-    as_json: Summed = False,
-) -> int:
+@command("ingest")
+@click.argument("paths", metavar="PATH…", nargs=-1, required=True, help="Mails, mbox, Maildir, folders, .jsonl, -.")
+@click.option("--channel", metavar="NAME", required=True, help="The channel they came by.")
+@click.option("--live", is_flag=True, help="Let replies, events and notices go out.")
+@summary_option
+def ingest(paths: tuple[str, ...], channel: str, live: bool, as_json: bool) -> int:
     """Take in recorded messages through the same log and pipeline; repeating it adds nothing."""
     from workers.cli.opened import opened
     from workers.ingest.recordings import raws_at
@@ -74,12 +73,12 @@ async def _ingest(desk: Desk, raws: Iterable[Raw], live: bool) -> Summary:
         await log.close()
 
 
-def backfill(
-    channel: Annotated[str, typer.Option(metavar="NAME", help="The channel to ask.")],
-    since: Since,
-    until: Until = None,
-    as_json: Summed = False,
-) -> int:
+@command("backfill")
+@click.option("--channel", metavar="NAME", required=True, help="The channel to ask.")
+@since_option
+@until_option
+@summary_option
+def backfill(channel: str, since: str, until: str | None, as_json: bool) -> int:
     """Fetch from the provider what a first start or an outage left out; safe to repeat."""
     from router.policy.load import unset_secrets
     from workers.cli.opened import instant, opened
@@ -113,12 +112,12 @@ async def _backfill(desk: Desk, channel: str, since: datetime, until: datetime |
     return total
 
 
-def replay(
-    channel: Annotated[str, typer.Option(metavar="NAME", help="The channel whose raws are decided again.")],
-    since: Since,
-    until: Until = None,
-    as_json: Summed = False,
-) -> int:
+@command("replay")
+@click.option("--channel", metavar="NAME", required=True, help="The channel whose raws are decided again.")
+@since_option
+@until_option
+@summary_option
+def replay(channel: str, since: str, until: str | None, as_json: bool) -> int:
     """Decide again from the stored bytes: what is known already is a redelivery."""
     from router.model import Placement
     from router.store.set_aside import raws_between, replay_raw
@@ -150,10 +149,10 @@ def _words(failure: Exception) -> str:
     return str(failure) if isinstance(failure, OmnirouterError) else f"it failed ({type(failure).__name__})"
 
 
-def dead_list(
-    all_of_them: Annotated[bool, typer.Option("--all", help="Also those that were replayed or dropped.")] = False,
-    as_json: JsonFlag = False,
-) -> int:
+@command("dead list")
+@click.option("--all", "all_of_them", is_flag=True, help="Also those that were replayed or dropped.")
+@json_option
+def dead_list(all_of_them: bool, as_json: bool) -> int:
     """What is set aside: invalid raws and dead messages."""
     from router.store.set_aside import listed
     from workers.cli.opened import opened
@@ -163,11 +162,11 @@ def dead_list(
     return 0
 
 
-def dead_show(
-    number: Annotated[int, typer.Argument(metavar="ID")],
-    raw: Annotated[bool, typer.Option("--raw", help="Also the raw itself, opened.")] = False,
-    as_json: JsonFlag = False,
-) -> int:
+@command("dead show")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--raw", is_flag=True, help="Also the raw itself, opened.")
+@json_option
+def dead_show(number: int, raw: bool, as_json: bool) -> int:
     """One of them, with its reason; --raw prints what arrived."""
     from router.store.set_aside import one, raw_at
     from workers.cli.opened import opened
@@ -185,12 +184,12 @@ def dead_show(
     return 0
 
 
-def dead_replay(
-    number: Annotated[int | None, typer.Argument(metavar="[ID]", show_default=False)] = None,
-    all_of_them: Annotated[bool, typer.Option("--all", help="Every one that is open.")] = False,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Those whose reason has this text.")] = "",
-    as_json: JsonFlag = False,
-) -> int:
+@command("dead replay")
+@click.argument("number", metavar="[ID]", type=int, required=False)
+@click.option("--all", "all_of_them", is_flag=True, help="Every one that is open.")
+@click.option("--reason", metavar="TEXT", default="", help="Those whose reason has this text.")
+@json_option
+def dead_replay(number: int | None, all_of_them: bool, reason: str, as_json: bool) -> int:
     """Decide one again, from the stored bytes; or all, or all of a reason, with a summary."""
     from router.store.set_aside import replay as decide_again
     from workers.cli.opened import opened
@@ -239,7 +238,10 @@ def _replay_many(desk: Desk, reason: str, as_json: bool) -> int:
     return 1 if done["stay"] else 0
 
 
-def dead_drop(number: Annotated[int, typer.Argument(metavar="ID")], as_json: JsonFlag = False) -> int:
+@command("dead drop")
+@click.argument("number", metavar="ID", type=int)
+@json_option
+def dead_drop(number: int, as_json: bool) -> int:
     """Give one up: it needs no decision."""
     from router.store.set_aside import drop
     from workers.cli.opened import opened

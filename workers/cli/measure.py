@@ -11,35 +11,28 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import typer
+import click
 
 from router.errors import ConfigurationError, InvalidPayload
-from workers.cli.printing import JsonFlag, json_line, line, progress, table
+from workers.cli.command import PATH, command, json_option
+from workers.cli.printing import json_line, line, progress, table
 
 __all__ = ["bench", "deadlines", "followups", "tags", "train"]
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The labelled file.", show_default=False)]
-Plot = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="A picture of what was taken for what.", show_default=False)
-]
-Predictions = Annotated[
-    Path | None, typer.Option(metavar="OUT.jsonl", help="Write one prediction a line.", show_default=False)
-]
+file_argument = click.argument("file", metavar="FILE", type=PATH, help="The labelled file.")
+plot_option = click.option("--plot", metavar="DIR", type=PATH, help="A picture of what was taken for what.")
+predictions_option = click.option("--predictions", metavar="OUT.jsonl", type=PATH, help="Write one prediction a line.")
 
 
-def train(
-    labelled: Annotated[Path, typer.Argument(metavar="LABELLED.jsonl", help='Lines with "text" and "label".')],
-    out: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="Where the model goes.")],
-    embed: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="A sentence encoder (ONNX) to fuse.", show_default=False)
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write the model even if it is right less often than no training.")
-    ] = False,
-    as_json: JsonFlag = False,
-) -> int:
+@command("train")
+@click.argument("labelled", metavar="LABELLED.jsonl", type=PATH, help='Lines with "text" and "label".')
+@click.option("-o", "--output", "out", metavar="MODEL", type=PATH, required=True, help="Where the model goes.")
+@click.option("--embed", metavar="FOLDER", type=PATH, help="A sentence encoder (ONNX) to fuse.")
+@click.option("--force", is_flag=True, help="Write the model even if it is right less often than no training.")
+@json_option
+def train(labelled: Path, out: Path, embed: Path | None, force: bool, as_json: bool) -> int:
     """Fit a tagging model to labelled messages (`omnirouter export labels`) and say how good it is.
 
     Labels of the preset's issue types are added to what ships; untrained and trained stand side by side.
@@ -65,19 +58,20 @@ def _told(stage: str, share: float) -> None:
         print(f"\r{share:>4.0%}  {stage:<12}", end=end, file=sys.stderr, flush=True)
 
 
+@command("evaluate tags")
+@click.argument("files", metavar="FILE…", type=PATH, nargs=-1, help="The labelled file.")
+@click.option("--leave-one-author-out", is_flag=True, help="Each FILE is an author; train without him, judge by him.")
+@click.option("--model", metavar="MODEL", type=PATH, help="A model of `train`.")
+@predictions_option
+@plot_option
+@json_option
 def tags(
-    files: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE…", help="The labelled file.", show_default=False)
-    ] = None,
-    leave_one_author_out: Annotated[
-        bool, typer.Option("--leave-one-author-out", help="Each FILE is an author; train without him, judge by him.")
-    ] = False,
-    model: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="A model of `train`.", show_default=False)
-    ] = None,
-    predictions: Predictions = None,
-    plot: Plot = None,
-    as_json: JsonFlag = False,
+    files: tuple[Path, ...],
+    leave_one_author_out: bool,
+    model: Path | None,
+    predictions: Path | None,
+    plot: Path | None,
+    as_json: bool,
 ) -> int:
     """Tag labelled messages and say how often it was right."""
     from workers.cli.chosen import configured
@@ -98,21 +92,20 @@ def tags(
     return 0
 
 
+@command("evaluate followups")
+@click.argument("file", metavar="FILE", type=PATH, required=False, help="Labelled sequences.")
+@click.option("--chats", metavar="LOG.jsonl", type=PATH, help="Sessions of one matter, unlabelled.")
+@click.option("--second-matters", metavar="LABELLED.jsonl", type=PATH, help="Pairs of messages.")
+@predictions_option
+@plot_option
+@json_option
 def followups(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Labelled sequences.", show_default=False)
-    ] = None,
-    chats: Annotated[
-        Path | None,
-        typer.Option("--chats", metavar="LOG.jsonl", help="Sessions of one matter, unlabelled.", show_default=False),
-    ] = None,
-    second_matters: Annotated[
-        Path | None,
-        typer.Option("--second-matters", metavar="LABELLED.jsonl", help="Pairs of messages.", show_default=False),
-    ] = None,
-    predictions: Predictions = None,
-    plot: Plot = None,
-    as_json: JsonFlag = False,
+    file: Path | None,
+    chats: Path | None,
+    second_matters: Path | None,
+    predictions: Path | None,
+    plot: Path | None,
+    as_json: bool,
 ) -> int:
     """Decide labelled sequences, each in a fresh store, and say how often class and conversation were right.
 
@@ -176,7 +169,12 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, filter(str.strip, lines))
 
 
-def deadlines(file: File, predictions: Predictions = None, plot: Plot = None, as_json: JsonFlag = False) -> int:
+@command("evaluate deadlines")
+@file_argument
+@predictions_option
+@plot_option
+@json_option
+def deadlines(file: Path, predictions: Path | None, plot: Path | None, as_json: bool) -> int:
     """Compute recorded deadline cases and say how many are exactly right."""
     from workers.lab.evaluate.deadlines import evaluate_deadlines
 
@@ -193,18 +191,18 @@ def deadlines(file: File, predictions: Predictions = None, plot: Plot = None, as
     return 0
 
 
-def bench(
-    what: Annotated[
-        Literal["messages", "deadlines", "followups", "tags"] | None,
-        typer.Argument(metavar="[messages|deadlines|followups|tags]", show_default=False),
-    ] = None,
-    messages: Annotated[int | None, typer.Option("--messages", min=1, help="How many.", show_default=False)] = None,
-    database: Annotated[
-        str | None, typer.Option(metavar="URL", help="An empty database; default: a throw-away SQLite file.")
-    ] = None,
-    log: Annotated[str | None, typer.Option(metavar="URL", help="database: the only log of this version.")] = None,
-    as_json: JsonFlag = False,
-) -> int:
+@command("bench")
+@click.argument(
+    "what",
+    metavar="[messages|deadlines|followups|tags]",
+    type=click.Choice(["messages", "deadlines", "followups", "tags"]),
+    required=False,
+)
+@click.option("--messages", metavar="N", type=click.IntRange(min=1), help="How many.")
+@click.option("--database", metavar="URL", help="An empty database; default: a throw-away SQLite file.")
+@click.option("--log", metavar="URL", help="database: the only log of this version.")
+@json_option
+def bench(what: str | None, messages: int | None, database: str | None, log: str | None, as_json: bool) -> int:
     """Speed on this machine, by stage, beside the raw database's own rate, as one table."""
     rows: list[dict[str, Any]] = []
     for name in progress([what] if what else ["messages", "deadlines", "followups", "tags"], "Measuring"):

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from textwrap import wrap
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from router.errors import Misasked
-from workers.cli.printing import JsonFlag, json_of, line
+from workers.cli.command import command, json_option
+from workers.cli.printing import json_of, line
 
 if TYPE_CHECKING:
     from router.model import Conversation
@@ -31,11 +32,18 @@ _PAGE = 100
 _WIDTH, _INDENT = 79, " " * 9
 
 
-def queues(
-    queue: Annotated[str | None, typer.Argument(metavar="[QUEUE]", show_default=False)] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Conversations a queue; --json has them all.")] = 25,
-    as_json: JsonFlag = False,
-) -> int:
+@command("queues")
+@click.argument("queue", metavar="[QUEUE]", required=False)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=25,
+    show_default=True,
+    help="Conversations a queue; --json has them all.",
+)
+@json_option
+def queues(queue: str | None, limit: int, as_json: bool) -> int:
     """What waits, in working order: the most urgent of each queue first."""
     from router.store.read import queues as stored
     from workers.cli.opened import opened
@@ -81,7 +89,7 @@ def _shown(
 ) -> dict[str, Any]:
     """A conversation in its queue: its first open deadline, also when it is past, and the time left in words."""
     from router.store.read import queries
-    from workers.cli.why import left
+    from workers.cli.conversation.why import left
 
     clocks = [k for k in queries.clock_rows(c, policy.promises, now) if k["ended_at"] is None]
     first = min((k for k in clocks if k["due_at"]), key=lambda k: k["due_at"], default=clocks[0] if clocks else None)
@@ -151,7 +159,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]], of: int, policy: Policy) -> N
 
 def _about(row: Mapping[str, Any], policy: Policy) -> str:
     """Whose it is, since when it waits, and what whoever takes it should know."""
-    from workers.cli.why import local
+    from workers.cli.conversation.why import local
 
     told = [str(row["name"] or f"contact {row['contact']}")]
     if row["status"] != "open":

@@ -10,7 +10,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workers.cli.printing import JsonFlag, json_line, line, warn
+from workers.cli.command import command, json_option
+from workers.cli.printing import json_line, line, warn
 
 if TYPE_CHECKING:
     from router.store import Database
@@ -38,7 +39,9 @@ def _where(database: Database) -> str:
     return database.url.render_as_string(hide_password=True)
 
 
-def upgrade(as_json: JsonFlag = False) -> int:
+@command("db upgrade")
+@json_option
+def upgrade(as_json: bool) -> int:
     """Bring the database to this version; safe to repeat."""
     from router.store import schema
     from workers.cli.chosen import configured
@@ -55,7 +58,9 @@ def upgrade(as_json: JsonFlag = False) -> int:
     return 0
 
 
-def current(as_json: JsonFlag = False) -> int:
+@command("db current")
+@json_option
+def current(as_json: bool) -> int:
     """The database's revision, and whether it is the one that this version needs."""
     from router.store import schema
 
@@ -68,7 +73,9 @@ def current(as_json: JsonFlag = False) -> int:
     return 0
 
 
-def check(as_json: JsonFlag = False) -> int:
+@command("db check")
+@json_option
+def check(as_json: bool) -> int:
     """Is the database what this version expects? Exit code 1 when it is not."""
     from router.store import schema
 
@@ -93,6 +100,7 @@ def check(as_json: JsonFlag = False) -> int:
     return 0 if found == "current" and not differences else 1
 
 
+@command("db sql")
 def sql() -> int:
     """The statements of all migrations for this kind of database, without running them."""
     from router.store import Database, schema

@@ -1,0 +1,1 @@
+"""The configuration on the command line: is there one, is it right, does what it names answer?"""
