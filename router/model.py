@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 import msgspec
 
 from router.bounce import Bounce, Outcome
+from router.events import Event
 from router.value import Value
 
 __all__ = [
@@ -445,7 +446,7 @@ class Placement(Value, frozen=True, kw_only=True, tag="placement"):
     tagging: Tagging = Tagging()
     routing: Routing | None = None
     flags: tuple[str, ...] = ()
-    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    events: tuple[Event, ...] = ()
     trace: tuple[str, ...] = ()
     policy_version: str = ""
     outcome: Outcome | None = None

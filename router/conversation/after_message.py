@@ -19,6 +19,7 @@ from router.conversation.acts import ENDED, attributes, ticked
 from router.conversation.people import naming
 from router.conversation.working_order import open_deadline
 from router.deadlines.clocks import ClockEvent
+from router.events import ConversationRouted, ConversationStatus, ConversationTagged, Event
 from router.known import Known
 from router.match.burst import pieced, waited
 from router.match.features import NO_TOPIC, Reading
@@ -54,7 +55,7 @@ class Moved(Value, frozen=True, kw_only=True):
     reopened: bool = False
     quiet: bool = False
     routing: Routing | None = None
-    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    events: tuple[Event, ...] = ()
     trace: tuple[str, ...] = ()
 
 
@@ -325,14 +326,21 @@ def _due_line(conversation: Conversation, counts: bool) -> tuple[str, ...]:
 
 def _changes(
     conversation: Conversation, before: Conversation | None, routing: Routing | None
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    found: list[tuple[str, Mapping[str, Any]]] = []
+) -> tuple[Event, ...]:
+    found: list[Event] = []
     if before is not None and before.status is not conversation.status and before.status not in ENDED:
-        found.append(("conversation.status", {"status": conversation.status.value, "from": before.status.value}))
-    if before is not None and before.issue_type != conversation.issue_type:
-        found.append(("conversation.tagged", {"issue_type": conversation.issue_type, "from": before.issue_type}))
-    if routing is not None and (before is None or before.queue != conversation.queue):
         found.append(
-            ("conversation.routed", {"queue": conversation.queue, "rule": routing.rule, "priority": routing.priority})
+            ConversationStatus(
+                before=before.status.value, to=conversation.status.value, agent="", reason="message"
+            )
+        )  # fmt: skip
+    if before is not None and before.issue_type != conversation.issue_type:
+        found.append(ConversationTagged(before=before.issue_type, issue_type=conversation.issue_type))
+    queue = "" if before is None else before.queue
+    if routing is not None and (before is None or queue != conversation.queue):
+        found.append(
+            ConversationRouted(
+                before=queue, queue=conversation.queue, rule=routing.rule, priority=routing.priority, reason="rules"
+            )
         )
     return tuple(found)

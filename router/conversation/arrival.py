@@ -7,9 +7,7 @@ open again, held by whoever held it if it was open, else by nobody (rules: deadl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -18,6 +16,7 @@ from router.deadlines import fold
 from router.deadlines.calendar import instant, microseconds
 from router.deadlines.clocks import ClockEvent, Unanswered
 from router.deadlines.promise import REPLY_METRICS
+from router.events import ConversationReleased, ConversationReopened, ConversationStatus, Event
 from router.model import Conversation, Status
 from router.policy.values import Policy
 from router.reply_states import UNDONE
@@ -27,11 +26,11 @@ __all__ = ["Came", "came", "unanswered"]
 
 
 class Came(Value, frozen=True, kw_only=True):
-    """The conversation after, and the events of it: types and small facts."""
+    """The conversation after, and the events of it."""
 
     conversation: Conversation
     reopened: bool = False
-    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 def came(
@@ -52,12 +51,11 @@ def came(
     if state not in UNDONE or c.status is Status.OPEN:
         return Came(conversation=after)
     reopened = c.status in ENDED
-    told: tuple[str, Mapping[str, Any]] = ("conversation.reopened", {"from": c.status.value})
+    events: list[Event] = [ConversationReopened(before=c.status.value)]
     if not reopened:
-        told = ("conversation.status", {"status": "open", "from": c.status.value})
-    events = [told]
+        events = [ConversationStatus(before=c.status.value, to="open", agent="", reason=state)]
     if c.holder:
-        events.append(("conversation.released", {"held_by": c.holder, "reason": state}))
+        events.append(ConversationReleased(held_by=c.holder, agent="", reason=state))
     after = let_go(replace(after, status=Status.OPEN), policy)
     return Came(conversation=after, reopened=reopened, events=tuple(events))
 

@@ -9,13 +9,13 @@ reply ends the wait and the reply clocks, a note or an automatic reply does not.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
 from router.conversation.acts import note_taken, reply_given
 from router.conversation.colleague import Word
 from router.conversation.people import naming
+from router.events import ConversationOpened, Event, MessageNoted, MessageSent
 from router.known import Known
 from router.match.features import Reading
 from router.match.fingerprint import remember
@@ -43,9 +43,9 @@ def place(
         matter={"subjects": [reading.subject_hash]} if word and reading.subject_hash else {},
     )  # fmt: skip
     after = _spoken(_recorded(base, reading, linked, addressee), reading, policy, now)
-    kind = "message.noted" if message.direction is Direction.NOTE else "message.sent"
     goal = f"conversation {base.number}" if found else "a new conversation, which the desk began"
-    events = [("conversation.opened", {"channel": message.channel})] if found is None else []
+    opened_by = ConversationOpened(issue_type=base.issue_type, channel=message.channel)
+    events: tuple[Event, ...] = (opened_by,) if found is None else ()
     return Placement(
         number=known.number,
         key=message.key,
@@ -67,15 +67,17 @@ def place(
         method=("claimed colleague" if ended else "colleague") if word else "desk",
         tagging=reading.tagging,
         flags=flags,
-        events=(*events, (kind, _told(message))),
+        events=(*events, _told(message)),
         trace=(f"{_whose(message, word)}: {goal}",),
         policy_version=policy.version,
     )
 
 
-def _told(message: Message) -> dict[str, Any]:
-    told = {"channel": message.channel, "agent": message.agent, "automatic": message.automatic}
-    return {**told, "claimed": message.claimed} if message.claimed else told
+def _told(message: Message) -> Event:
+    kind = MessageNoted if message.direction is Direction.NOTE else MessageSent
+    return kind(
+        channel=message.channel, agent=message.agent, automatic=message.automatic, claimed=message.claimed
+    )  # fmt: skip
 
 
 def _whose(message: Message, word: Word | None) -> str:

@@ -10,9 +10,7 @@ the state after (`progress`). `prepare` does the part that needs nothing of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -21,6 +19,16 @@ from router.conversation import after_message, arrival, desk_side
 from router.conversation.colleague import word_of
 from router.deadlines.calendar import microseconds
 from router.errors import InvalidPayload
+from router.events import (
+    ContactJoined,
+    ConversationLinked,
+    ConversationOpened,
+    ConversationReopened,
+    Event,
+    IncidentJoined,
+    IncidentOpened,
+    MessageReceived,
+)
 from router.known import Known
 from router.match import bounced, dedupe
 from router.match.claims import Evidence, weigh_claims
@@ -247,36 +255,34 @@ def _markers(reading: Reading, identity: Identity, verdict: Verdict, after: Conv
 
 def _events(
     reading: Reading, identity: Identity, verdict: Verdict, relation: Relation, moved: after_message.Moved
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+) -> tuple[Event, ...]:
     """What the outside is told: types and small facts, never words of anybody."""
     message = reading.message
-    found: list[tuple[str, Mapping[str, Any]]] = []
+    found: list[Event] = []
     if verdict.conversation is None:
-        found.append(("conversation.opened", {"issue_type": moved.conversation.issue_type, "channel": message.channel}))
+        found.append(ConversationOpened(issue_type=moved.conversation.issue_type, channel=message.channel))
     elif moved.reopened:
-        found.append(("conversation.reopened", {"from": verdict.conversation.status.value}))
-    told: dict[str, Any] = {"channel": message.channel}
-    if message.automatic:
-        told["automatic"] = True
-    else:
-        told["class"] = verdict.class_.value
-    if moved.quiet:
-        told["quiet"] = True
-    found.append(("message.received", told))
+        found.append(ConversationReopened(before=verdict.conversation.status.value))
+    class_ = "" if message.automatic else verdict.class_.value
+    found.append(
+        MessageReceived(channel=message.channel, automatic=message.automatic, class_=class_, quiet=moved.quiet)
+    )  # fmt: skip
     found.extend(moved.events)
-    found.extend(("conversation.linked", _linked(link)) for link in verdict.links)
+    found.extend(map(_linked, verdict.links))
     if relation.incident:
-        begun = "incident.opened" if relation.opened else "incident.joined"
-        about = {"key": relation.incident, "issue_type": moved.conversation.issue_type}
-        found.append((begun, {**about, "conversations": [*relation.conversations, moved.conversation.number]}))
-    found.extend(("contact.joined", {"from": gone, "into": identity.contact.number}) for gone in identity.joined)
+        begun = IncidentOpened if relation.opened else IncidentJoined
+        reported = (*relation.conversations, moved.conversation.number)
+        about = moved.conversation.issue_type
+        found.append(begun(key=relation.incident, issue_type=about, conversations=reported))
+    found.extend(ContactJoined(absorbed=gone, into=identity.contact.number) for gone in identity.joined)
     return tuple(found)
 
 
-def _linked(link: Link) -> Mapping[str, Any]:
+def _linked(link: Link) -> Event:
     """A link as the outside is told of it."""
-    told = {"conversation": link.conversation, "reason": link.reason, "score": link.score}
-    return {**told, "because": link.because} if link.because else told
+    return ConversationLinked(
+        conversation=link.conversation, reason=link.reason, score=link.score, agent="", because=link.because
+    )  # fmt: skip
 
 
 def _trace(

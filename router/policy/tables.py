@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
-from router.event_types import EVENT_TYPES
+from router.events import EVENTS
 from router.policy.sentences import cut, did_you_mean
 from router.policy.units import Span, age, duration, size, span
 from router.secret import Secret
@@ -57,8 +57,8 @@ def _language(tag: str) -> str:
 
 
 def _event_type(word: str) -> str:
-    if word not in EVENT_TYPES:
-        raise ValueError(f'there is no event "{cut(word)}"{did_you_mean(word, EVENT_TYPES)}')
+    if word not in EVENTS:
+        raise ValueError(f'there is no event "{cut(word)}"{did_you_mean(word, EVENTS)}')
     return word
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, select, update
 from router.conversation.acts import reply_given, reply_id
 from router.conversation.people import naming
 from router.errors import Misasked, Refused
+from router.events import ContactConfirmed, ReplyAutomatic, ReplyQueued, Told
 from router.match import reply_address
 from router.model import Attachment, Conversation, Direction, Handle
 from router.ref import ref_of
@@ -29,7 +30,7 @@ from router.store.read import queries
 from router.store.recipients import Heard, recipients
 from router.store.statement import Statement, Tx, among, as_json, member, upsert
 from router.store.storable import words
-from router.store.write import Effects, Event, Outgoing
+from router.store.write import Effects, Outgoing
 
 __all__ = ["KEY_ID", "queue_reply", "reply"]
 
@@ -149,10 +150,8 @@ def queue_reply(
             kind="reply", channel=heard.channel, key=key, body=body, conversation=c.number, message=own, due_at=now
         )
     )
-    kind = "reply.automatic" if automatic else "reply.queued"
-    effects.tell(
-        Event(at=now, type=kind, conversation=c.number, message=own, body={"agent": agent, "channel": heard.channel})
-    )
+    queued = (ReplyAutomatic if automatic else ReplyQueued)(agent=agent, channel=heard.channel)
+    effects.tell(Told(at=now, event=queued, conversation=c.number, message=own))
     return own
 
 
@@ -160,7 +159,7 @@ def _confirm(tx: Tx, c: Conversation, heard: Heard, agent: str, now: datetime, e
     """A person of the desk says that a handle which was only claimed is the customer's."""
     scope, address = heard.key
     tx.run(_confirm_handle, where=scope, written=address, said=f"confirmed by {agent}" if agent else "confirmed")
-    effects.tell(Event(at=now, type="contact.confirmed", conversation=c.number, body={"agent": agent}))
+    effects.tell(Told(at=now, event=ContactConfirmed(agent=agent), conversation=c.number))
 
 
 #: The key that signs reply addresses now; older ones stay valid in `Store.reply_keys`.

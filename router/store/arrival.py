@@ -6,7 +6,6 @@ The contact is locked first, as everywhere, then the outbox row is settled. Bloc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +13,14 @@ from sqlalchemy import bindparam, select, update
 
 from router.conversation import arrival
 from router.errors import Misasked, NotFound, Refused
+from router.events import ReplySent, Told, reply_came
 from router.ref import ref_of
 from router.store import tables as t
 from router.store.act import act
 from router.store.ledger import Store
 from router.store.read import queries
 from router.store.statement import Statement, Tx, member
-from router.store.write import Effects, Event, LostUpdate
+from router.store.write import Effects, LostUpdate
 
 __all__ = ["come", "settle_unknown", "settle_unreachable"]
 
@@ -48,7 +48,7 @@ _set = Statement(
 
 def come(
     tx: Tx, store: Store, effects: Effects, *, reply: int, conversation: int, automatic: bool, state: str,
-    now: datetime, body: Mapping[str, Any],
+    now: datetime, told: ReplySent,
 ) -> None:  # fmt: skip
     """A reply is `state` now: tell it, and let the conversation know. Its contact must be locked (`locked`)."""
     c = queries.conversation(tx, conversation)
@@ -57,9 +57,9 @@ def come(
         moved = arrival.came(c, reply, state, now, store.policy, written_in=written_in)
         if moved.conversation != c:
             effects.change(moved.conversation)
-        for kind, told in moved.events:
-            effects.tell(Event(at=now, type=kind, conversation=c.number, message=reply, body=told))
-    effects.tell(Event(at=now, type=f"reply.{state}", conversation=c.number, message=reply, body=body))
+        for event in moved.events:
+            effects.tell(Told(at=now, event=event, conversation=c.number, message=reply))
+    effects.tell(Told(at=now, event=told, conversation=c.number, message=reply))
 
 
 def settle_unreachable(store: Store, reply: int, *, now: datetime) -> str:
@@ -75,8 +75,8 @@ def settle_unreachable(store: Store, reply: int, *, now: datetime) -> str:
     def change(tx: Tx, _: Any, effects: Effects) -> str:
         if tx.run(_set, reply=reply, was="pending", count=row[0], what="failed", words=words) != 1:
             return ""
-        body = {"channel": row[1], "attempt": row[0], "detail": words}
-        come(tx, store, effects, reply=reply, conversation=row[2], automatic=False, state="failed", now=now, body=body)
+        told = reply_came("reply.failed", channel=row[1], attempt=row[0], detail=words)
+        come(tx, store, effects, reply=reply, conversation=row[2], automatic=False, state="failed", now=now, told=told)
         return words
 
     return act(store, row[2], now, change)
@@ -102,9 +102,9 @@ def settle_unknown(store: Store, number: int, state: str, *, agent: str, now: da
         said = f"{agent or 'a person'} says so"
         if tx.run(_set, reply=own, was="unknown", count=attempts, what=state, words=said) != 1:
             raise LostUpdate
-        body = {"channel": channel, "attempt": attempts, "detail": said, "agent": agent}
+        told = reply_came(f"reply.{state}", channel=channel, attempt=attempts, detail=said, agent=agent)
         come(tx, store, effects, reply=own, conversation=where, automatic=bool(automatic), state=state, now=now,
-             body=body)  # fmt: skip
+             told=told)  # fmt: skip
         return int(own)
 
     return act(store, number, now, change)

@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, literal_column, select
 from router.conversation.acts import let_go
 from router.conversation.assignment import PRESENCES, Here, chosen, first_for, gone, kind_by, load, on_shift
 from router.errors import Misasked
+from router.events import AgentPresence, ConversationAssigned, ConversationReleased, Told
 from router.known import Known
 from router.model import Conversation, Status
 from router.policy.values import AgentPolicy, Policy
@@ -28,7 +29,7 @@ from router.store.ledger import Store
 from router.store.read import queries, queues
 from router.store.statement import Statement, Tx, insert_into
 from router.store.tables import micros
-from router.store.write import Effects, Event, LostUpdate
+from router.store.write import Effects, LostUpdate
 
 __all__ = ["agents", "assign_next", "offer", "presence", "release_absent"]
 
@@ -98,8 +99,7 @@ def presence(store: Store, name: str, state: str, now: datetime) -> dict[str, An
         tx.run(_put_presence, who=name, state=state, present=micros(now))
         effects = Effects(Known())
         if before != state:
-            body = {"agent": name, "from": before, "to": state}
-            effects.tell(Event(at=now, type="agent.presence", conversation=0, body=body))
+            effects.tell(Told(at=now, event=AgentPresence(agent=name, before=before, to=state)))
         effects.write(tx, now, store.receivers)
 
     store.again(work)
@@ -151,7 +151,7 @@ def _give(tx: Tx, store: Store, c: Conversation, agent: str, now: datetime) -> C
     after = replace(c, holder=agent)
     effects = Effects(Known())
     effects.change(after)
-    effects.tell(Event(at=now, type="conversation.assigned", conversation=c.number, body={"agent": agent}))
+    effects.tell(Told(at=now, event=ConversationAssigned(agent=agent), conversation=c.number))
     tx.run(_put_rotation, who=agent, present=micros(now))
     effects.write(tx, now, store.receivers)
     return after
@@ -173,8 +173,9 @@ def _let_go(store: Store, number: int, holder: str, here: Here, now: datetime) -
             return False
         effects = Effects(Known())
         effects.change(let_go(c, store.policy))
-        body = {"held_by": holder, "reason": "absent" if here.presence == "absent" else "shift_over"}
-        effects.tell(Event(at=now, type="conversation.released", conversation=number, body=body))
+        reason = "absent" if here.presence == "absent" else "shift_over"
+        released = ConversationReleased(held_by=holder, agent="", reason=reason)
+        effects.tell(Told(at=now, event=released, conversation=number))
         effects.write(tx, now, store.receivers)
         return True
 

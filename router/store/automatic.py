@@ -53,8 +53,10 @@ _counted = Statement(select(t.facts.c.value).where(t.facts.c.name == bindparam("
 _put_count = upsert(t.facts)
 
 
-def acknowledge(tx: Tx, store: Store, decisions: Iterable[Decision], now: datetime) -> None:
-    """Queue the acknowledgements of conversations that these decisions opened. Their rows are written already."""
+def acknowledge(tx: Tx, store: Store, decisions: Iterable[Decision], now: datetime) -> list[Effects]:
+    """Queue the acknowledgements of conversations that these decisions opened. The rows of these are written already,
+    the state of what comes back too; its events are not."""
+    queued = []
     for decision in decisions:
         if isinstance(decision, Placement) and may_be_answered(decision):
             c = queries.conversation(tx, decision.conversation.number)
@@ -62,7 +64,9 @@ def acknowledge(tx: Tx, store: Store, decisions: Iterable[Decision], now: dateti
             if text:
                 effects = Effects(Known())
                 if say(tx, store, c, effects, text, now):
-                    effects.write(tx, now, store.receivers)
+                    effects.write_state(tx, now)
+                    queued.append(effects)
+    return queued
 
 
 def say(tx: Tx, store: Store, c: Conversation, effects: Effects, text: str, now: datetime) -> Conversation | None:

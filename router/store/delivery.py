@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 
 from router.bounce import KnownReply, Outcome
 from router.conversation import arrival
+from router.events import Told
 from router.known import Known
 from router.model import DeskEvent, Redelivery
 from router.policy.values import Policy
@@ -22,7 +23,7 @@ from router.store import tables as t
 from router.store.load import Wants
 from router.store.statement import Statement, Tx, among, member
 from router.store.tables import instant, micros
-from router.store.write import Effects, Event
+from router.store.write import Effects
 
 __all__ = ["apply", "wants"]
 
@@ -85,8 +86,8 @@ def apply(
             if came.conversation != c:
                 known.put(came.conversation)
                 effects.change(came.conversation)
-            for kind, body in came.events:
-                effects.tell(Event(at=now, type=kind, conversation=c.number, message=reply.number, body=body))
+            for told in came.events:
+                effects.tell(Told(at=now, event=told, conversation=c.number, message=reply.number))
         outcome = Outcome(
             reply=reply.number, event=f"reply.{event.to}", state=event.to, was=state, attempts=reply.attempts,
             channel=reply.channel,

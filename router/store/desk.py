@@ -18,6 +18,19 @@ from sqlalchemy import bindparam, select, update
 from router.conversation.acts import ENDED, let_go, note_taken, status_set
 from router.conversation.rerouting import retagged
 from router.errors import Misasked, NotFound
+from router.events import (
+    ContactBlocked,
+    ContactChanged,
+    ContactUnblocked,
+    ConversationMoved,
+    ConversationReleased,
+    ConversationRetagged,
+    ConversationSpam,
+    ConversationStatus,
+    ConversationTaken,
+    NoteTaken,
+    Told,
+)
 from router.known import Known
 from router.model import Conversation, Direction, Status
 from router.policy.values import Policy
@@ -30,7 +43,7 @@ from router.store.relations import unproven
 from router.store.statement import Statement, Tx, as_json, member, upsert
 from router.store.storable import words
 from router.store.tables import micros
-from router.store.write import Effects, Event
+from router.store.write import Effects
 from router.text.meaning import utterance
 from router.text.meaning.fold import fold
 from router.text.secrets import scrub_ids
@@ -79,7 +92,7 @@ def note(store: Store, number: int, text: str, *, agent: str, now: datetime) -> 
         after = note_taken(c, now, store.policy)
         effects.change(replace(after, messages=after.messages + 1))
         effects.say(desk_row(own, c, text, agent, now, Direction.NOTE, channel="desk", external_id=f"note:{own}"))
-        effects.tell(Event(at=now, type="note.taken", conversation=c.number, message=own, body={"agent": agent}))
+        effects.tell(Told(at=now, event=NoteTaken(agent=agent), conversation=c.number, message=own))
         return own
 
     return act(store, number, now, change)
@@ -99,8 +112,8 @@ def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> 
             after = replace(after, holder="")
         if after != c:
             effects.change(after)
-            body = {"from": c.status.value, "to": wanted.value, "agent": agent}
-            effects.tell(Event(at=now, type="conversation.status", conversation=c.number, body=body))
+            told = ConversationStatus(before=c.status.value, to=wanted.value, agent=agent, reason="")
+            effects.tell(Told(at=now, event=told, conversation=c.number))
         return after
 
     return act(store, number, now, change)
@@ -127,7 +140,7 @@ def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = 
 def _hold(c: Conversation, agent: str, effects: Effects, now: datetime) -> Conversation:
     after = replace(c, holder=agent)
     effects.change(after)
-    effects.tell(Event(at=now, type="conversation.taken", conversation=c.number, body={"agent": agent}))
+    effects.tell(Told(at=now, event=ConversationTaken(agent=agent), conversation=c.number))
     return after
 
 
@@ -140,8 +153,8 @@ def release(store: Store, number: int, *, agent: str, now: datetime, force: bool
         after = let_go(c, store.policy)
         if c.holder:
             effects.change(after)
-            body = {"agent": agent, "held_by": c.holder}
-            effects.tell(Event(at=now, type="conversation.released", conversation=c.number, body=body))
+            released = ConversationReleased(held_by=c.holder, agent=agent, reason="")
+            effects.tell(Told(at=now, event=released, conversation=c.number))
         return after
 
     return act(store, number, now, change)
@@ -156,8 +169,8 @@ def move(store: Store, number: int, queue: str, *, agent: str, now: datetime) ->
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
         after = replace(c, queue=queue, pinned=True, holder="")
         effects.change(after)
-        body = {"from": c.queue, "to": queue, "agent": agent}
-        effects.tell(Event(at=now, type="conversation.moved", conversation=c.number, body=body))
+        moved = ConversationMoved(before=c.queue, to=queue, agent=agent)
+        effects.tell(Told(at=now, event=moved, conversation=c.number))
         return after
 
     return act(store, number, now, change)
@@ -176,8 +189,8 @@ def retag(store: Store, number: int, issue_type: str, *, agent: str, now: dateti
         labelled = _telling(tx, c, store.policy)
         if labelled:
             tx.run(_put_label, message=labelled, issue_type=issue_type, by=agent, at=micros(now))
-        body = {"from": c.issue_type, "to": issue_type, "queue": after.queue, "agent": agent}
-        effects.tell(Event(at=now, type="conversation.retagged", conversation=c.number, body=body))
+        told = ConversationRetagged(before=c.issue_type, to=issue_type, queue=after.queue, agent=agent)
+        effects.tell(Told(at=now, event=told, conversation=c.number))
         return after
 
     return act(store, number, now, change)
@@ -200,7 +213,7 @@ def spam(store: Store, number: int, *, agent: str, now: datetime) -> Conversatio
         flags = tuple(dict.fromkeys((*c.flags, "spam")))
         after = replace(status_set(c, Status.CLOSED, now, store.policy), flags=flags, holder="", next_wake_at=None)
         effects.change(after)
-        effects.tell(Event(at=now, type="conversation.spam", conversation=c.number, body={"agent": agent}))
+        effects.tell(Told(at=now, event=ConversationSpam(agent=agent), conversation=c.number))
         return after
 
     return act(store, number, now, change)
@@ -215,8 +228,8 @@ def block(store: Store, address: str, *, agent: str, now: datetime, undo: bool =
             raise NotFound("No contact has this handle; right would be an address as `omnirouter show` prints it.")
         effects = Effects(Known())
         tx.run(_set_blocked, who=row[0], yes=not undo)
-        kind = "contact.unblocked" if undo else "contact.blocked"
-        effects.tell(Event(at=now, type=kind, conversation=0, body={"contact": row[0], "agent": agent}))
+        kind = ContactUnblocked if undo else ContactBlocked
+        effects.tell(Told(at=now, event=kind(contact=row[0], agent=agent)))
         effects.write(tx, now, store.receivers)
         return int(row[0])
 
@@ -233,8 +246,8 @@ def set_contact(store: Store, number: int, values: Mapping[str, str], *, agent: 
         attributes = {key: value for key, value in attributes.items() if value}
         tx.run(_set_attributes, who=found.number, facts=as_json(attributes))
         effects = Effects(Known())
-        body = {"contact": found.number, "keys": sorted(written), "agent": agent}
-        effects.tell(Event(at=now, type="contact.changed", conversation=0, body=body))
+        changed = ContactChanged(contact=found.number, keys=tuple(sorted(written)), agent=agent)
+        effects.tell(Told(at=now, event=changed))
         effects.write(tx, now, store.receivers)
         return attributes
 

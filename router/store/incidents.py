@@ -11,10 +11,11 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import bindparam, select
 
 from router.errors import Misasked, NotFound, Refused
+from router.event_reading import read
+from router.events import IncidentAnswered, IncidentOpened, Told
 from router.model import Conversation, Status
 from router.ref import ref_of
 from router.store import tables as t
@@ -26,12 +27,11 @@ from router.store.read.queries import utc
 from router.store.statement import Statement, Tx, member
 from router.store.storable import words
 from router.store.tables import instant
-from router.store.write import Effects, Event
+from router.store.write import Effects
 from router.text.secrets.redact import redact
 
 __all__ = ["incidents", "reply_to_all"]
 
-_decode = msgspec.json.Decoder().decode
 _I, _L = t.incidents.c, t.incident_conversations.c
 _incidents = Statement(select(_I.key, _I.issue_type, _I.opened_at, _I.last_at).order_by(_I.opened_at, _I.key))
 _members = Statement(select(_L.key, _L.conversation).order_by(_L.conversation))
@@ -52,8 +52,9 @@ def incidents(store: Store) -> list[dict[str, Any]]:
         for key, number in tx.rows(_members):
             members[key].append(number)
         for row in tx.rows(_events, kind="incident.opened"):
-            body = _decode(row[0])
-            members[str(body.get("key", ""))] += [int(n) for n in body.get("conversations", ())]
+            opened = read("incident.opened", row[0])
+            if isinstance(opened, IncidentOpened):
+                members[opened.key] += opened.conversations
         return [_shown(tx, row, members[row[0]]) for row in found]
 
 
@@ -110,7 +111,7 @@ def _answer(store: Store, number: int, key: str, text: str, *, agent: str, now: 
 
     def change(tx: Tx, c: Conversation, effects: Effects) -> int:
         told = tx.rows(_answers, numbers=queries.family(tx, c.number))
-        before = {row[0]: row[1] for row in told if _decode(row[2])["key"] == key}
+        before = {row[0]: row[1] for row in told if _key(row[2]) == key}
         if redact(words(text)).text in before.values():
             raise Refused(f"{ref_of(c.number)} was answered with this text already (message {max(before)}).")
         if before and not again:
@@ -119,11 +120,16 @@ def _answer(store: Store, number: int, key: str, text: str, *, agent: str, now: 
             )
         refuse_held(c, agent)
         own = queue_reply(tx, store, c, effects, text, agent=agent, now=now)
-        body = {"key": key, "agent": agent}
-        effects.tell(Event(at=now, type="incident.answered", conversation=c.number, message=own, body=body))
+        answered = IncidentAnswered(key=key, agent=agent)
+        effects.tell(Told(at=now, event=answered, conversation=c.number, message=own))
         return own
 
     return act(store, number, now, change)
+
+
+def _key(body: str) -> str:
+    answered = read("incident.answered", body)
+    return answered.key if isinstance(answered, IncidentAnswered) else ""
 
 
 def _named(store: Store, named: str) -> dict[str, Any]:

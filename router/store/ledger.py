@@ -22,6 +22,7 @@ from sqlalchemy import bindparam, exists, literal, select, update
 
 from router.decision.decide import Prepared, decide_prepared, prepare
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Undecidable
+from router.events import MessageArrivedAgain, Told
 from router.known import Known
 from router.match import reply_address, thread
 from router.match.dedupe import renamed
@@ -37,7 +38,7 @@ from router.store.statement import Statement, Tx, insert
 from router.store.storable import kept
 from router.store.tables import micros
 from router.store.transient import is_transient, raced, short_of
-from router.store.write import Effects, Event, LostUpdate, reserve
+from router.store.write import Effects, LostUpdate, reserve
 from router.text.secrets.redact import redact
 
 __all__ = ["Advance", "Arrival", "Aside", "Store", "Undecidable"]
@@ -155,12 +156,14 @@ class Store:
         prepared = [self._prepare(i, a) for i, a in enumerate(arrivals)]
 
         def work(tx: Tx) -> list[Decision]:
-            decisions = self._decide(tx, prepared, now, history)
+            decisions, effects = self._decide(tx, prepared, now, history)
             tx.many(_put_aside, [_aside_row(a) for a in recorded_identity.unlisted(tx, aside)])
+            if advance is not None and not trial:
+                self._move(tx, advance)
+            for one in effects:
+                one.write_events(tx, now, self.receivers)
             if trial:
                 raise _RolledBack
-            if advance is not None:
-                self._move(tx, advance)
             self.bell.ring_in(tx, "outbox")
             return decisions
 
@@ -181,7 +184,8 @@ class Store:
 
     def _decide(
         self, tx: Tx, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, history: bool
-    ) -> list[Decision]:
+    ) -> tuple[list[Decision], list[Effects]]:
+        """The decisions, with their state written and their events not."""
         number = self.reserve_numbers(tx, len(arrivals))
         told = [a.what for a, _ in arrivals if isinstance(a.what, DeskEvent)]
         wants = self._wants(arrivals, now) | recorded.wants(tx, [e for e in told if e.event != "delivery"])
@@ -205,12 +209,12 @@ class Store:
                 raise Undecidable(index, cause) from cause
             self._take(arrival, decision, known, effects)
             decisions.append(decision)
-        effects.write(tx, now, self.receivers)
-        if self.policy.acknowledgement.enabled and not history:
-            from router.store.automatic import acknowledge  # it builds on the store
+        effects.write_state(tx, now)
+        if not self.policy.acknowledgement.enabled or history:
+            return decisions, [effects]
+        from router.store.automatic import acknowledge  # it builds on the store
 
-            acknowledge(tx, self, decisions, now)
-        return decisions
+        return decisions, [effects, *acknowledge(tx, self, decisions, now)]
 
     def _decide_one(
         self, arrival: Arrival, prepared: Prepared | None, known: Known, now: datetime, history: bool, erased: set[Key]
@@ -234,9 +238,9 @@ class Store:
                 known.put(widened)
                 effects.change(widened)
                 effects.tell(
-                    Event(
-                        at=arrival.received_at, type="message.arrived_again", conversation=widened.number,
-                        message=decision.number, body={"channel": decision.channel},
+                    Told(
+                        at=arrival.received_at, event=MessageArrivedAgain(channel=decision.channel),
+                        conversation=widened.number, message=decision.number,
                     )
                 )  # fmt: skip
             return

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
 from router.errors import NotFound
+from router.events import reply_came
 from router.known import Known
 from router.reply_states import follows
 from router.store import tables as t
@@ -228,9 +229,9 @@ def _settled(tx: Any, row: int, attempt: int, state: str, again_at: datetime, de
 
 def _tell(tx: Any, store: Store, reply: Due, state: str, detail: str, now: datetime) -> None:
     effects = Effects(Known())
-    body = {"channel": reply.channel, "attempt": reply.attempt, "detail": detail}
+    told = reply_came(f"reply.{state}", channel=reply.channel, attempt=reply.attempt, detail=detail)
     come(
-        tx, store, effects, reply=reply.message, conversation=reply.conversation, state=state, now=now, body=body,
+        tx, store, effects, reply=reply.message, conversation=reply.conversation, state=state, now=now, told=told,
         automatic=bool(reply.body.get("automatic")),
     )  # fmt: skip
     effects.write(tx, now, store.receivers)

@@ -16,6 +16,7 @@ from router.conversation.acts import ticked
 from router.conversation.after_message import CHASING
 from router.conversation.merge import Stays, shrunk, told, unanswered
 from router.errors import Refused
+from router.events import ConversationSplit, Told
 from router.known import Known
 from router.model import Conversation, Link, Status
 from router.ref import ref_of
@@ -26,7 +27,7 @@ from router.store.read import queries
 from router.store.statement import Tx
 from router.store.tables import instant
 from router.store.unmerging import family_of, unmerged
-from router.store.write import Effects, Event
+from router.store.write import Effects
 
 __all__ = ["split"]
 
@@ -51,8 +52,8 @@ def split(store: Store, number: int, messages: Sequence[int], *, agent: str, now
             if absorbed
             else _cut_off(tx, store, c, rows, effects, now)
         )
-        body = {"from": c.number, "messages": sorted(set(messages)), "agent": agent}
-        effects.tell(Event(at=now, type="conversation.split", conversation=new.number, body=body))
+        parted = ConversationSplit(before=c.number, messages=tuple(sorted(set(messages))), agent=agent)
+        effects.tell(Told(at=now, event=parted, conversation=new.number))
         effects.write(tx, now, store.receivers)
         return new
 

@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import Column, Table, bindparam, delete, or_, select, update
 
 from router.errors import NotFound
+from router.events import ContactErased, Told
 from router.known import Known
 from router.store import tables as t
 from router.store.act import contact_of_number
@@ -27,7 +28,7 @@ from router.store.read import queries
 from router.store.recorded import tombstone
 from router.store.statement import Statement, Tx, insert, member
 from router.store.tables import micros
-from router.store.write import Effects, Event
+from router.store.write import Effects
 
 __all__ = ["delete_conversations", "erase", "export"]
 
@@ -121,7 +122,8 @@ def erase(store: Store, contact: int, now: datetime, *, dry_run: bool = True) ->
         if not dry_run:
             _erase(tx, people, conversations, messages, raws, now)
             effects = Effects(Known())
-            effects.tell(Event(at=now, type="contact.erased", conversation=0, body={k: report[k] for k in _KEPT}))
+            erased = ContactErased(conversations=len(conversations), messages=len(messages), raws=len(raws))
+            effects.tell(Told(at=now, event=erased))
             effects.write(tx, now, store.receivers)
         return report
 
@@ -129,9 +131,6 @@ def erase(store: Store, contact: int, now: datetime, *, dry_run: bool = True) ->
     if not dry_run:
         report |= store.database.scrub()._asdict()
     return report
-
-
-_KEPT = ("conversations", "messages", "raws")
 
 
 def _family(tx: Tx, root: int) -> list[int]:

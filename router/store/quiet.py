@@ -10,19 +10,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 from sqlalchemy import bindparam, select
 
 from router.conversation import closing
 from router.conversation.acts import status_set
 from router.conversation.assignment import passes_on
+from router.event_reading import read
+from router.events import ConversationReminded, ConversationRouted, ConversationStatus, Told
 from router.model import Conversation, Status
 from router.store import tables as t
 from router.store.automatic import say
 from router.store.statement import Statement, Tx, among
 from router.store.tables import instant
-from router.store.write import Effects, Event
+from router.store.write import Effects
 
 if TYPE_CHECKING:
     from router.store.ledger import Store
@@ -45,8 +46,10 @@ def hand_on(c: Conversation, store: Store, effects: Effects, now: datetime) -> C
     if passed is None or passed[0] > now:
         return c
     after = replace(c, queue=passed[1])
-    body = {"from": c.queue, "queue": after.queue, "rule": c.rule, "reason": "nobody took it"}
-    effects.tell(Event(at=now, type="conversation.routed", conversation=c.number, body=body))
+    routed = ConversationRouted(
+        before=c.queue, queue=after.queue, rule=c.rule, priority=c.priority, reason="nobody took it"
+    )
+    effects.tell(Told(at=now, event=routed, conversation=c.number))
     return after
 
 
@@ -75,15 +78,15 @@ def end_what_is_quiet(
 def _remind(tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime) -> Conversation:
     effects.change(c)
     after = say(tx, store, c, effects, closing.reminder(c, store.policy), now)
-    body = {"sent": after is not None}
-    effects.tell(Event(at=now, type="conversation.reminded", conversation=c.number, body=body))
+    reminded = ConversationReminded(sent=after is not None)
+    effects.tell(Told(at=now, event=reminded, conversation=c.number))
     return after or c
 
 
 def _end(c: Conversation, store: Store, do: str, effects: Effects, now: datetime) -> Conversation:
     after = replace(status_set(c, _TO[do], now, store.policy), holder="")
-    body = {"from": c.status.value, "to": after.status.value, "reason": "quiet"}
-    effects.tell(Event(at=now, type="conversation.status", conversation=c.number, body=body))
+    ended = ConversationStatus(before=c.status.value, to=after.status.value, agent="", reason="quiet")
+    effects.tell(Told(at=now, event=ended, conversation=c.number))
     return after
 
 
@@ -95,7 +98,7 @@ def _log(tx: Tx, c: Conversation) -> tuple[datetime | None, datetime | None, boo
         if type_ == "conversation.reminded":
             reminded_at = reminded_at or instant(at)
             continue
-        facts = msgspec.json.decode(body)
-        if (facts.get("to") or facts.get("status")) == c.status.value:
+        told = read(type_, body)
+        if isinstance(told, ConversationStatus) and told.to == c.status.value:
             return instant(at), reminded_at, bool(history)
     return None, reminded_at, False

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, or_, select
 
 from router.conversation.acts import reply_given, status_set
 from router.errors import NotFound, Refused
+from router.events import ConversationStatus, Event, MessageSent
 from router.known import Known
 from router.model import (
     Conversation,
@@ -122,7 +123,11 @@ def _placed(
         else status_set(conversation, Status(event.to), event.at, policy)
     )
     after = msgspec.structs.replace(after, messages=after.messages + reply)
-    kind = "message.sent" if reply else "conversation.status"
+    told: Event = MessageSent(channel=event.channel, agent=event.agent, automatic=False)
+    if not reply:
+        told = ConversationStatus(
+            before=conversation.status.value, to=after.status.value, agent=event.agent, reason="recorded"
+        )
     return Placement(
         number=known.number,
         key=key,
@@ -146,7 +151,7 @@ def _placed(
         contact=known.contacts[known.owner(conversation.contact)],
         conversation=after,
         method="told by the desk",
-        events=((kind, {"status": after.status.value} if not reply else {"agent": event.agent}),),
+        events=(told,),
         trace=(f"the desk said so: {event.event} {event.to}".strip(),),
         policy_version=policy.version,
     )

@@ -13,6 +13,7 @@ from sqlalchemy import and_, bindparam, or_, update
 
 from router.conversation.merge import merged
 from router.errors import Refused
+from router.events import ConversationLinked, ConversationMerged, ConversationStatus, ConversationUnlinked, Told
 from router.known import Known
 from router.model import Conversation, Link
 from router.ref import ref_of
@@ -24,7 +25,7 @@ from router.store.read import queries
 from router.store.statement import Statement, Tx, as_json, member, upsert
 from router.store.storable import words
 from router.store.tables import micros
-from router.store.write import Effects, Event
+from router.store.write import Effects
 
 __all__ = ["accept", "link", "merge", "refuse", "split", "unlink", "unproven"]
 
@@ -70,10 +71,12 @@ def merge(store: Store, a: int, b: int, *, agent: str, now: datetime, checked: s
         ends = {"absorbed": gone.number, "into": into.number}
         tx.run(_put_merge, **ends, before=before, by=agent, at=micros(now), checked=checked)
         if one.status is not into.status:
-            told = {"from": into.status.value, "to": one.status.value, "agent": agent}
-            effects.tell(Event(at=now, type="conversation.status", conversation=into.number, body=told))
-        body = {"absorbed": gone.number, "agent": agent, **({"checked": checked} if checked else {})}
-        effects.tell(Event(at=now, type="conversation.merged", conversation=into.number, body=body))
+            told = ConversationStatus(
+                before=into.status.value, to=one.status.value, agent=agent, reason="merged"
+            )  # fmt: skip
+            effects.tell(Told(at=now, event=told, conversation=into.number))
+        merge = ConversationMerged(absorbed=gone.number, agent=agent, checked=checked)
+        effects.tell(Told(at=now, event=merge, conversation=into.number))
         effects.write(tx, now, store.receivers)
         return one
 
@@ -90,8 +93,8 @@ def link(store: Store, a: int, b: int, *, agent: str, now: datetime) -> None:
         effects = Effects(Known())
         tx.run(_link_again, one=one.number, two=other.number, who=agent or "human")
         effects.link(one.number, Link(conversation=other.number, reason="linked", score=1.0), now, agent or "human")
-        body = {"conversation": other.number, "reason": "linked", "agent": agent}
-        effects.tell(Event(at=now, type="conversation.linked", conversation=one.number, body=body))
+        linked = ConversationLinked(conversation=other.number, reason="linked", score=1.0, agent=agent)
+        effects.tell(Told(at=now, event=linked, conversation=one.number))
         effects.write(tx, now, store.receivers)
 
     store.again(work)
@@ -135,8 +138,8 @@ def unlink(store: Store, a: int, b: int, *, agent: str, now: datetime) -> int:
         if not undone:
             raise Refused(f"{ref_of(one.number)} and {ref_of(other.number)} are not linked.")
         effects = Effects(Known())
-        body = {"conversation": other.number, "agent": agent}
-        effects.tell(Event(at=now, type="conversation.unlinked", conversation=one.number, body=body))
+        unlinked = ConversationUnlinked(conversation=other.number, agent=agent)
+        effects.tell(Told(at=now, event=unlinked, conversation=one.number))
         effects.write(tx, now, store.receivers)
         return undone
 

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, exists, literal_column, or_, select, update
 
 from router.conversation.rerouting import retargeted
 from router.conversation.working_order import DEFAULT_WAIT, order_at
+from router.events import DeadlineRetargeted, Told
 from router.known import Known
 from router.store import tables as t
 from router.store.act import contact_of_number
@@ -22,7 +23,7 @@ from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.ledger import Store
 from router.store.statement import Statement, Tx, member
 from router.store.tables import micros
-from router.store.write import Effects, Event
+from router.store.write import Effects
 
 __all__ = ["renew"]
 
@@ -107,8 +108,9 @@ def _renew(tx: Tx, store: Store, part: Sequence[Sequence[int]], present: str, no
         after = retargeted(c, contact_of_number(tx, c.contact).attributes, store.policy, now)
         effects.change(after)
         if after.next_due != c.next_due:
-            body = {"from": c.next_due, "to": after.next_due, "policy_version": store.policy.promises.version}
-            effects.tell(Event(at=now, type="deadline.retargeted", conversation=c.number, body=body))
+            version = store.policy.promises.version
+            told = DeadlineRetargeted(before=c.next_due, to=after.next_due, policy_version=version)
+            effects.tell(Told(at=now, event=told, conversation=c.number))
     effects.write(tx, now, store.receivers)
     store.bell.ring_in(tx, "timekeeper")
     return len(rows)

@@ -17,6 +17,17 @@ from sqlalchemy import bindparam, delete, select, update
 
 from router.conversation.merge import Act, Asked, Happened, Joined, Outcome, Part, parted
 from router.errors import Refused
+from router.event_reading import read
+from router.events import (
+    ConversationMerged,
+    ConversationSpam,
+    ConversationStatus,
+    Event,
+    MessageReceived,
+    MessageSent,
+    ReplyAutomatic,
+    ReplySent,
+)
 from router.model import Conversation, MessageClass, Status
 from router.policy.values import Policy
 from router.ref import ref_of
@@ -51,7 +62,7 @@ _readdress = Statement(
     .values(contact=bindparam("contact"))
 )
 
-Told: TypeAlias = tuple[str, int, int, Mapping[str, Any]]
+Happening: TypeAlias = tuple[Event, int, int]
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -62,7 +73,7 @@ class Family(msgspec.Struct, frozen=True):
     theirs: Rows
     came: Rows
     settled: Rows
-    since: Sequence[Told]
+    since: Sequence[Happening]
     alike: bool
 
     def shares(self, row: Row) -> tuple[bool, bool]:
@@ -77,7 +88,7 @@ def family_of(tx: Tx, c: Conversation, absorbed: int) -> Family:
     leaving = set(queries.family(tx, absorbed))
     rows = messages_of(tx, queries.family(tx, c.number))
     since = _since(tx, c.number, absorbed)
-    late = {number for _, _, number, _ in since}
+    late = {number for _, _, number in since}
     theirs = [row for row in rows if row.conversation in leaving]
     others = [row for row in rows if row.conversation not in leaving]
     settled = [row for row in others if row.number not in late]
@@ -88,13 +99,13 @@ def family_of(tx: Tx, c: Conversation, absorbed: int) -> Family:
     )  # fmt: skip
 
 
-def _since(tx: Tx, number: int, absorbed: int) -> list[Told]:
-    """What the log tells of a conversation since the other was merged into it."""
-    found: list[Told] = []
+def _since(tx: Tx, number: int, absorbed: int) -> list[Happening]:
+    """What the log tells of a conversation since the other was merged into it: events, instants, messages."""
+    found: list[Happening] = []
     for type_, at, message, body in tx.rows(_events_of, number=number):
-        facts = msgspec.json.decode(body)
-        found.append((type_, at, message, facts))
-        if type_ == "conversation.merged" and facts.get("absorbed") == absorbed:
+        event = read(type_, body)
+        found.append((event, at, message))
+        if isinstance(event, ConversationMerged) and event.absorbed == absorbed:
             found = []
     return found
 
@@ -140,32 +151,32 @@ def _happened(tx: Tx, family: Family, policy: Policy, *, mine: bool) -> Iterator
     """What happened to one of the two since they were merged, in order."""
     rows = {row.number: row for row in (*family.mine, *family.theirs)}
     own = {row.number for row in (family.mine if mine else family.theirs)}
-    for type_, at, number, facts in family.since:
+    for event, at, number in family.since:
         row = rows.get(number)
-        if type_ == "message.received":
-            if row is not None and row.asks and number in own and not facts.get("quiet"):
+        if isinstance(event, MessageReceived):
+            if row is not None and row.asks and number in own and not event.quiet:
                 message = unanswered_of(row, policy)
                 yield Asked(at=instant(row.received_at), message=message, class_=MessageClass(row.class_))
-        elif type_ in ("conversation.merged", "conversation.spam"):
+        elif isinstance(event, (ConversationMerged, ConversationSpam)):
             if mine:
-                yield from _to_the_whole(tx, type_, instant(at), facts)
-        elif type_ in _OUTCOMES:
-            yield Outcome(at=instant(at), reply=number, state=type_.removeprefix("reply."))
-        elif type_ != "conversation.status":
-            if row is None or family.shares(row)[0 if mine else 1]:
-                quiet = type_ == "reply.automatic" or bool(facts.get("automatic"))
-                ours = number if type_ == "reply.queued" else 0
-                yield Act(at=instant(at), text=row.text if row else "", automatic=quiet, reply=ours)
-        elif to := facts.get("to") or (facts["status"] if "from" not in facts else ""):
-            yield Act(at=instant(at), to=Status(to))
+                yield from _to_the_whole(tx, event, instant(at))
+        elif isinstance(event, ConversationStatus):
+            if event.by_desk:
+                yield Act(at=instant(at), to=Status(event.to))
+        elif isinstance(event, ReplySent):
+            yield Outcome(at=instant(at), reply=number, state=event.type.removeprefix("reply."))
+        elif row is None or family.shares(row)[0 if mine else 1]:
+            automatic = isinstance(event, ReplyAutomatic) or (isinstance(event, MessageSent) and event.automatic)
+            ours = number if event.type == "reply.queued" else 0
+            yield Act(at=instant(at), text=row.text if row else "", automatic=automatic, reply=ours)
 
 
-def _to_the_whole(tx: Tx, type_: str, at: datetime, facts: Mapping[str, Any]) -> Iterator[Happened]:
+def _to_the_whole(tx: Tx, event: ConversationMerged | ConversationSpam, at: datetime) -> Iterator[Happened]:
     """What happened to the merged conversation as such: another was merged in too, or it was called spam."""
-    if type_ == "conversation.spam":
+    if isinstance(event, ConversationSpam):
         yield Act(at=at, to=Status.CLOSED)
         return
-    row = tx.one(_merge_of, number=facts.get("absorbed", 0))
+    row = tx.one(_merge_of, number=event.absorbed)
     if row is not None:
         gone = msgspec.json.decode(row[1])["gone"]
         yield Joined(at=at, gone=msgspec.convert(gone, Conversation, strict=False))

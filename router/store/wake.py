@@ -20,6 +20,15 @@ from router.conversation.acts import woken
 from router.conversation.rerouting import escalated
 from router.deadlines import fold
 from router.deadlines.fold import Firing
+from router.events import (
+    ConversationEscalated,
+    ConversationReleased,
+    DeadlineBreach,
+    DeadlineStep,
+    DeadlineWarning,
+    Event,
+    Told,
+)
 from router.known import Known
 from router.model import Conversation
 from router.ref import ref_of
@@ -31,7 +40,7 @@ from router.store.quiet import end_what_is_quiet, hand_on
 from router.store.read.history import remember
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant, micros
-from router.store.write import Effects, Event, Outgoing
+from router.store.write import Effects, Outgoing
 
 __all__ = ["Woken", "next_wake_at", "settle_history", "wake"]
 
@@ -133,20 +142,8 @@ def _follow(
     tx: Tx, store: Store, c: Conversation, firing: Firing, effects: Effects, now: datetime, *, history: bool
 ) -> Conversation:
     """What a firing sets off: an event always; a step also notifies, requeues or moves."""
-    body: dict[str, Any] = {
-        "metric": firing.metric,
-        "cycle": firing.cycle,
-        "due_at": firing.due_at,
-        "policy": firing.policy,
-        "policy_version": firing.policy_version,
-        "late": firing.late,
-        "wall_seconds": firing.wall_seconds,
-        "business_seconds": firing.business_seconds,
-    }
+    effects.tell(Told(at=firing.at, event=_fired(firing), conversation=c.number))
     step = firing.step
-    if step is not None:
-        body |= {"ladder": firing.ladder, "step": firing.index, "do": step.do}
-    effects.tell(Event(at=firing.at, type=f"deadline.{firing.kind}", conversation=c.number, body=body))
     if history:
         return c
     if firing.kind == "warning":
@@ -158,16 +155,28 @@ def _follow(
         _notify(store, c, step.to, firing, effects, now)
         return c
     if c.holder:
-        body = {"held_by": c.holder, "reason": step.do}
-        effects.tell(Event(at=now, type="conversation.released", conversation=c.number, body=body))
+        released = ConversationReleased(held_by=c.holder, agent="", reason=step.do)
+        effects.tell(Told(at=now, event=released, conversation=c.number))
     if step.do == "requeue":
         return replace(c, priority=_raised(c.priority, step.priority), holder="")
     contact = contact_of_number(tx, c.contact).attributes
     raised = replace(c, priority=_raised(c.priority, step.priority))
     moved = escalated(raised, step.queue, step.tag, contact, store.policy, now)
-    body = {"from": c.queue, "to": moved.queue, "tag": step.tag, "rule": moved.rule}
-    effects.tell(Event(at=now, type="conversation.escalated", conversation=c.number, body=body))
+    told = ConversationEscalated(before=c.queue, to=moved.queue, tag=step.tag, rule=moved.rule)
+    effects.tell(Told(at=now, event=told, conversation=c.number))
     return moved
+
+
+def _fired(firing: Firing) -> Event:
+    """A firing as the outside is told of it."""
+    facts: dict[str, Any] = {
+        "metric": firing.metric, "cycle": firing.cycle, "due_at": firing.due_at, "policy": firing.policy,
+        "policy_version": firing.policy_version, "late": firing.late, "wall_seconds": firing.wall_seconds,
+        "business_seconds": firing.business_seconds,
+    }  # fmt: skip
+    if firing.step is not None:
+        return DeadlineStep(**facts, ladder=firing.ladder, step=firing.index, do=firing.step.do)
+    return DeadlineWarning(**facts) if firing.kind == "warning" else DeadlineBreach(**facts)
 
 
 def _raised(priority: int, change: str) -> int:

@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, bindparam, delete, select, text, update
 
 from router.bounce import Outcome
 from router.conversation.working_order import DEFAULT_WAIT, order_at
+from router.events import IncidentJoined, Told, reply_came
 from router.known import Known
 from router.match.authorship import CLAIMED
 from router.model import (
@@ -37,21 +38,11 @@ from router.store.codec import contact_row, conversation_row, decision_row, mess
 from router.store.statement import Statement, Tx, as_json, insert, insert_into, upsert
 from router.store.tables import micros
 
-__all__ = ["Effects", "Event", "LostUpdate", "Outgoing"]
+__all__ = ["Effects", "LostUpdate", "Outgoing"]
 
 
 class LostUpdate(Exception):
     """A conversation changed since it was read: begin again."""
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the append-only log of what happened; `body` holds no text of a customer."""
-
-    at: datetime
-    type: str
-    conversation: int
-    message: int = 0
-    body: Mapping[str, Any] = {}
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +151,7 @@ class Effects:
 
     def __init__(self, known: Known, *, history: bool = False) -> None:
         self.history = history
-        self.events: list[Event] = []
+        self.events: list[Told] = []
         self.outgoing: list[Outgoing] = []
         self._contacts_before: dict[int, Contact] = dict(known.contacts)
         self._handles_before: dict[Handle, int] = dict(known.handles)
@@ -215,26 +206,28 @@ class Effects:
         self._rewritten += p.rewritten
         for cleaned in p.scrubbed:
             self.change(cleaned)
-        for type_, body in p.events:
-            self.tell(Event(at=at, type=type_, conversation=p.conversation.number, message=p.number, body=body))
-            if type_.startswith("incident."):
-                self._report(body, micros(at))
+        for event in p.events:
+            self.tell(Told(at=at, event=event, conversation=p.conversation.number, message=p.number))
+            if isinstance(event, IncidentJoined):
+                self._report(event, micros(at))
         if p.outcome is not None:
             self.came(p.outcome, p.conversation.number, at)
 
     def came(self, outcome: Outcome, conversation: int, at: datetime) -> None:
         """How far a reply of the desk has come, as the outside is told of it."""
-        body = {"channel": outcome.channel, "attempt": outcome.attempts, "detail": outcome.status}
-        self.tell(Event(at=at, type=outcome.event, conversation=conversation, message=outcome.reply, body=body))
+        told = reply_came(
+            outcome.event, channel=outcome.channel, attempt=outcome.attempts, detail=outcome.status
+        )  # fmt: skip
+        self.tell(Told(at=at, event=told, conversation=conversation, message=outcome.reply))
         if outcome.state:
             self._outcomes.append(outcome)
 
-    def _report(self, body: Mapping[str, Any], at: int) -> None:
+    def _report(self, event: IncidentJoined, at: int) -> None:
         """Conversations that an incident has, or has from now on."""
-        key = str(body.get("key", ""))
-        begun = {"key": key, "issue_type": str(body.get("issue_type", "")), "opened_at": at}
+        key = event.key
+        begun = {"key": key, "issue_type": event.issue_type, "opened_at": at}
         self._incidents.setdefault(key, begun)["last_at"] = at
-        for number in body.get("conversations", ()):
+        for number in event.conversations:
             self._reports.setdefault((key, number), {"key": key, "conversation": number, "at": at})
 
     def _join(self, gone: int, into: int) -> None:
@@ -276,7 +269,7 @@ class Effects:
         """A message of the desk itself: a reply or a note, as a row of `messages`."""
         self._messages.append(row)
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Told) -> None:
         """Something happened."""
         self.events.append(event)
 
@@ -287,6 +280,11 @@ class Effects:
 
     def write(self, tx: Tx, now: datetime, receivers: Callable[[str], Sequence[str]] = lambda _: ()) -> None:
         """Write all of it. `receivers(type)` names the event receivers of a type. Raises `LostUpdate`."""
+        self.write_state(tx, now)
+        self.write_events(tx, now, receivers)
+
+    def write_state(self, tx: Tx, now: datetime) -> None:
+        """Write all but the events and what goes out. Raises `LostUpdate`."""
         self._write_people(tx, now)
         waits = tx.default_waits
         changed = [
@@ -300,7 +298,6 @@ class Effects:
         self._write_outcomes(tx)
         self._write_relations(tx)
         self._rewrite(tx)
-        self._write_events(tx, receivers, now)
 
     def _write_outcomes(self, tx: Tx) -> None:
         for one in self._outcomes:
@@ -360,7 +357,8 @@ class Effects:
         else:
             tx.many(_put_thread_key, [{"realm": r, "key": k, "thread": n} for r, k, n in leads])
 
-    def _write_events(self, tx: Tx, receivers: Callable[[str], Sequence[str]], now: datetime) -> None:
+    def write_events(self, tx: Tx, now: datetime, receivers: Callable[[str], Sequence[str]]) -> None:
+        """Write the events and what goes out: last in a transaction, since the counter's row is held to its end."""
         rows: list[dict[str, Any]] = []
         seq = reserve(tx, "event", len(self.events)) if self.events else 0
         for number, event in enumerate(self.events, seq):
@@ -368,14 +366,14 @@ class Effects:
                 {
                     "seq": number,
                     "at": micros(event.at),
-                    "type": event.type,
+                    "type": event.event.type,
                     "conversation": event.conversation,
                     "message": event.message,
-                    "body": as_json(event.body) if event.body else "{}",
+                    "body": as_json(event.event),
                     "history": self.history,
                 }
             )
-            for url in () if self.history else receivers(event.type):
+            for url in () if self.history else receivers(event.event.type):
                 self.send(_event_out(number, event, url, now))
         tx.many(_put_event, rows)
         tx.many(_put_outgoing, [_outgoing_row(o, now) for o in self.outgoing])
@@ -387,14 +385,14 @@ def _proves(p: Placement) -> bool:
     return vouched and p.message.claimed not in CLAIMED
 
 
-def _event_out(seq: int, event: Event, url: str, now: datetime) -> Outgoing:
+def _event_out(seq: int, event: Told, url: str, now: datetime) -> Outgoing:
     body = {
         "seq": seq,
         "at": event.at,
-        "type": event.type,
+        "type": event.event.type,
         "conversation": event.conversation,
         "message": event.message or None,
-        "data": event.body,
+        "data": event.event,
     }
     return Outgoing(kind="event", channel=url, key=str(uuid4()), body=body, conversation=event.conversation, due_at=now)
 

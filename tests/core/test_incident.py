@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 
 from router.model import MessageClass as Class
@@ -14,7 +15,8 @@ REPORTS = ("中行卡充不进去了,充值报错", "用中国银行充值一直
 
 
 def events(placed: Any) -> dict[str, Any]:
-    return {kind: body for kind, body in placed.events if kind.startswith("incident.")}
+    told = (event for event in placed.events if event.type.startswith("incident."))
+    return {event.type: msgspec.json.decode(msgspec.json.encode(event)) for event in told}
 
 
 def test_the_third_customer_opens_an_incident(world: Any, say: Any) -> None:

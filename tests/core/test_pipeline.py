@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from router.conversation.working_order import open_deadline
 from router.decision.decide import decide, decide_prepared, prepare
+from router.events import ConversationRouted
 from router.known import Known
 from router.match.reply_address import sign, verify
 from router.model import Attachment, Authenticity, Direction, Message, MessageClass, Placement, Sender, Status
@@ -211,7 +212,9 @@ def test_a_new_flag_routes_anew(world: Any, say: Any) -> None:
     two = world.place(say("我的账户被盗了,钱被人转走了", 1))
     assert (one.conversation.queue, two.conversation.queue) != ("risk", "risk")
     assert two.conversation.queue == "risk"
-    assert ("conversation.routed", {"queue": "risk", "rule": "risk", "priority": 90}) in two.events
+    before = one.conversation.queue
+    told = ConversationRouted(before=before, queue="risk", rule="risk", priority=90, reason="rules")
+    assert told in two.events
 
 
 def test_two_hundred_forged_claims_join_nothing(new_world: Callable[[], Any], post: Any) -> None:
@@ -261,7 +264,7 @@ def test_events_hold_no_words_of_anybody(world: Any, say: Any) -> None:
     """What the outside is told are types, numbers and names of the configuration."""
     placed = world.place(say("陈先生的提现1200一直审核"))
     assert "陈先生" not in msgspec.json.encode(placed.events).decode()
-    assert [kind for kind, _ in placed.events] == ["conversation.opened", "message.received", "conversation.routed"]
+    assert [event.type for event in placed.events] == ["conversation.opened", "message.received", "conversation.routed"]
 
 
 def test_a_message_of_a_foreign_thread_in_a_group_stays_apart(world: Any, say: Any) -> None:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import pickle
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-import router
-from router import event_types
 from router.errors import ConfigurationError
-from router.event_types import EVENT_TYPES
 from router.model import Message, Sender
 from router.policy.load import from_text, preset_text
 from router.policy.values import ChannelPolicy, Policy, in_language, version_of
-from router.reply_states import REPLY_STATES
 from router.secret import Secret
 
 SMALL = """
@@ -236,15 +231,3 @@ def test_the_preset_is_commented_in_both_languages() -> None:
     comments = [line.partition("#")[2] for line in preset_text("wallet").splitlines() if "#" in line]
     assert sum(any("\u4e00" <= c <= "\u9fff" for c in comment) for comment in comments) > 40
     assert sum(any("a" <= c <= "z" for c in comment) for comment in comments) > 20
-
-
-def test_every_event_that_is_told_can_be_asked_for() -> None:
-    """The list that `[[events]]` takes is complete, and has nothing that is never told."""
-    sources = "".join(path.read_text("utf-8") for path in (Path(router.__file__).parent).rglob("*.py"))
-    families = {word.partition(".")[0] for word in EVENT_TYPES}
-    named = set(re.findall(rf'"((?:{"|".join(families)})\.[a-z_]+)"', sources))
-    states = {f"reply.{state}" for state in REPLY_STATES}
-    kinds = {f"deadline.{kind}" for kind in ("warning", "breach", "step")}
-    assert named - set(EVENT_TYPES) == set()
-    listed = Path(event_types.__file__).read_text("utf-8")
-    assert {word for word in EVENT_TYPES if sources.count(f'"{word}"') == listed.count(f'"{word}"')} <= states | kinds

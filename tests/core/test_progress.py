@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from router.events import ConversationStatus
 from router.model import Status
 
 
@@ -55,7 +56,7 @@ def test_a_pause_ends_when_the_customer_writes(world: Any, say: Any) -> None:
     world.status(one.conversation.number, "pending", 5)
     two = world.place(say("我是做代购的,可以提供合同", 60))
     assert two.conversation.status is Status.OPEN
-    assert ("conversation.status", {"status": "open", "from": "pending"}) in two.events
+    assert ConversationStatus(before="pending", to="open", agent="", reason="message") in two.events
 
 
 def test_the_same_rule_leaves_queue_and_priority_alone(world: Any, say: Any) -> None:

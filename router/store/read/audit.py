@@ -20,6 +20,16 @@ from router.conversation.after_message import CHASING
 from router.deadlines.calendar import instant as clock_instant
 from router.deadlines.clocks import Clocks
 from router.deadlines.fold import from_json, next_due
+from router.event_reading import read
+from router.events import (
+    ConversationOpened,
+    ConversationReopened,
+    ConversationSpam,
+    ConversationStatus,
+    DeadlineBreach,
+    Event,
+    MessageReceived,
+)
 from router.model import Conversation
 from router.ref import ref_of
 from router.store import tables as t
@@ -43,7 +53,6 @@ _events = Statement(
     .where(member(_E.conversation, "numbers"))
     .order_by(_E.seq)
 )
-_REPLIES = ("reply.queued", "message.sent")
 _UNDOING = ("reply.failed", "reply.unknown", "reply.bounced")
 #: What makes a conversation's history more than a sequence of messages and statuses.
 _RELATED = ("conversation.merged", "conversation.split")
@@ -124,7 +133,8 @@ def _compared(
 
 def _is_quiet(body: str) -> bool:
     """Was it decided that the message asks for nothing, as whatever a blocked person writes?"""
-    return bool(_decode(body).get("quiet"))
+    told = read("message.received", body)
+    return isinstance(told, MessageReceived) and told.quiet
 
 
 def _chases(c: Conversation, messages: Sequence[Row], quiet: Collection[int]) -> Iterator[tuple[str, Any, Any]]:
@@ -142,21 +152,13 @@ def _by_events(
     """Status and waiting since, by going through the events in their order."""
     status, waits = "open", _Waits()
     for _, _, type_, number, _, body in events:
-        said = _decode(body)
-        message = messages.get(number)
-        if type_ == "conversation.status":
-            status = str(said.get("to") or said.get("status"))
-        elif type_ == "conversation.opened":  # what a machine wrote opens none for the desk
-            status = "closed" if message is not None and message.inbound and message.automatic else "open"
-        elif type_ == "conversation.reopened":
-            status = "open"
-        elif type_ == "conversation.spam":
-            status = "closed"
-        if type_ in _REPLIES and not said.get("automatic"):
+        told, message = read(type_, body), messages.get(number)
+        status = _status_after(told, message) or status
+        if type_ == "reply.queued" or (type_ == "message.sent" and not getattr(told, "automatic", False)):
             waits.answer(number)
         elif type_.startswith("reply."):
             waits.turn(number, stands=type_ not in _UNDOING)
-        elif type_ == "message.received" and message is not None and message.asks and not said.get("quiet"):
+        elif isinstance(told, MessageReceived) and message is not None and message.asks and not told.quiet:
             waits.ask(message.sent_at)
         if status in ("solved", "closed"):
             waits.end()
@@ -166,6 +168,17 @@ def _by_events(
     rebuilt = None if waiting is None else instant(waiting)
     if rebuilt != c.waiting_since:
         yield "waiting_since", c.waiting_since, rebuilt
+
+
+def _status_after(told: Event, message: Row | None) -> str:
+    """The status that an event leaves; empty where it says nothing of it."""
+    if isinstance(told, ConversationStatus):
+        return told.to
+    if isinstance(told, ConversationOpened):  # what a machine wrote opens none for the desk
+        return "closed" if message is not None and message.inbound and message.automatic else "open"
+    if isinstance(told, ConversationReopened):
+        return "open"
+    return "closed" if isinstance(told, ConversationSpam) else ""
 
 
 class _Waits:
@@ -219,8 +232,8 @@ def _by_clocks(
     for run in clocks.runs:
         if run.pledges and not run.state and run.metric != "update" and run.start not in heard:
             yield f"{run.metric} {run.cycle} started_at", clock_instant(run.start), "no message of that time"
-    breaches = [_decode(row[5]) for row in events if row[2] == "deadline.breach"]
-    told = {(said["metric"], said["cycle"]) for said in breaches}
+    breaches = [read(row[2], row[5]) for row in events if row[2] == "deadline.breach"]
+    told = {(breach.metric, breach.cycle) for breach in breaches if isinstance(breach, DeadlineBreach)}
     for entry in clocks.log:
         if entry.told and (entry.metric, entry.cycle) not in told:
             yield f"{entry.metric} {entry.cycle} breached_at", clock_instant(entry.at), "no event of it"

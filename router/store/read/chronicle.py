@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select
 
+from router.event_reading import read
+from router.events import ConversationMerged, ConversationStatus, ReplyQueued
 from router.model import Key
 from router.store import tables as t
 from router.store.ledger import Store
@@ -92,15 +94,18 @@ def acts(store: Store) -> list[Act]:
         openers = {row[0]: (row[1], row[2]) for row in tx.rows(_openers)}
         found = []
         for _, at, type_, number, message, text in tx.rows(_acts):
-            body, keys = _decode(text), [openers.get(number)]
-            if type_ == "conversation.status" and "to" not in body:
-                continue  # a message or a recorded file set it: it will again
-            if type_ == "conversation.merged":
-                keys.append(openers.get(body["absorbed"]))
+            told, keys, to = read(type_, text), [openers.get(number)], ""
+            if isinstance(told, ConversationStatus):
+                if not told.by_desk or told.reason == "recorded":
+                    continue  # a message or a recorded file set it: it will again
+                kind, to, agent = "status", told.to, told.agent
+            elif isinstance(told, ConversationMerged):
+                keys.append(openers.get(told.absorbed))
+                kind, agent = "merge", told.agent
+            elif isinstance(told, ReplyQueued):
+                kind, agent = "reply", told.agent
             named = tuple(key for key in keys if key is not None)
             if len(named) == len(keys):
-                kind = {"reply.queued": "reply", "conversation.status": "status"}.get(type_, "merge")
-                to, agent = str(body.get("to", "")), str(body.get("agent", ""))
                 found.append(Act(kind=kind, at=instant(at), keys=named, to=to, agent=agent, number=message))
     return sorted(found, key=lambda act: act.at)
 

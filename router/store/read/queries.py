@@ -15,6 +15,7 @@ from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, selec
 
 from router.deadlines.fold import Promises, clocks_at, from_json
 from router.errors import NotFound
+from router.event_reading import upgraded
 from router.model import Conversation
 from router.ref import ref_of
 from router.store import tables as t
@@ -323,7 +324,7 @@ def shown_event(row: Sequence[Any]) -> dict[str, Any]:
         "type": type_,
         "conversation": number,
         "message": message or None,
-        "data": _decode(body),
+        "data": upgraded(type_, _decode(body)),
     }
     if history:
         shown["history"] = True
