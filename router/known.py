@@ -25,6 +25,7 @@ from router.model import (
     Message,
     Placement,
     Redelivery,
+    Standing,
 )
 from router.value import Value
 
@@ -52,12 +53,12 @@ class Known:
 
     `number` is the next free number. Merged conversations and contacts are reached through `merged` and `joined`.
     `claimed` are handles that somebody only names, with the evidence; `links` are all that were ever made, also those
-    that a person undid: no machine makes one twice.
+    that a person undid: no machine makes one twice. `standings` are conversations of others of which no more is known.
     """
 
     __slots__ = (
         "by_contact", "claimed", "contacts", "conversations", "edited_by", "fragments", "handles", "joined", "links",
-        "markers", "merged", "messages", "number", "replies", "threads",
+        "markers", "merged", "messages", "number", "replies", "standings", "threads",
     )  # fmt: skip
 
     def __init__(self, number: int = 1) -> None:
@@ -76,6 +77,7 @@ class Known:
         self.merged: dict[int, int] = {}
         self.joined: dict[int, int] = {}
         self.replies: dict[int, KnownReply] = {}
+        self.standings: dict[int, Standing] = {}
 
     @classmethod
     def empty(cls) -> Known:
@@ -100,6 +102,11 @@ class Known:
     def conversation(self, number: int) -> Conversation | None:
         """The conversation of this number, or the one it was merged into."""
         return self.conversations.get(self._whole(number))
+
+    def standing(self, number: int) -> Conversation | Standing | None:
+        """`conversation`, or of one that others left a marker in as much as is known of it."""
+        whole = self._whole(number)
+        return self.conversations.get(whole) or self.standings.get(whole)
 
     def conversations_of(self, contact: int) -> list[Conversation]:
         """The known conversations of a contact, whatever their status, oldest first; of one that was merged into

@@ -44,6 +44,7 @@ __all__ = [
     "Redelivery",
     "Routing",
     "Sender",
+    "Standing",
     "Status",
     "Tagging",
     "Thread",
@@ -385,6 +386,18 @@ class Conversation(Value, frozen=True, kw_only=True):
     breached: bool = False
     merged_into: int = 0
     version: int = 0
+
+
+class Standing(Value, frozen=True, kw_only=True):
+    """As much of another person's conversation as a report of the same asks for: whose it is, whether it is open, and
+    of its `matter` the incident it belongs to."""
+
+    number: int
+    contact: int
+    status: Status
+    flags: tuple[str, ...] = ()
+    matter: Mapping[str, Any] = {}
+    merged_into: int = 0
 
 
 class Redelivery(Value, frozen=True, kw_only=True, tag="redelivery"):

@@ -16,11 +16,11 @@ from typing import Any
 from router.known import Known
 from router.match.features import Reading
 from router.match.identity import Identity
-from router.model import Conversation, Link, Status
+from router.model import Conversation, Link, Standing, Status
 from router.policy.values import FollowUps
 from router.value import Value
 
-__all__ = ["Relation", "naming_the_same", "relate"]
+__all__ = ["Relation", "naming_the_same", "reach", "relate"]
 
 _SAME_WORDS = timedelta(hours=24)
 _MOST_LINKS = 5
@@ -46,7 +46,7 @@ class Relation(Value, frozen=True, kw_only=True):
 def relate(reading: Reading, identity: Identity, known: Known, policy: FollowUps) -> Relation:
     """Find the conversations of others that are about the same. Pure and total."""
     found: dict[int, Link] = {}
-    reports: dict[int, tuple[Conversation, str]] = {}
+    reports: dict[int, tuple[Conversation | Standing, str]] = {}
     people: set[int] = set()
     mine = {identity.contact.number, *identity.joined}
     for key in reading.traces:
@@ -74,20 +74,25 @@ def relate(reading: Reading, identity: Identity, known: Known, policy: FollowUps
     )  # fmt: skip
 
 
+def reach(key: str, policy: FollowUps) -> timedelta | None:
+    """How far apart in time two messages may leave this marker and be related by it; None for any time."""
+    kind = key.partition(":")[0]
+    return _SAME_WORDS if kind == "text" else policy.incident_within if kind == "type" else None
+
+
 def _others(
     key: str, reading: Reading, mine: set[int], known: Known, policy: FollowUps | None
-) -> list[tuple[Conversation, int]]:
+) -> list[tuple[Conversation | Standing, int]]:
     """The open conversations of others that left this marker recently enough, with their contacts. `policy` is not
     asked about numbers."""
     at = reading.message.sent_at
-    kind = key.partition(":")[0]
-    within = _SAME_WORDS if kind == "text" else policy.incident_within if policy and kind == "type" else None
+    within = None if policy is None else reach(key, policy)
     found = []
     for marker in known.marked(key)[-_MOST_MARKERS:]:
         if within is not None and abs(at - marker.at) > within:
             continue
         contact = known.owner(marker.contact)
-        conversation = known.conversation(marker.conversation)
+        conversation = known.standing(marker.conversation)
         if conversation is None or conversation.status is Status.CLOSED or "spam" in conversation.flags:
             continue
         if contact in mine or known.owner(conversation.contact) in mine:
@@ -114,7 +119,7 @@ def _related(one: int, other: int, known: Known) -> bool:
     return any(link.conversation == there for here, there in ends for link in known.links.get(here, ()))
 
 
-def _link(kind: str, conversation: Conversation, identity: Identity, known: Known) -> Link:
+def _link(kind: str, conversation: Conversation | Standing, identity: Identity, known: Known) -> Link:
     """How another's report stands to this one. A number proves nothing of who names it: where the channel proved
     nothing of one side or of both, the link says so."""
     if kind in _SCORES:
@@ -128,7 +133,7 @@ def _link(kind: str, conversation: Conversation, identity: Identity, known: Know
     return Link(conversation=conversation.number, reason="unproven_link", score=_NUMBER, because=because)
 
 
-def _key(reports: Mapping[int, tuple[Conversation, str]]) -> tuple[str, bool]:
+def _key(reports: Mapping[int, tuple[Conversation | Standing, str]]) -> tuple[str, bool]:
     """The incident's key, taken over from an earlier report where one has it, and whether it has begun."""
     held: list[tuple[str, bool]] = []
     for conversation, _ in reports.values():

@@ -12,7 +12,17 @@ from typing import Any
 
 import msgspec
 
-from router.model import Authenticity, Contact, Conversation, Direction, Handle, KnownMessage, Placement, Status
+from router.model import (
+    Authenticity,
+    Contact,
+    Conversation,
+    Direction,
+    Handle,
+    KnownMessage,
+    Placement,
+    Standing,
+    Status,
+)
 from router.store import tables
 from router.store.statement import as_json
 from router.store.tables import instant, micros
@@ -32,6 +42,7 @@ __all__ = [
     "maybe_instant",
     "maybe_micros",
     "message_row",
+    "standing_of",
 ]
 
 _decode = msgspec.json.Decoder().decode
@@ -156,6 +167,15 @@ def conversation_of(row: Sequence[Any]) -> Conversation:
         merged_into=next(r),
         version=next(r),
     )
+
+
+def standing_of(row: Sequence[Any]) -> Standing:
+    """As much of a conversation as (number, contact, status, flags, merged_into, matter) hold."""
+    number, contact, status, flags, merged_into, matter = row
+    return Standing(
+        number=number, contact=contact, status=Status(status), flags=_words(flags) if flags != "[]" else (),
+        matter=_decode(matter) if matter != "{}" else {}, merged_into=merged_into,
+    )  # fmt: skip
 
 
 def contact_row(c: Contact, created_at: datetime) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class Database:
             self.listen_url = _driver_url(listen, password) if listen else None
         self.engine = _engine(self.url, self.path, make, self.pooled)
         self.default_waits: Mapping[str, timedelta] = {}  # by queue, of the policy: the store says them
+        self.statements = 0  # of the transactions that were committed, as `bench` counts them
         self._turn = threading.RLock()
         self._turnstile = None if self.place is None else Turnstile(self.place, _TURN_SECONDS)
         self._waiting_since: float | None = None
@@ -202,8 +203,10 @@ class Database:
                     cursor.execute("BEGIN")
                 elif self.pooled:
                     cursor.execute(_PG_PRELUDE)
-                yield Tx(cursor, self.dialect, self.default_waits)
+                tx = Tx(cursor, self.dialect, self.default_waits)
+                yield tx
                 self._commit(connection)
+                self.statements += tx.statements
             except BaseException as failure:
                 whole = _rolled_back(connection)
                 if not whole or getattr(failure, "sqlstate", "") == _READ_ONLY:
@@ -232,8 +235,10 @@ class Database:
             try:
                 cursor = connection.cursor()
                 self._begin(cursor)
-                yield Tx(cursor, self.dialect, self.default_waits)
+                tx = Tx(cursor, self.dialect, self.default_waits)
+                yield tx
                 connection.commit()
+                self.statements += tx.statements
             except BaseException:
                 self._roll_back(connection)
                 raise

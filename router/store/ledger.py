@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from router.decision.decide import Prepared, decide_prepared, prepare
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Undecidable
 from router.events import MessageArrivedAgain, Told
 from router.known import Known
-from router.match import reply_address, thread
+from router.match import incident, reply_address, thread
 from router.match.dedupe import renamed
 from router.model import Decision, DeskEvent, Key, Message, Redelivery
 from router.policy.values import Policy
@@ -33,7 +33,7 @@ from router.store import delivery, recorded, recorded_identity, schema
 from router.store import tables as t
 from router.store.bell import Bell
 from router.store.database import Database
-from router.store.load import MissedLock, Wants, load
+from router.store.load import EVER, MissedLock, Span, Wants, load, spans
 from router.store.statement import Statement, Tx, insert
 from router.store.storable import kept
 from router.store.tables import micros
@@ -286,7 +286,7 @@ class Store:
         claims = [(p.message, claim) for p in messages if (claim := reply_address.proved(p.message, keys, now))]
         claimed = frozenset(claim.conversation for _, claim in claims)
         bounced = frozenset(claim.conversation for message, claim in claims if message.bounce is not None)
-        return _wants(messages, claimed, bounced, now)
+        return _wants(messages, claimed, bounced, now, self.policy)
 
     def _stock(self, n: int) -> None:
         """Have so many numbers at hand before a transaction begins: one that waits for a second connection while it
@@ -350,18 +350,29 @@ def _aside_row(aside: Aside) -> dict[str, object]:
     }
 
 
-def _wants(messages: Sequence[Prepared], claimed: frozenset[int], replies: frozenset[int], now: datetime) -> Wants:
+def _wants(
+    messages: Sequence[Prepared], claimed: frozenset[int], replies: frozenset[int], now: datetime, policy: Policy
+) -> Wants:
     return Wants(
         keys=frozenset(k for p in messages for k in (p.message.key, *thread.parents(p.message), *_edited(p.message))),
         renamed=frozenset(renamed(p.message, p.digest).key for p in messages),
         threads=frozenset(k for p in messages for k in thread.keys(p.message)),
         handles=frozenset(h for p in messages for h in p.handles),
-        markers=frozenset(k for p in messages for k in p.markers),
+        markers=spans((k, _span(k, p.message.sent_at, policy)) for p in messages for k in p.markers),
         conversations=claimed,
         replies=replies,
         fragments=any(p.pieces for p in messages),
         since=min((p.message.sent_at for p in messages), default=now),
     )
+
+
+def _span(key: str, at: datetime, policy: Policy) -> Span:
+    """The time in which others left this marker that counts for a message of this time."""
+    within = incident.reach(key, policy.follow_ups)
+    if within is None:
+        return EVER
+    around = within // timedelta(microseconds=1)
+    return micros(at) - around, micros(at) + around
 
 
 def _edited(message: Message) -> Sequence[tuple[str, str]]:

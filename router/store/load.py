@@ -13,13 +13,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 import xxhash
-from sqlalchemy import bindparam, func, literal_column, or_, select
-from sqlalchemy.sql import text as sql_text
+from sqlalchemy import bindparam, case, func, literal_column, or_, select, text
 
 from router.bounce import KnownReply
 from router.known import REACH, Fragment, Known
 from router.match.authorship import CLAIMED
-from router.model import Conversation, Handle, Key, Link, Marker
+from router.model import Conversation, Handle, Key, Link, Marker, Standing
 from router.store import tables as t
 from router.store.codec import (
     CONTACT_COLUMNS,
@@ -28,8 +27,9 @@ from router.store.codec import (
     contact_of,
     conversation_of,
     known_of,
+    standing_of,
 )
-from router.store.statement import Statement, Tx, member
+from router.store.statement import Statement, Tx, as_json, member
 from router.store.tables import instant, micros
 from router.text.secrets import seams
 from router.value import Value
@@ -46,8 +46,14 @@ _SEAM = timedelta(days=1)
 _JOINING = ("named:",)
 #: Markers by which a message is linked with another contact's conversation: what is proved of that contact counts.
 _LINKING = ("order:", "hash:", "account:")
+#: Markers by which it is only related to it, and never joins it.
+_RELATING = (*_LINKING, "text:", "type:")
 
 _Grouped: TypeAlias = Mapping[str, list[str]]
+#: From when to when a marker counts, microseconds.
+Span: TypeAlias = tuple[int, int]
+#: Any time.
+EVER: Span = (-(1 << 62), 1 << 62)
 
 
 class MissedLock(Exception):
@@ -56,14 +62,14 @@ class MissedLock(Exception):
 
 class Wants(Value, frozen=True, kw_only=True):
     """What a batch of messages needs to know: message keys (`renamed`: those they would get if their id is taken),
-    thread keys, handles, marker keys, and from when on; `replies`: conversations whose replies some may be about;
-    `fragments`: one may end a secret in pieces."""
+    thread keys, handles, marker keys each with the span of time that counts, and from when on; `replies`: conversations
+    whose replies some may be about; `fragments`: one may end a secret in pieces."""
 
     keys: frozenset[Key] = frozenset()
     renamed: frozenset[Key] = frozenset()
     threads: frozenset[Key] = frozenset()
     handles: frozenset[Handle] = frozenset()
-    markers: frozenset[str] = frozenset()
+    markers: Mapping[str, Span] = {}
     conversations: frozenset[int] = frozenset()
     replies: frozenset[int] = frozenset()
     fragments: bool = False
@@ -75,7 +81,7 @@ class Wants(Value, frozen=True, kw_only=True):
             renamed=self.renamed | other.renamed,
             threads=self.threads | other.threads,
             handles=self.handles | other.handles,
-            markers=self.markers | other.markers,
+            markers=spans((*self.markers.items(), *other.markers.items())),
             conversations=self.conversations | other.conversations,
             replies=self.replies | other.replies,
             fragments=self.fragments or other.fragments,
@@ -83,12 +89,22 @@ class Wants(Value, frozen=True, kw_only=True):
         )
 
 
+def spans(wanted: Iterable[tuple[str, Span]]) -> dict[str, Span]:
+    """Each marker key once, with the span that holds all of those it is wanted in."""
+    found: dict[str, Span] = {}
+    for key, span in wanted:
+        held = found.get(key)
+        found[key] = span if held is None else (min(held[0], span[0]), max(held[1], span[1]))
+    return found
+
+
 _messages_by_id = Statement(
     select(*KNOWN_COLUMNS).where(t.messages.c.realm == bindparam("realm"), member(t.messages.c.external_id, "ids"))
 )
 _messages_editing = Statement(
     select(*KNOWN_COLUMNS).where(
-        t.messages.c.realm == bindparam("realm"), t.messages.c.edits != "", member(t.messages.c.edits, "ids")
+        t.messages.c.realm == bindparam("realm"), t.messages.c.edits != literal_column("''"),  # as its index has it
+        member(t.messages.c.edits, "ids"),
     )
 )
 _threads = Statement(
@@ -115,40 +131,53 @@ _conversations = Statement(select(*CONVERSATION_COLUMNS).where(member(t.conversa
 _contacts_by_conversation = Statement(
     select(t.conversations.c.contact).where(member(t.conversations.c.number, "numbers"))
 )
-_recent = (
-    select(
-        t.conversations.c.number,
-        func.row_number()
-        .over(partition_by=t.conversations.c.contact, order_by=t.conversations.c.last_message_at.desc())
-        .label("place"),
-    )
-    .where(
-        member(t.conversations.c.contact, "contacts"),
-        or_(t.conversations.c.status != "closed", t.conversations.c.last_message_at >= bindparam("since")),
-    )
-    .subquery()
-)
+_STATE = ", ".join(f"c.{column.name}" for column in CONVERSATION_COLUMNS)
+_STILL = "(c.status <> 'closed' OR c.last_message_at >= :since)"
+#: The newest of each contact, by the index on (contact, last_message_at): of one who wrote for years as many as of
+#: anybody. (SQLite has no LATERAL, and takes the same index for the list behind IN.)
 _conversations_of_contacts = Statement(
-    select(*CONVERSATION_COLUMNS)
-    .join(_recent, _recent.c.number == t.conversations.c.number)
-    .where(_recent.c.place <= REACH)
-)
-_marked = (
-    select(
-        t.markers.c.key,
-        t.markers.c.conversation,
-        t.markers.c.contact,
-        t.markers.c.at,
-        func.row_number().over(partition_by=t.markers.c.key, order_by=t.markers.c.at.desc()).label("place"),
-    )
-    .where(member(t.markers.c.key, "ids"))
-    .subquery()
+    text(
+        f"SELECT {_STATE} FROM unnest(CAST(:contacts AS bigint[])) AS one (contact) "  # noqa: S608  (constants)
+        "CROSS JOIN LATERAL (SELECT * FROM conversations AS x WHERE x.contact = one.contact "
+        f"ORDER BY x.last_message_at DESC LIMIT {REACH}) AS c WHERE {_STILL}"
+    ),
+    sqlite=text(
+        f"SELECT {_STATE} FROM json_each(:contacts) AS one CROSS JOIN conversations AS c "  # noqa: S608
+        "WHERE c.number IN (SELECT x.number FROM conversations AS x WHERE x.contact = one.value "
+        f"ORDER BY x.last_message_at DESC LIMIT {REACH}) AND {_STILL}"
+    ),
 )
 _markers = Statement(
-    select(_marked.c.key, _marked.c.conversation, _marked.c.contact, _marked.c.at)
-    .where(_marked.c.place <= _PER_MARKER)
-    .order_by(_marked.c.at)
+    text(
+        "SELECT m.key, m.conversation, m.contact, m.at "  # noqa: S608
+        "FROM json_array_elements(CAST(CAST(:wanted AS text) AS json)) AS one (span) "
+        "CROSS JOIN LATERAL (SELECT * FROM markers AS x WHERE x.key = one.span ->> 0 "
+        "AND x.at BETWEEN CAST(one.span ->> 1 AS bigint) AND CAST(one.span ->> 2 AS bigint) "
+        f"ORDER BY x.at DESC LIMIT {_PER_MARKER}) AS m ORDER BY m.at"
+    ),
+    sqlite=text(
+        "SELECT m.key, m.conversation, m.contact, m.at "  # noqa: S608
+        "FROM json_each(:wanted) AS one CROSS JOIN markers AS m WHERE m.key = json_extract(one.value, '$[0]') "
+        "AND m.conversation IN (SELECT x.conversation FROM markers AS x "
+        "WHERE x.key = json_extract(one.value, '$[0]') "
+        "AND x.at BETWEEN json_extract(one.value, '$[1]') AND json_extract(one.value, '$[2]') "
+        f"ORDER BY x.at DESC LIMIT {_PER_MARKER}) ORDER BY m.at"
+    ),
 )
+#: Of a conversation that is only related, no more than that takes; of one that is over and was not merged, nothing.
+_standings = Statement(
+    select(
+        t.conversations.c.number, t.conversations.c.contact, t.conversations.c.status, t.conversations.c.flags,
+        t.conversations.c.merged_into,
+        case(
+            (t.conversations.c.matter.like(literal_column("'%\"incident\"%'")), t.conversations.c.matter),
+            else_=literal_column("'{}'"),
+        ),
+    ).where(
+        member(t.conversations.c.number, "numbers"),
+        or_(t.conversations.c.status != literal_column("'closed'"), t.conversations.c.merged_into != 0),
+    )
+)  # fmt: skip
 _said = (
     select(
         t.messages.c.number, t.messages.c.conversation, t.messages.c.sent_at, t.messages.c.realm, t.messages.c.channel,
@@ -188,8 +217,8 @@ _replies = Statement(
     .order_by(t.messages.c.number.desc())
     .limit(_REPLIES)
 )  # fmt: skip
-_share = Statement(sql_text("SELECT pg_advisory_xact_lock_shared(k) FROM unnest(CAST(:keys AS bigint[])) AS k"))
-_advise = Statement(sql_text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"))
+_share = Statement(text("SELECT pg_advisory_xact_lock_shared(k) FROM unnest(CAST(:keys AS bigint[])) AS k"))
+_advise = Statement(text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"))
 #: A batch takes at most so many advisory locks: each takes a place of a table that all databases of a server share.
 LOCKS = 1024
 
@@ -201,7 +230,7 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
     known = Known(number)
     _load_messages(tx, wants, known)
     _load_threads(tx, wants.threads, known)
-    marked = _load_markers(tx, wants.markers, known)
+    _load_markers(tx, wants.markers, known)
     _load_handles(tx, wants.handles, known)
     named = {m.contact for m in known.messages.values()} | set(known.handles.values())
     named |= {m.contact for key, group in known.markers.items() if key.startswith(_JOINING) for m in group}
@@ -213,9 +242,7 @@ def load(tx: Tx, wants: Wants, number: int) -> Known:
             raise MissedLock
     linked = {m.contact for key, group in known.markers.items() if key.startswith(_LINKING) for m in group}
     _load_contacts(tx, linked, known, locked=False)
-    _load_conversations(
-        tx, wants, known, {m.conversation for m in known.messages.values()} | marked | wants.conversations
-    )
+    _load_conversations(tx, wants, known)
     if wants.replies:
         _load_replies(tx, wants.replies, known)
     if wants.fragments and known.conversations:
@@ -238,14 +265,14 @@ def _load_fragments(tx: Tx, wants: Wants, known: Known) -> None:
     """The last messages of these conversations that may hold a piece of a secret."""
     since = max(0, micros((wants.since or instant(0)) - _SEAM)) if wants.since else 0
     numbers = sorted(c.number for c in known.conversations.values() if micros(c.last_message_at) >= since)
-    for number, conversation, at, realm, channel, handle, text, own in tx.rows(
+    for number, conversation, at, realm, channel, handle, whole, own in tx.rows(
         _last_words, numbers=numbers, since=since
     ):
         if seams.pieces(own):
             sender = ("email" if realm == "mail" else channel, handle)
             known.hold(
                 Fragment(
-                    number=number, conversation=conversation, sender=sender, at=instant(at), text=text, own_text=own
+                    number=number, conversation=conversation, sender=sender, at=instant(at), text=whole, own_text=own
                 )
             )  # fmt: skip
 
@@ -297,14 +324,14 @@ def _load_threads(tx: Tx, keys: Collection[Key], known: Known) -> None:
             known.threads[(realm, key)] = thread
 
 
-def _load_markers(tx: Tx, keys: Collection[str], known: Known) -> set[int]:
-    if not keys:
-        return set()
-    for key, conversation, contact, at in tx.rows(_markers, ids=list(keys)):
+def _load_markers(tx: Tx, wanted: Mapping[str, Span], known: Known) -> None:
+    if not wanted:
+        return
+    asked = as_json([(key, *span) for key, span in wanted.items()])
+    for key, conversation, contact, at in tx.rows(_markers, wanted=asked):
         known.markers.setdefault(key, []).append(
             Marker(key=key, conversation=conversation, contact=contact, at=instant(at))
         )
-    return {m.conversation for group in known.markers.values() for m in group}
 
 
 def _load_handles(tx: Tx, handles: Collection[Handle], known: Known) -> None:
@@ -328,23 +355,50 @@ def _load_contacts(tx: Tx, numbers: Collection[int], known: Known, *, locked: bo
         todo = further - set(known.contacts)
 
 
-def _load_conversations(tx: Tx, wants: Wants, known: Known, numbers: Collection[int]) -> None:
+def _load_conversations(tx: Tx, wants: Wants, known: Known) -> None:
+    """The contacts' own, those that the messages may go on with, and of those of others that are about the same as much
+    as a link to them asks for."""
     mine = {known.owner(c) for c in known.contacts}
     since = wants.since or instant(0)
     if mine:
         floor = max(0, micros(since) - int(_REACH.total_seconds() * 1e6))
         for row in tx.rows(_conversations_of_contacts, contacts=sorted(mine), since=floor):
             _put(known, conversation_of(row))
-    todo = (set(numbers) | set(known.merged.values())) - set(known.conversations)
+    numbers = {m.conversation for m in known.messages.values()} | wants.conversations | set(known.merged.values())
+    related: set[int] = set()
+    for key, group in known.markers.items():
+        (related if key.startswith(_RELATING) else numbers).update(m.conversation for m in group)
+    _load_whole(tx, numbers, known)
+    _load_standings(tx, related, known)
+    _load_whole(tx, {s.number for s in known.standings.values() if s.contact in mine}, known)
+    linking = {m.conversation for key, group in known.markers.items() if key.startswith(_LINKING) for m in group}
+    owners = {c.contact for c in known.conversations.values()}
+    owners |= {s.contact for number in linking if isinstance(s := known.standing(number), Standing)}
+    _load_contacts(tx, owners, known, locked=False)
+    linked = sorted(set(known.conversations) | linking)
+    if linked:
+        for number, other, reason, score in tx.rows(_links, numbers=linked):
+            known.links.setdefault(number, []).append(Link(conversation=other, reason=reason, score=score))
+
+
+def _load_whole(tx: Tx, numbers: Collection[int], known: Known) -> None:
+    todo = set(numbers) - set(known.conversations)
     while todo:
         found = [conversation_of(row) for row in tx.rows(_conversations, numbers=sorted(todo))]
         for conversation in found:
             _put(known, conversation)
         todo = {c.merged_into for c in found if c.merged_into} - set(known.conversations)
-    _load_contacts(tx, {c.contact for c in known.conversations.values()}, known, locked=False)
-    if known.conversations:
-        for number, other, reason, score in tx.rows(_links, numbers=sorted(known.conversations)):
-            known.links.setdefault(number, []).append(Link(conversation=other, reason=reason, score=score))
+
+
+def _load_standings(tx: Tx, numbers: Collection[int], known: Known) -> None:
+    todo = set(numbers) - set(known.conversations)
+    while todo:
+        found = [standing_of(row) for row in tx.rows(_standings, numbers=sorted(todo))]
+        for standing in found:
+            known.standings[standing.number] = standing
+            if standing.merged_into:
+                known.merged[standing.number] = standing.merged_into
+        todo = {s.merged_into for s in found if s.merged_into} - set(known.conversations) - set(known.standings)
 
 
 def _put(known: Known, found: Conversation) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Table, bindparam, delete, or_, select, update
+from sqlalchemy import Column, Table, bindparam, delete, literal_column, or_, select, update
 
 from router.errors import NotFound
 from router.events import ContactErased, Told
@@ -39,7 +39,11 @@ def _of(table: Table, column: Column[Any]) -> Statement:
     return Statement(delete(table).where(member(column, "numbers")))
 
 
-_joined = Statement(select(t.contacts.c.number).where(t.contacts.c.joined_into == bindparam("number")))
+_joined = Statement(
+    select(t.contacts.c.number).where(
+        t.contacts.c.joined_into == bindparam("number"), t.contacts.c.joined_into != literal_column("0")
+    )
+)
 _conversations = Statement(select(_C.number).where(member(_C.contact, "numbers")))
 _messages = Statement(
     select(_M.number, _M.realm, _M.external_id, _M.raw_partition, _M.raw_position).where(

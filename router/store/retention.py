@@ -3,7 +3,8 @@
 Ages (`[retention]`) count from the newest arrival or from now, whichever is earlier, so that a clock that is ahead
 makes nothing old. A raw goes by its arrival, never by the message's own date, and only behind its partition's cursor
 and without an open entry of what was set aside; how many went is counted beside the cursor, so that `audit` knows a
-raw that was forgotten from one that is lost. All is deleted in pages, each a transaction of its own. Blocking.
+raw that was forgotten from one that is lost. What only relates reports of the same time goes with that time
+(`router.match.incident.reach`). All is deleted in pages, each a transaction of its own. Blocking.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy import bindparam, delete, exists, func, literal_column, or_, select, tuple_, update
 
+from router.match import incident
 from router.store import privacy
 from router.store import tables as t
 from router.store.ledger import Store
@@ -23,11 +25,12 @@ from router.store.schema import ASIDE
 from router.store.statement import Statement, Tx, among, member
 from router.store.tables import instant, micros
 
-__all__ = ["forget", "horizon"]
+__all__ = ["forget", "forget_markers", "horizon"]
 
 _R, _P, _A, _D, _O, _T, _C = (
     t.raws.c, t.positions.c, t.set_aside.c, t.decisions.c, t.outbox.c, t.attempts.c, t.conversations.c,
 )  # fmt: skip
+_K = t.markers.c
 _PAGE = 500
 _before = bindparam("before", type_=t.Instant.impl())
 
@@ -89,6 +92,21 @@ _attempts = Statement(
 _forget_attempts = Statement(
     delete(t.attempts).where(member(_T.outbox, "numbers"), _T.ended_at.is_not(None), _T.ended_at < _before)
 )
+#: Markers of a kind that the rules look at for a while, the oldest first. (The condition is that of the kind's index.)
+_passing = {
+    kind: Statement(
+        delete(t.markers).where(
+            tuple_(_K.key, _K.conversation).in_(
+                select(_K.key, _K.conversation)
+                .where(func.substr(_K.key, literal_column("1"), literal_column("5")) == literal_column(f"'{kind}:'"),
+                       _K.at < _before)
+                .order_by(_K.at)
+                .limit(bindparam("rows"))
+            )
+        )
+    )
+    for kind in ("text", "type")
+}  # fmt: skip
 _closed = Statement(
     select(_C.number)
     .where(among(_C.status, "closed"), _C.merged_into == 0, _C.closed_at.is_not(None), _C.closed_at < _before)
@@ -122,6 +140,19 @@ def forget(store: Store, now: datetime) -> dict[str, int]:
     gone["attempts"] = _old_attempts(store, before(ages.attempts))
     gone["conversations"] = _old_conversations(store, before(ages.conversations), now)
     return {kind: count for kind, count in gone.items() if count}
+
+
+def forget_markers(store: Store, now: datetime) -> int:
+    """Delete the markers by which nothing can be related any more: those of words, and those of a type and a rare word.
+    How many went. Safe to repeat and to interrupt; the clock is the caller's, as in `forget`."""
+    since, gone = horizon(store, now), 0
+    for kind, statement in _passing.items():
+        within = incident.reach(f"{kind}:", store.policy.follow_ups)
+        page = _PAGE
+        while within is not None and page == _PAGE:
+            page = _run(store, statement, before=micros(since - within), rows=_PAGE)
+            gone += page
+    return gone
 
 
 def _old_raws(store: Store, before: int | None) -> int:
@@ -206,9 +237,7 @@ def _run(store: Store, statement: Statement, **values: Any) -> int:
     return store.again(lambda tx: tx.run(statement, **values))
 
 
-def _pages(
-    store: Store, statement: Statement, at: int, before: int, **values: Any
-) -> Iterator[list[tuple[Any, ...]]]:
+def _pages(store: Store, statement: Statement, at: int, before: int, **values: Any) -> Iterator[list[tuple[Any, ...]]]:
     """The old rows (their column `at` says when), a page at a time in the order in which they came; a page with younger
     ones is the last."""
     after = -1

@@ -63,19 +63,22 @@ def _member_postgresql(element: member, compiler: SQLCompiler, **kw: Any) -> str
 
 
 class Statement:
-    """A Core statement that runs as text. Parameters are those of its `bindparam`s; lists are those of `member`."""
+    """A Core statement that runs as text. Parameters are those of its `bindparam`s; lists are those of `member`.
+    `sqlite`: how the same is asked there, where that must be put in another way."""
 
-    __slots__ = ("_core", "_texts")
+    __slots__ = ("_core", "_sqlite", "_texts")
 
-    def __init__(self, core: Any) -> None:
+    def __init__(self, core: Any, *, sqlite: Any = None) -> None:
         self._core = core
+        self._sqlite = core if sqlite is None else sqlite
         self._texts: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def text(self, dialect: str) -> tuple[str, dict[str, Any]]:
         """The SQL of a dialect and the values of its constants."""
         known = self._texts.get(dialect)
         if known is None:
-            compiled = self._core.compile(dialect=_DIALECTS[dialect])
+            core = self._sqlite if dialect == "sqlite" else self._core
+            compiled = core.compile(dialect=_DIALECTS[dialect])
             constants = {name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required}
             known = self._texts[dialect] = (str(compiled), constants)
         return known
@@ -103,13 +106,15 @@ def _serial(table: Table, name: str) -> bool:
 
 class Tx:
     """One transaction on one driver cursor: `rows`, `one`, `run`, `many`. `default_waits`: how long each queue lets
-    wait where nothing is promised, by which a conversation's place in the working order is written."""
+    wait where nothing is promised, by which a conversation's place in the working order is written. `statements`: how
+    many there were."""
 
-    __slots__ = ("_cursor", "default_waits", "dialect")
+    __slots__ = ("_cursor", "default_waits", "dialect", "statements")
 
     def __init__(self, cursor: Any, dialect: str, default_waits: Mapping[str, timedelta] | None = None) -> None:
         self._cursor = cursor
         self.dialect = dialect
+        self.statements = 0
         self.default_waits: Mapping[str, timedelta] = default_waits or {}
 
     def rows(self, statement: Statement, **values: Any) -> list[tuple[Any, ...]]:
@@ -133,6 +138,7 @@ class Tx:
         """Run a change for each row, as one executemany; the number of rows it met in all."""
         if not rows:
             return 0
+        self.statements += 1
         sql, constants = statement.text(self.dialect)
         self._cursor.executemany(sql, [{**constants, **row} for row in rows] if constants else rows)
         return int(self._cursor.rowcount)
@@ -149,6 +155,7 @@ class Tx:
             del connection.patience  # what its class has
 
     def _execute(self, statement: Statement, values: dict[str, Any]) -> None:
+        self.statements += 1
         sql, constants = statement.text(self.dialect)
         if self.dialect == "sqlite":
             values = {k: as_json(v) if isinstance(v, (list, tuple, set)) else v for k, v in values.items()}

@@ -24,6 +24,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
+    func,
     text,
 )
 
@@ -179,6 +181,12 @@ contacts = Table(
     _number("joined_into", server_default=text("0")),
     _at("created_at"),
 )
+Index(
+    "ix_contacts_joined_into",
+    contacts.c.joined_into,
+    sqlite_where=contacts.c.joined_into != 0,
+    postgresql_where=contacts.c.joined_into != 0,
+)
 handles = Table(
     "handles",
     metadata,
@@ -204,7 +212,7 @@ conversations = Table(
     "conversations",
     metadata,
     _number(primary_key=True),
-    _number("contact", index=True),
+    _number("contact"),
     _words("status", "open"),
     _at("opened_at"),
     _at("last_message_at"),
@@ -243,13 +251,19 @@ conversations = Table(
     _count("version"),
     _at("order_at", nullable=True),  # its place in the working order, null where nothing waits for the desk
 )
+_WAITING = conversations.c.order_at.is_not(None)
+#: What waits for the desk, in working order, with all that a queue counts: it is counted without reading any row.
 Index(
-    "ix_conversations_queue_order_at",
-    conversations.c.queue,
-    conversations.c.order_at,
-    sqlite_where=conversations.c.order_at.is_not(None),
-    postgresql_where=conversations.c.order_at.is_not(None),
+    "ix_conversations_waiting",
+    *(
+        conversations.c[name]
+        for name in ("queue", "order_at", "number", "next_due", "breached", "holder", "waiting_since")
+    ),
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
 )
+#: A contact's own, the latest first.
+Index("ix_conversations_contact_last", conversations.c.contact, conversations.c.last_message_at)
 Index(
     "ix_conversations_next_wake_at",
     conversations.c.next_wake_at,
@@ -258,13 +272,16 @@ Index(
 )
 #: Statuses of conversations that the desk still works on.
 WORKING = ("open", "pending", "on_hold")
-_WORKING = conversations.c.status.in_(WORKING)
+_APART = and_(
+    conversations.c.status.in_(WORKING), conversations.c.order_at.is_(None), conversations.c.merged_into == 0
+)
+#: What is in work and waits for nobody of the desk.
 Index(
-    "ix_conversations_queue_working",
+    "ix_conversations_apart",
     conversations.c.queue,
-    conversations.c.next_due,
-    sqlite_where=_WORKING,
-    postgresql_where=_WORKING,
+    conversations.c.number,
+    sqlite_where=_APART,
+    postgresql_where=_APART,
 )
 Index(
     "ix_conversations_merged_into",
@@ -322,6 +339,7 @@ messages = Table(
     CheckConstraint("external_id <> ''", name="external_id_given"),
 )
 Index("ix_messages_conversation", messages.c.conversation)
+Index("ix_messages_contact", messages.c.contact)
 Index(
     "ix_messages_provider_id",
     messages.c.channel,
@@ -366,6 +384,11 @@ markers = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_markers_conversation", markers.c.conversation)
+Index("ix_markers_key_at", markers.c.key, markers.c.at)
+#: Markers that the rules look at for a while only are deleted behind it, the oldest first.
+for _kind in ("text", "type"):
+    _of_a_kind = func.substr(markers.c.key, 1, 5) == f"{_kind}:"
+    Index(f"ix_markers_{_kind}", markers.c.at, sqlite_where=_of_a_kind, postgresql_where=_of_a_kind)
 links = Table(
     "links",
     metadata,

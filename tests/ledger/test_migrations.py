@@ -28,6 +28,7 @@ from router.policy.values import Policy
 from router.store import Database, Store, schema
 from router.store import desk as acts
 from router.store import tables as t
+from router.store.read import queues
 from router.store.read.audit import audit
 from router.store.set_aside import raw_at
 from router.store.wake import wake
@@ -217,6 +218,22 @@ def test_the_keys_of_raws_move_into_a_table_of_their_own(desk: Any) -> None:
         assert database.scrub().log_emptied
         kept = database.path.read_bytes()
         assert [kept.count(key) for key in keys] == [1, 1]
+
+
+def test_the_indexes_of_a_flat_ledger_come_with_rows_in_place(
+    desk: Any, picture: Callable[[], dict[str, list[dict[str, Any]]]]
+) -> None:
+    """A ledger of before them keeps every row, and is asked by them from then on."""
+    database = desk.store.database
+    desk.take(*(desk.said(f"转账{n}没到账 错误代码 E4471", sender=f"u-{n}") for n in range(6)))
+    before = picture()
+    _migrate(database, command.downgrade, _before("0013"))
+    assert schema.differences(database) != []
+    schema.upgrade(database)
+    assert schema.differences(database) == []
+    assert picture() == before
+    with database.read() as tx:
+        assert len(queues.page(tx, list(desk.store.policy.queues)).conversations) == 6
 
 
 def test_a_fresh_file_is_made_and_an_empty_server_is_not(empty: Database) -> None:

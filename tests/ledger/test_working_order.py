@@ -109,7 +109,7 @@ def test_pages_of_a_queue_use_its_index(desk: Any, store: Store) -> None:
         if store.database.dialect == "postgresql":  # a table of one row it would rather read whole
             connection.execute(text("SET enable_seqscan = off"))
         plan = " ".join(str(row) for row in connection.execute(text(f"{explain} {asked} LIMIT 25")))
-    assert "ix_conversations_queue_order_at" in plan
+    assert "ix_conversations_waiting" in plan
     assert "TEMP B-TREE FOR ORDER BY" not in plan
 
 

@@ -19,7 +19,7 @@ from router.store import Store
 from router.store.assignment import release_absent
 from router.store.leases import Lease
 from router.store.renewal import renew
-from router.store.retention import forget
+from router.store.retention import forget, forget_markers
 from router.store.wake import next_wake_at, wake
 from workers.daemon.clock import Clock
 from workers.daemon.doubt import Doubt
@@ -108,6 +108,7 @@ class Timekeeper:
         if self._cleaned is not None and now - self._cleaned < _HOUSEKEEPING:
             return
         self._cleaned = now
+        await asyncio.to_thread(forget_markers, self._store, now)
         forgotten = await asyncio.to_thread(forget, self._store, now)
         if forgotten:
             _log.info("forgotten", **forgotten)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 
 from router.deadlines.fold import Promises, clocks_at, from_json
 from router.errors import NotFound
@@ -21,16 +21,20 @@ from router.ref import ref_of
 from router.store import tables as t
 from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.database import Database
+from router.store.read import merges
 from router.store.read.history import history_until, looked_at
+from router.store.read.merges import absorbed_by, family
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant
 
 __all__ = [
+    "absorbed_by",
     "contacts",
     "conversation",
     "conversations",
     "deadlines",
     "events",
+    "family",
     "labels",
     "links_of",
     "message_number",
@@ -69,9 +73,6 @@ _conversations_page = Statement(
     _by_number.where(_C.number > bindparam("after")).order_by(_C.number).limit(bindparam("rows"))
 )
 _conversation = Statement(_by_number.where(_C.number == bindparam("number")))
-_ABSORBED = _C.merged_into != literal_column("0")  # written out, so that SQLite takes the partial index
-_absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number"), _ABSORBED))
-_merged = Statement(select(_C.number, _C.merged_into).where(_ABSORBED))
 _links = Statement(
     select(
         t.links.c.conversation, t.links.c.other, t.links.c.reason, t.links.c.score, t.links.c.by, t.links.c.because
@@ -97,7 +98,6 @@ _events_page = Statement(
     select(t.events).where(t.events.c.seq > bindparam("after")).order_by(t.events.c.seq).limit(bindparam("rows"))
 )
 _events_of = Statement(select(t.events).where(member(t.events.c.conversation, "numbers")).order_by(t.events.c.seq))
-_joined = Statement(select(t.contacts.c.number, t.contacts.c.joined_into).where(t.contacts.c.joined_into != 0))
 _message_number = Statement(select(_M.number, _M.conversation).where(_M.number == bindparam("number")))
 _message_by_id = Statement(
     select(_M.number, _M.conversation).where(or_(_M.external_id == bindparam("id"), _M.provider_id == bindparam("id")))
@@ -133,29 +133,18 @@ def _pages(database: Database, statement: Statement, page: int = _PAGE) -> Itera
         after = rows[-1][0]
 
 
-def merged_into(database: Database) -> dict[int, int]:
-    """Each conversation that was merged away, with the one that it is part of now."""
-    return _roots(database, _merged)
-
-
-def _roots(database: Database, statement: Statement) -> dict[int, int]:
-    with database.read() as tx:
-        into = dict(tx.rows(statement))
-    return {number: _root(number, into) for number in into}
-
-
-def _root(number: int, into: Mapping[int, int]) -> int:
-    while number in into:
-        number = into[number]
-    return number
-
-
 def messages(database: Database, *, raw: bool = False) -> Iterator[dict[str, Any]]:
     """All messages, oldest first. `raw` adds the full text with quotes and signature."""
-    merged, joined = _roots(database, _merged), _roots(database, _joined)
     for page in _pages(database, _messages_page):
+        with database.read() as tx:
+            merged, joined = _whose(tx, page)
         for row in page:
             yield _message(row, merged, joined, raw=raw)
+
+
+def _whose(tx: Tx, rows: Sequence[Sequence[Any]]) -> tuple[dict[int, int], dict[int, int]]:
+    """Where the conversations and the contacts of these messages went, if they did."""
+    return merges.of_conversations(tx, {row[8] for row in rows}), merges.of_contacts(tx, {row[6] for row in rows})
 
 
 def _message(
@@ -248,12 +237,12 @@ def shown_conversation(
 def links_of(tx: Tx, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """The links of each conversation and of what was merged into it, seen from both sides. Between two that are one by
     now there is none."""
-    into = dict(tx.rows(_merged))
-    wanted = set(numbers)
-    parts = [*wanted, *(number for number in into if _root(number, into) in wanted)]
+    parts = merges.families(tx, numbers)
+    rows = tx.rows(_links, numbers=parts, others=parts) if parts else []
+    into = merges.of_conversations(tx, {end for row in rows for end in row[:2]})
     found: dict[int, dict[tuple[int, str], dict[str, Any]]] = {}
-    for one, other, reason, score, by, because in tx.rows(_links, numbers=parts, others=parts):
-        ends = _root(one, into), _root(other, into)
+    for one, other, reason, score, by, because in rows:
+        ends = into.get(one, one), into.get(other, other)
         for here, there in (ends, ends[::-1]) if ends[0] != ends[1] else ():
             shown = {"conversation": there, "ref": ref_of(there), "reason": reason, "score": round(score, 3), "by": by}
             shown |= {"because": because} if because else {}
@@ -353,26 +342,11 @@ def conversation_itself(tx: Tx, number: int) -> Conversation:
     return conversation_of(row)
 
 
-def absorbed_by(tx: Tx, number: int) -> list[int]:
-    """The conversations that were merged into this one itself."""
-    return [row[0] for row in tx.rows(_absorbed_by, number=number)]
-
-
-def family(tx: Tx, number: int) -> list[int]:
-    """A conversation and all that were merged into it."""
-    numbers, todo = [number], [number]
-    while todo:
-        further = absorbed_by(tx, todo.pop())
-        numbers += further
-        todo += further
-    return numbers
-
-
 def messages_of(database: Database, number: int) -> list[dict[str, Any]]:
     """The messages of a conversation over all its channels, by time."""
-    merged, joined = _roots(database, _merged), _roots(database, _joined)
     with database.read() as tx:
         rows = tx.rows(_messages_of, numbers=family(tx, number))
+        merged, joined = _whose(tx, rows)
     return [_message(row, merged, joined, raw=True) for row in rows]
 
 

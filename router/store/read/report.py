@@ -20,7 +20,7 @@ from router.deadlines.fold import clocks_at, from_json
 from router.store import tables as t
 from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.ledger import Store
-from router.store.read import queries
+from router.store.read import merges, queries
 from router.store.read.history import history_until, looked_at
 from router.store.statement import Statement
 from router.store.tables import micros
@@ -113,7 +113,7 @@ def report(store: Store, now: datetime, *, since: datetime | None = None) -> dic
 
 
 def _courses(store: Store) -> dict[int, Course]:
-    root = queries.merged_into(store.database)
+    root = merges.merged_into(store.database)
     courses: defaultdict[int, Course] = defaultdict(Course)
     for page in _pages(store, _messages_page):
         for _, number, direction, channel, agent, at in page:

@@ -10,7 +10,6 @@ figures of a shared machine.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import tempfile
 import time
@@ -21,31 +20,30 @@ from email.policy import SMTP
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
-from sqlalchemy import select
 
 from router.decision.decide import decide_prepared, prepare
-from router.errors import ConfigurationError
 from router.known import Known
 from router.match.features import tagged, telling_part
 from router.model import Message
 from router.policy.values import Policy
 from router.ports import Raw
-from router.seal import KEY_SIZE, Sealer
 from router.store import Store, schema
 from router.store import tables as t
 from router.store.database import Database
 from router.store.log import Log
-from router.store.statement import Statement, insert
 from workers.daemon.channels import Channels
 from workers.daemon.decide import BATCH
 from workers.ingest.recorded import ingest
+from workers.lab.bench import copies
 
-__all__ = ["bench_messages", "corpus"]
+__all__ = ["CHANNEL", "bench_messages", "corpus", "take_in"]
 
 #: The rows of each table.
 Rows: TypeAlias = dict[str, list[tuple[Any, ...]]]
 
 CHANNEL = "support-mail"
+#: So many mails are taken in and then copied until as many are stored as are asked for.
+_COPIED = 2_000
 _ZH = (
     "转账2000一直没到账", "账户被冻结了怎么解冻", "充值失败但是扣钱了", "银行卡绑不上", "退款什么时候到账",
     "登录一直提示密码错误",
@@ -59,18 +57,6 @@ _MORE_EN = "I have used this wallet for years without trouble, so please look in
 _ON_ZH = ("补充一下，是尾号3310的卡", "截图在附件里，请查收", "还是不行，页面一直转圈", "我的手机号没有换过")
 _ON_EN = ("It goes to my account ending 9034", "I attach the receipt", "I tried again, same result", "It was on Monday")
 _AGAIN = ("有进展吗", "还没处理好吗", "any update on this?", "still waiting for an answer")
-#: Columns that hold numbers, and words that must be unique: shifted when stored rows are multiplied.
-_NUMBERS = {"number", "contact", "conversation", "thread", "message", "other", "seq", "raw_position", "position"}
-_WORDS = {"external_id", "key", "address"}
-_FIXED = {"facts", "counters", "log_partitions", "positions", "leases", "channel_cursors", "redeliveries"}
-#: What was sealed under the key of another ledger is not copied: its log would be read.
-_SEALED = {"raws", "raw_keys"}
-
-
-#: A row of any of these is somebody's work.
-_TRACES = tuple(
-    Statement(select(column).limit(1)) for column in (t.raws.c.partition, t.messages.c.number, t.contacts.c.number)
-)
 
 
 def corpus(n: int, seed: int = 1) -> Iterator[bytes]:
@@ -135,7 +121,7 @@ def bench_messages(
             rows[0]["of bare inserts"] = f"{rows[0]['mails/s'] / bare:.1%}"
             rows.append({"what": "the same rows, bare driver, batches of 200", "mails/s": round(bare)})
         for many in () if database else [n for n in stored if n]:
-            later = _run(policy, list(corpus(messages, seed=2)), f"sqlite:///{folder}/more.db", many, first["rows"])
+            later = _run(policy, list(corpus(messages, seed=2)), f"sqlite:///{folder}/{many}.db", many)
             row = later["row"]
             row["CPU against empty"] = f"{row['CPU us/mail'] / rows[0]['CPU us/mail']:.2f} x"
             rows.append(row)
@@ -143,14 +129,26 @@ def bench_messages(
     return rows
 
 
-def _run(
-    policy: Policy, mails: Sequence[bytes], url: str, stored: int, copies: Rows | None = None
-) -> dict[str, Any]:
+def _run(policy: Policy, mails: Sequence[bytes], url: str, stored: int) -> dict[str, Any]:
     """Take the mails in, and measure it; the rows that came of it."""
-    store = _empty(policy, url)
-    if copies and stored:
-        _multiply(store.database, copies, stored)
+    store = copies.empty(policy, url)
     channels = Channels(policy, store.database)
+    if stored:
+        take_in(store, channels, list(corpus(_COPIED)))
+        copies.fill(store.database, stored)
+    cpu, wall = take_in(store, channels, mails)
+    found = _all_rows(store.database) if not stored and url.startswith("sqlite") else {}
+    store.close()
+    row = {
+        "what": f"{len(mails)} mails end to end, {stored} stored before",
+        "mails/s": round(len(mails) / wall),
+        "CPU us/mail": round(cpu / len(mails) * 1e6),
+    }
+    return {"row": row, "rows": found}
+
+
+def take_in(store: Store, channels: Channels, mails: Sequence[bytes]) -> tuple[float, float]:
+    """Take recorded mails in, as `ingest` does; seconds of CPU and of the clock."""
     now = datetime.now(UTC)
     raws = [Raw(channel=CHANNEL, body=body, received_at=now, history=True) for body in mails]
     channels.translate(raws[0])
@@ -162,31 +160,7 @@ def _run(
 
     cpu, wall = time.process_time(), time.perf_counter()
     asyncio.run(go())
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    found = _all_rows(store.database) if copies is None and url.startswith("sqlite") else {}
-    store.close()
-    row = {
-        "what": f"{len(mails)} mails end to end, {stored} stored before",
-        "mails/s": round(len(mails) / wall),
-        "CPU us/mail": round(cpu / len(mails) * 1e6),
-    }
-    return {"row": row, "rows": found}
-
-
-def _empty(policy: Policy, url: str) -> Store:
-    """A ledger of its own, under a key of its own. Raises ConfigurationError for one that somebody works with."""
-    database = Database(url)
-    database.require_folder()
-    schema.ensure(database, create=True)
-    with database.read() as tx:
-        used = any(tx.one(one) is not None for one in _TRACES)
-    if used:
-        where = database.url.render_as_string(hide_password=True)
-        database.close()
-        raise ConfigurationError(
-            f"The database {where} is not empty, and a bench writes invented customers: name one of its own."
-        )
-    return Store(database, replace(policy, desk_database=url), Sealer(os.urandom(KEY_SIZE)))
+    return time.process_time() - cpu, time.perf_counter() - wall
 
 
 def _all_rows(database: Database) -> Rows:
@@ -194,7 +168,7 @@ def _all_rows(database: Database) -> Rows:
         return {
             table.name: [tuple(row) for row in connection.exec_driver_sql(f'SELECT * FROM "{table.name}"')]  # noqa: S608
             for table in t.metadata.sorted_tables
-            if table.name not in _FIXED
+            if table.name not in copies.NOT_COPIED - {"raws", "raw_keys"}
         }
 
 
@@ -218,43 +192,6 @@ def _bare(rows: Rows, messages: int, url: str) -> float:
     connection.close()
     database.close()
     return messages / taken
-
-
-def _multiply(database: Database, rows: Rows, stored: int) -> None:
-    """Store copies of the rows, with other numbers and ids, until `stored` messages are there."""
-    span = 1 + max(row[0] for row in rows["events"]) + max(row[0] for row in rows["messages"])
-    copies = max(1, stored // max(1, len(rows["messages"])))
-    with database.write() as tx:
-        for name, all_rows in rows.items():
-            if name in _SEALED:
-                continue
-            columns = [c.name for c in t.metadata.tables[name].columns]
-            statement = insert(t.metadata.tables[name], unless_there=True)
-            for copy in range(1, copies + 1):
-                shifted = [_shifted(dict(zip(columns, row, strict=True)), copy, span) for row in all_rows]
-                tx.many(statement, shifted)
-        tx.many(_RAISE, [{"counter": name, "to": span * (copies + 1)} for name in ("number", "event")])
-
-
-def _shifted(row: dict[str, Any], copy: int, span: int) -> dict[str, Any]:
-    for column, value in row.items():
-        if column in _NUMBERS and isinstance(value, int) and value:
-            row[column] = value + span * copy
-        elif column in _WORDS and isinstance(value, str):
-            row[column] = f"{copy}.{value}"
-    return row
-
-
-def _raise_counter() -> Any:
-    from sqlalchemy import bindparam, update
-
-    from router.store.statement import Statement
-
-    counters = t.counters.c
-    return Statement(update(t.counters).where(counters.name == bindparam("counter")).values(value=bindparam("to")))
-
-
-_RAISE = _raise_counter()
 
 
 def _stages(policy: Policy, mails: Sequence[bytes]) -> list[dict[str, Any]]:
@@ -285,5 +222,3 @@ def _decide_all(prepared: Sequence[Any], policy: Policy) -> None:
     for one in prepared:
         decision = decide_prepared(one, known, policy, one.message.sent_at)
         known.absorb(one.message, decision)
-
-
