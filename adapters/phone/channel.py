@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from adapters.kit import signature
@@ -52,7 +51,9 @@ class Settings(BaseModel):
     @field_validator("region")
     @classmethod
     def _country(cls, region: str) -> str:
-        if region and region not in phonenumbers.SUPPORTED_REGIONS:
+        from phonenumbers import SUPPORTED_REGIONS
+
+        if region and region not in SUPPORTED_REGIONS:
             raise ValueError("give a country of two capital letters, such as CN, or leave it out")
         return region
 

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
-import phonenumbers
 
 from router.errors import InvalidPayload
 from router.text.secrets import scrub_ids
@@ -165,6 +164,8 @@ def storable(text: str) -> str:
 @lru_cache(maxsize=4096)
 def e164(number: str, region: str | None = None) -> str:
     """A phone number as +8613800000000; `region` (CN) reads numbers without country code; empty where it is none."""
+    import phonenumbers  # it takes longer to load than most commands run
+
     if len(number) > 64:
         return ""
     try:
