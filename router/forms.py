@@ -11,7 +11,8 @@ from typing_extensions import TypedDict  # pydantic reads these before Python 3.
 
 __all__ = [
     "ContactForm", "ConversationForm", "DeadlineForm", "DecidedForm", "DeliveryForm", "EventForm",
-    "ExplanationForm", "HandleForm", "LinkForm", "MessageForm", "RecipientsForm", "TimelineItem", "UnprovenForm",
+
+    "FeedItem", "HandleForm", "LinkForm", "MessageForm", "RecipientsForm", "TimelineItem", "UnprovenForm",
 ]  # fmt: skip
 
 
@@ -147,6 +148,24 @@ class EventForm(TypedDict):
     data: dict[str, Any]
 
 
+class FeedItem(TypedDict):
+    """What happened, with the conversation as it is now (None for what is of none) and the words of its message."""
+
+    seq: int
+    at: str
+    type: str
+    conversation: int | None
+    ref: str | None
+    message: int | None
+    data: dict[str, Any]
+    queue: str | None
+    holder: str | None
+    contact: int | None
+    direction: str | None
+    sender: str | None
+    text: str | None
+
+
 class TimelineItem(TypedDict):
     """One thing of a conversation, in the order of time: a message, or an event of the desk."""
 
@@ -198,11 +217,3 @@ class DecidedForm(TypedDict):
     routing: dict[str, Any]
     trace: list[str]
     policy_version: str
-
-
-class ExplanationForm(TypedDict):
-    """Why a conversation is where it is: one decision a message of the customer, and the same in plain lines."""
-
-    conversation: str
-    decisions: list[DecidedForm]
-    lines: list[str]

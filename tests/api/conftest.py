@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +37,7 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.app = Starlette(routes=[Mount("/api", api(store, now))])
+        self.app = Starlette(routes=[Mount("/api", api(store, now, asyncio.Event()))])
         self._tokens: dict[str, str] = {}
 
     def browser(self) -> TestClient:

@@ -251,7 +251,7 @@ class Daemon:
     def _server(self) -> uvicorn.Server:
         parts = (self.store, self.channels, self.log, self.metrics, self.now)
         bodies = Bodies()
-        pages = [*LiveChat(*parts, self._stop, bodies).routes, Mount("/api", api(self.store, self.now))]
+        pages = [*LiveChat(*parts, self._stop, bodies).routes, Mount("/api", api(self.store, self.now, self._stop))]
         return _serving(front_door(*parts, extra=pages, bodies=bodies))
 
     async def _serve(self, server: uvicorn.Server, operators: uvicorn.Server) -> None:

@@ -6,6 +6,7 @@ in a thread of its own; nothing of a request is logged but where it failed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from router.store import Store
 from workers.http.api.accounts import account_routes
 from workers.http.api.callers import Callers
 from workers.http.api.conversations import conversation_routes
+from workers.http.api.events import event_routes
 from workers.http.api.problems import KINDS, Problem, TellTooLarge, handle_problems
 from workers.http.api.reading import STYLE, page
 from workers.http.api.sessions import session_routes
@@ -36,8 +38,8 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def api(store: Store, now: Callable[[], datetime]) -> ASGIApp:
-    """The application; it is mounted as `/api`."""
+def api(store: Store, now: Callable[[], datetime], closing: asyncio.Event) -> ASGIApp:
+    """The application; it is mounted as `/api`. Its streams end when `closing` is set."""
     app = FastAPI(
         title=_TITLE,
         version=VERSION,
@@ -54,6 +56,7 @@ def api(store: Store, now: Callable[[], datetime]) -> ASGIApp:
     routes = APIRouter(prefix=f"/v{VERSION}", responses=_FAILURES)
     for part in (session_routes, account_routes, conversation_routes):
         routes.include_router(part(store, now, callers))
+    routes.include_router(event_routes(store, now, callers, closing))
     app.include_router(routes)
     handle_problems(app)
 

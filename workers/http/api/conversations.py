@@ -22,11 +22,12 @@ from router.forms import (
 from router.ref import number_of
 from router.store import Store
 from workers.http.api.callers import Callers
+from workers.http.api.forms import LARGEST
 
 __all__ = ["conversation_routes"]
 
 _REF = Path(description="Its ref (C-10T) or its number.", max_length=40)
-_CONTACT = Path(description="The contact's number.", ge=1, le=2**62)
+_CONTACT = Path(description="The contact's number.", ge=1, le=LARGEST)
 
 
 class ConversationShown(TypedDict):

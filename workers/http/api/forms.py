@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints
 from router.account import Account, Role, Session, Token
 
 __all__ = [
-    "AccountForm", "AccountName", "Given", "Instant", "Me", "SessionForm", "Shown", "TokenForm", "account_form",
-    "session_form", "token_form",
+    "LARGEST", "AccountForm", "AccountName", "Given", "Instant", "Me", "SessionForm", "Shown", "TokenForm",
+    "account_form", "session_form", "token_form",
 ]  # fmt: skip
 
 
@@ -21,6 +21,8 @@ def _utc(at: datetime) -> str:
 
 
 Instant = Annotated[datetime, PlainSerializer(_utc, return_type=str, when_used="json")]
+#: The largest number of the ledger.
+LARGEST = 2**63 - 1
 AccountName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
