@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from router.conversation.assignment import passes_on
 from router.conversation.closing import look_at
+from router.conversation.transitions import ENDED, answered, unheld, with_status
 from router.deadlines import fold
 from router.deadlines.fold import ClockEvent
 from router.match.fingerprint import spoken
@@ -22,9 +23,6 @@ from router.model import Conversation, Status
 from router.policy.values import Policy
 
 __all__ = ["ENDED", "attributes", "let_go", "note_taken", "reply_given", "reply_id", "status_set", "ticked", "woken"]
-
-ENDED = (Status.SOLVED, Status.CLOSED)
-
 
 def reply_given(
     conversation: Conversation, at: datetime, text: str, policy: Policy, *, seen_at: datetime | None = None,
@@ -38,9 +36,9 @@ def reply_given(
         conversation,
         last_message_at=max(conversation.last_message_at, at),
         last_out_at=conversation.last_out_at if automatic else _later(conversation.last_out_at, at),
-        waiting_since=conversation.waiting_since if automatic else None,
         matter=conversation.matter if automatic else spoken(conversation.matter, text, policy.tagger),
     )
+    after = after if automatic else answered(after)
     kind = "auto_reply" if automatic else "agent_reply"
     return ticked(after, ClockEvent(type=kind, at=at, seen_at=seen_at, id=event_id, to=state), policy)
 
@@ -57,20 +55,12 @@ def note_taken(conversation: Conversation, at: datetime, policy: Policy) -> Conv
 
 
 def status_set(conversation: Conversation, to: Status, at: datetime, policy: Policy) -> Conversation:
-    """The conversation after a status was set at `at` (aware). Solving ends the wait and lets go of a pinned queue."""
+    """The conversation after a status was set at `at` (aware). An end ends the wait and lets go of its holder and of a
+    pinned queue."""
     to = Status(to)
     if to == conversation.status:
-        return conversation
-    ended = to in ENDED
-    after = replace(
-        conversation,
-        status=to,
-        solved_at=at if ended and conversation.status not in ENDED else conversation.solved_at,
-        closed_at=at if to is Status.CLOSED else conversation.closed_at,
-        waiting_since=None if ended else conversation.waiting_since,
-        pinned=conversation.pinned and not ended,
-    )
-    return ticked(after, ClockEvent(type="status", at=at, to=to.value), policy)
+        return unheld(conversation) if to in ENDED else conversation
+    return ticked(with_status(conversation, to, at), ClockEvent(type="status", at=at, to=to.value), policy)
 
 
 def ticked(conversation: Conversation, event: ClockEvent, policy: Policy) -> Conversation:
@@ -95,7 +85,7 @@ def woken(
 
 def let_go(conversation: Conversation, policy: Policy) -> Conversation:
     """The conversation that nobody holds any more: somebody else may take it, or it is handed on."""
-    free = replace(conversation, holder="")
+    free = unheld(conversation)
     passed = passes_on(free, policy)
     if passed is None or (free.next_wake_at is not None and free.next_wake_at <= passed[0]):
         return free

@@ -15,8 +15,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from router.conversation.acts import ENDED, attributes, ticked
+from router.conversation.acts import attributes, ticked
 from router.conversation.people import naming
+from router.conversation.transitions import ENDED, asked, routed
 from router.conversation.working_order import open_deadline
 from router.deadlines.clocks import ClockEvent
 from router.events import ConversationRouted, ConversationStatus, ConversationTagged, Event
@@ -157,16 +158,9 @@ def _asked(
     policy: Policy,
 ) -> tuple[Conversation, bool]:  # fmt: skip
     """A message that wants an answer: it opens, it waits, and by its class it chases, if somebody waited at all."""
-    at = reading.message.sent_at
-    waiting = base.waiting_since
     chases = verdict.class_ in CHASING and before is not None
     chases = chases and waited(base, reading.message, policy.follow_ups.chase_after)
-    return replace(
-        conversation,
-        status=Status.OPEN,
-        waiting_since=at if waiting is None or at < waiting else waiting,
-        chases=conversation.chases + chases,
-    ), base.status in ENDED
+    return asked(conversation, reading.message.sent_at, chases=chases), base.status in ENDED
 
 
 def _typed(conversation: Conversation, base: Conversation, reading: Reading, first: bool) -> Conversation:
@@ -200,13 +194,10 @@ def _routed(
     if conversation.pinned:
         return conversation, routing, (*lines, f"a person put it into {conversation.queue}: it stays there")
     same = before is not None and before.rule == routing.rule
-    tags = tuple(dict.fromkeys((*conversation.tags, *routing.tags)))
     if same:
+        tags = tuple(dict.fromkeys((*conversation.tags, *routing.tags)))
         return replace(conversation, tags=tags), routing, lines
-    return replace(
-        conversation, queue=routing.queue, priority=routing.priority, rule=routing.rule, tags=tags,
-        deadline_policy=routing.deadline,
-    ), routing, lines  # fmt: skip
+    return routed(conversation, routing), routing, lines
 
 
 def _cause(conversation: Conversation, before: Conversation | None, rules: _Rules) -> str:

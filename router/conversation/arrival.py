@@ -11,7 +11,9 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from router.conversation.acts import ENDED, let_go, reply_id, ticked
+from router.conversation.acts import let_go, reply_id, ticked
+from router.conversation.transitions import ENDED, waiting_from
+from router.conversation.transitions import reopened as back_at_work
 from router.deadlines import fold
 from router.deadlines.calendar import instant, microseconds
 from router.deadlines.clocks import ClockEvent, Unanswered
@@ -47,7 +49,7 @@ def came(
     after = ticked(c, event, policy)
     before, clocks = fold.from_json(c.clocks), fold.from_json(after.clocks)
     if clocks.runs != before.runs:
-        after = replace(after, waiting_since=min((one.at for one in unanswered(after)), default=None))
+        after = waiting_from(after, min((one.at for one in unanswered(after)), default=None))
     if state not in UNDONE or c.status is Status.OPEN:
         return Came(conversation=after)
     reopened = c.status in ENDED
@@ -56,7 +58,7 @@ def came(
         events = [ConversationStatus(before=c.status.value, to="open", agent="", reason=state)]
     if c.holder:
         events.append(ConversationReleased(held_by=c.holder, agent="", reason=state))
-    after = let_go(replace(after, status=Status.OPEN), policy)
+    after = let_go(back_at_work(after), policy)
     return Came(conversation=after, reopened=reopened, events=tuple(events))
 
 

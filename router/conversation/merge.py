@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from router.conversation.acts import attributes, reply_given, reply_id, status_set, ticked
 from router.conversation.after_message import CHASING
 from router.conversation.arrival import came, unanswered
+from router.conversation.transitions import as_busy, brought_back, busier, united, waiting_from
+from router.conversation.transitions import asked as open_again
 from router.deadlines import fold
 from router.deadlines.clocks import ClockEvent, Clocks, Unanswered
 from router.deadlines.promise import REPLY_METRICS
@@ -29,9 +31,6 @@ __all__ = [
     "Act", "Asked", "Happened", "Joined", "Outcome", "Part", "Stays", "merged", "parted", "shrunk", "told",
     "unanswered",
 ]  # fmt: skip
-
-#: What a merged conversation is: as busy as the busier of the two.
-_BUSY = (Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED, Status.CLOSED)
 
 
 class Stays(Value, frozen=True, kw_only=True):
@@ -106,23 +105,21 @@ def merged(
     """Both after `gone` was merged into the other: one goes on with all that waits, the other stands still."""
     one = _united(into, gone)
     one = ticked(one, told("merge_in", one, contact, now, unanswered=unanswered(gone)), policy)
-    status = _status(into, gone)
+    status = busier(into, gone)
     if status is not into.status or fold.from_json(one.clocks).status != status:
-        one = ticked(replace(one, status=status), ClockEvent(type="status", at=now, to=status.value), policy)
+        one = ticked(as_busy(one, status), ClockEvent(type="status", at=now, to=status.value), policy)
     still = ticked(replace(gone, merged_into=into.number), ClockEvent(type="merged_into", at=now), policy)
     return one, replace(still, next_due=None, next_wake_at=None)
 
 
 def _united(into: Conversation, gone: Conversation) -> Conversation:
     return replace(
-        into,
+        united(into, gone),
         opened_at=min(into.opened_at, gone.opened_at),
         matter=fingerprint.united(into.matter, gone.matter),
         last_message_at=max(into.last_message_at, gone.last_message_at),
         last_in_at=_latest(into.last_in_at, gone.last_in_at),
         last_out_at=_latest(into.last_out_at, gone.last_out_at),
-        waiting_since=min((at for at in (into.waiting_since, gone.waiting_since) if at is not None), default=None),
-        chases=into.chases + gone.chases,
         messages=into.messages + gone.messages,
         priority=max(into.priority, gone.priority),
         tags=_union(into.tags, gone.tags),
@@ -162,14 +159,8 @@ def _rest(c: Conversation, mine: Part, back: Conversation, now: datetime, policy
     """The part that goes on: who waits and by when as if it had been alone, all else as it is without the other."""
     into, lived = mine.before, _lived(mine, policy)
     left = replace(
-        c,
+        brought_back(c, lived, c.chases - back.chases),
         opened_at=max(into.opened_at, mine.stays.first_message_at or into.opened_at),
-        status=lived.status,
-        waiting_since=lived.waiting_since,
-        last_out_at=lived.last_out_at,
-        solved_at=lived.solved_at,
-        closed_at=lived.closed_at,
-        chases=max(0, c.chases - back.chases),
         messages=mine.stays.messages,
         matter=lived.matter if all(isinstance(what, Act) for what in mine.happened) else c.matter,
         priority=into.priority if c.priority == max(into.priority, back.priority) else c.priority,
@@ -189,7 +180,7 @@ def _own(c: Conversation, part: Part, now: datetime, policy: Policy) -> Conversa
         c = ticked(c, told("split_out", c, part.contact, now, ids=tuple(sorted(ids)), unanswered=asked[:1]), policy)
     if c.waiting_since is None or any(one.at == c.waiting_since for one in asked):
         return c
-    return replace(c, waiting_since=min((one.at for one in unanswered(c)), default=None))
+    return waiting_from(c, min((one.at for one in unanswered(c)), default=None))
 
 
 def _promised(c: Conversation) -> set[str]:
@@ -220,11 +211,8 @@ def _lived(part: Part, policy: Policy) -> Conversation:
 
 
 def _asked(c: Conversation, asked: Asked, contact: Mapping[str, Any], policy: Policy) -> Conversation:
-    one, waiting = asked.message, c.waiting_since
-    after = replace(
-        c, status=Status.OPEN, waiting_since=one.at if waiting is None else min(one.at, waiting),
-        chases=c.chases + (asked.class_ in CHASING),
-    )  # fmt: skip
+    one = asked.message
+    after = open_again(c, one.at, chases=asked.class_ in CHASING)
     event = told(
         "customer_message", after, contact, min(one.at, asked.at), seen_at=asked.at, id=one.id, facts=one.facts,
         window=one.window,
@@ -263,10 +251,6 @@ def shrunk(c: Conversation, stays: Stays, gone: Conversation, kept: Conversation
         copied=_less(c.copied, gone.copied, kept.copied),
         proposed=_union(_less(c.proposed, gone.proposed, kept.proposed), kept.proposed),
     )
-
-
-def _status(into: Conversation, gone: Conversation) -> Status:
-    return min(into.status, gone.status, key=_BUSY.index)
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.conversation.acts import attributes, ticked
+from router.conversation.transitions import handed_on, routed
 from router.deadlines.clocks import ClockEvent
 from router.model import Conversation
 from router.policy.values import Policy
@@ -35,7 +36,7 @@ def escalated(
     """The conversation after a ladder moved it to a queue: nobody holds it, and the promises are those of the rule
     that now puts it there, if one does (rules: deadlines, routing 6)."""
     tags = dict.fromkeys((*conversation.tags, *((tag,) if tag else ())))
-    moved = replace(conversation, queue=queue or conversation.queue, holder="", tags=tuple(tags))
+    moved = replace(handed_on(conversation, queue), tags=tuple(tags))
     placed = _routed(replace(moved, pinned=False), contact, policy, now)
     if placed.queue == moved.queue:
         priority = max(placed.priority, moved.priority)
@@ -62,11 +63,4 @@ def _routed(conversation: Conversation, contact: Mapping[str, Any], policy: Poli
     routing = route(policy.rules, policy.default_queue, facts)
     if conversation.pinned:
         return conversation
-    return replace(
-        conversation,
-        queue=routing.queue,
-        priority=routing.priority,
-        rule=routing.rule,
-        deadline_policy=routing.deadline,
-        tags=tuple(dict.fromkeys((*conversation.tags, *routing.tags))),
-    )
+    return routed(conversation, routing)

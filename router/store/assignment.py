@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 from sqlalchemy import bindparam, literal_column, select
 
 from router.conversation.acts import let_go
 from router.conversation.assignment import PRESENCES, Here, chosen, first_for, gone, kind_by, load, on_shift
+from router.conversation.transitions import held
 from router.errors import Misasked
 from router.events import AgentPresence, ConversationAssigned, ConversationReleased, Told
 from router.known import Known
@@ -148,7 +148,7 @@ def assign_next(store: Store, agent: str, now: datetime) -> Conversation | None:
 
 
 def _give(tx: Tx, store: Store, c: Conversation, agent: str, now: datetime) -> Conversation:
-    after = replace(c, holder=agent)
+    after = held(c, agent)
     effects = Effects(Known())
     effects.change(after)
     effects.tell(Told(at=now, event=ConversationAssigned(agent=agent), conversation=c.number))

@@ -15,8 +15,10 @@ from typing import TypeVar
 from msgspec.structs import replace
 from sqlalchemy import bindparam, select, update
 
-from router.conversation.acts import ENDED, let_go, note_taken, status_set
+from router.conversation.acts import let_go, note_taken, status_set
 from router.conversation.rerouting import retagged
+from router.conversation.transitions import ENDED, held
+from router.conversation.transitions import moved as moved_to
 from router.errors import Misasked, NotFound
 from router.events import (
     ContactBlocked,
@@ -108,8 +110,6 @@ def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> 
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
         after = status_set(c, wanted, now, store.policy)
-        if after.status in (Status.SOLVED, Status.CLOSED):
-            after = replace(after, holder="")
         if after != c:
             effects.change(after)
             told = ConversationStatus(before=c.status.value, to=wanted.value, agent=agent, reason="")
@@ -138,7 +138,7 @@ def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = 
 
 
 def _hold(c: Conversation, agent: str, effects: Effects, now: datetime) -> Conversation:
-    after = replace(c, holder=agent)
+    after = held(c, agent)
     effects.change(after)
     effects.tell(Told(at=now, event=ConversationTaken(agent=agent), conversation=c.number))
     return after
@@ -167,7 +167,7 @@ def move(store: Store, number: int, queue: str, *, agent: str, now: datetime) ->
         raise Misasked(f"There is no queue {queue!r}; the configuration has: {', '.join(store.policy.queues)}.")
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
-        after = replace(c, queue=queue, pinned=True, holder="")
+        after = moved_to(c, queue)
         effects.change(after)
         moved = ConversationMoved(before=c.queue, to=queue, agent=agent)
         effects.tell(Told(at=now, event=moved, conversation=c.number))
@@ -211,7 +211,7 @@ def spam(store: Store, number: int, *, agent: str, now: datetime) -> Conversatio
 
     def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
         flags = tuple(dict.fromkeys((*c.flags, "spam")))
-        after = replace(status_set(c, Status.CLOSED, now, store.policy), flags=flags, holder="", next_wake_at=None)
+        after = replace(status_set(c, Status.CLOSED, now, store.policy), flags=flags, next_wake_at=None)
         effects.change(after)
         effects.tell(Told(at=now, event=ConversationSpam(agent=agent), conversation=c.number))
         return after

@@ -15,10 +15,11 @@ from msgspec.structs import replace
 from router.conversation.acts import ticked
 from router.conversation.after_message import CHASING
 from router.conversation.merge import Stays, shrunk, told, unanswered
+from router.conversation.transitions import chased, split_off, waiting_from
 from router.errors import Refused
 from router.events import ConversationSplit, Told
 from router.known import Known
-from router.model import Conversation, Link, Status
+from router.model import Conversation, Link
 from router.ref import ref_of
 from router.store.act import contact_of_number, locked
 from router.store.ledger import Store
@@ -89,11 +90,11 @@ def _cut_off(tx: Tx, store: Store, c: Conversation, rows: Rows, effects: Effects
     new = ticked(new, told("split_in", new, contact, now, unanswered=facts), store.policy)
     said = stays(stay, store.policy)
     opened_at = max(c.opened_at, said.first_message_at or c.opened_at)
-    left = replace(c, opened_at=opened_at, messages=said.messages, chases=max(0, c.chases - new.chases))
+    left = replace(chased(c, c.chases - new.chases), opened_at=opened_at, messages=said.messages)
     left = shrunk(left, said, new, replace(left, channels=(), threads=(), participants=()))
     left = ticked(left, told("split_out", left, contact, now, ids=ids, unanswered=said.asked[:1]), store.policy)
     waiting = min((one.at for one in unanswered(left)), default=None)
-    effects.change(replace(left, waiting_since=waiting if c.waiting_since else None))
+    effects.change(waiting_from(left, waiting if c.waiting_since else None))
     effects.change(new)
     effects.link(new.number, Link(conversation=c.number, reason="linked"), now, "human")
     move(tx, rows, new.number)
@@ -107,13 +108,11 @@ def _waits(row: Row, c: Conversation) -> bool:
 
 def _opened(c: Conversation, own: int, said: Stays, heard: Rows, wait: Rows) -> Conversation:
     """The conversation of the messages that leave, before its clocks start: the queue and type are those it came of."""
+    waiting, chases = instant(wait[0].sent_at) if wait else None, sum(row.class_ in CHASING for row in heard)
     return replace(
-        c, number=own, version=0, status=Status.OPEN, opened_at=instant(heard[0].sent_at),
-        last_message_at=said.last_message_at or c.last_message_at,
-        last_in_at=said.last_in_at, solved_at=None, closed_at=None,
-        waiting_since=instant(wait[0].sent_at) if wait else None, chases=sum(row.class_ in CHASING for row in heard),
-        messages=said.messages,
+        split_off(c, waiting, chases), number=own, version=0, opened_at=instant(heard[0].sent_at),
+        last_message_at=said.last_message_at or c.last_message_at, last_in_at=said.last_in_at, messages=said.messages,
         issue_type=next((row.issue_type for row in heard if row.issue_type not in ("", "other")), c.issue_type),
         channels=said.channels, threads=said.threads, clocks={}, next_due=None, next_wake_at=None,
-        breached=False, holder="", pinned=False, matter={},
+        breached=False, matter={},
     )  # fmt: skip

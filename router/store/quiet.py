@@ -10,12 +10,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
 from sqlalchemy import bindparam, select
 
 from router.conversation import closing
 from router.conversation.acts import status_set
 from router.conversation.assignment import passes_on
+from router.conversation.transitions import handed_on
 from router.event_reading import read
 from router.events import ConversationReminded, ConversationRouted, ConversationStatus, Told
 from router.model import Conversation, Status
@@ -45,7 +45,7 @@ def hand_on(c: Conversation, store: Store, effects: Effects, now: datetime) -> C
     passed = passes_on(c, store.policy)
     if passed is None or passed[0] > now:
         return c
-    after = replace(c, queue=passed[1])
+    after = handed_on(c, passed[1])
     routed = ConversationRouted(
         before=c.queue, queue=after.queue, rule=c.rule, priority=c.priority, reason="nobody took it"
     )
@@ -84,7 +84,7 @@ def _remind(tx: Tx, store: Store, c: Conversation, effects: Effects, now: dateti
 
 
 def _end(c: Conversation, store: Store, do: str, effects: Effects, now: datetime) -> Conversation:
-    after = replace(status_set(c, _TO[do], now, store.policy), holder="")
+    after = status_set(c, _TO[do], now, store.policy)
     ended = ConversationStatus(before=c.status.value, to=after.status.value, agent="", reason="quiet")
     effects.tell(Told(at=now, event=ended, conversation=c.number))
     return after

@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, select
 
 from router.conversation.acts import woken
 from router.conversation.rerouting import escalated
+from router.conversation.transitions import unheld
 from router.deadlines import fold
 from router.deadlines.fold import Firing
 from router.events import (
@@ -158,7 +159,7 @@ def _follow(
         released = ConversationReleased(held_by=c.holder, agent="", reason=step.do)
         effects.tell(Told(at=now, event=released, conversation=c.number))
     if step.do == "requeue":
-        return replace(c, priority=_raised(c.priority, step.priority), holder="")
+        return replace(unheld(c), priority=_raised(c.priority, step.priority))
     contact = contact_of_number(tx, c.contact).attributes
     raised = replace(c, priority=_raised(c.priority, step.priority))
     moved = escalated(raised, step.queue, step.tag, contact, store.policy, now)
