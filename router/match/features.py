@@ -333,7 +333,7 @@ def read(message: Message, policy: Policy) -> Reading:
         tagging=tagged(telling, own_subject, policy, folded=folded),
         failed=failed,
         customers=customers(f"{hidden_subject.text}\n{telling}"),
-        own_subject=bool(own_subject) and not vocabulary.read(fold(own_subject)).empty,
+        own_subject=bool(own_subject) and vocabulary.carries(fold(own_subject)),
         handles=_handles(message, failed, people, found.agent),
         people=people,
         agent=found.agent,

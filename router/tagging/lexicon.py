@@ -12,7 +12,7 @@ from __future__ import annotations
 import bisect
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -125,23 +125,29 @@ class Lexicon:
                     continue
                 rules += _rules(f"{name}: {kind}.{target}", target, weights, mistakes)
 
-    def find(self, folded: str) -> list[Hit]:
-        """All concepts named in a folded text, negation applied, denied topics left out, in order of place."""
+    def find(self, folded: str, among: Container[str] | None = None) -> list[Hit]:
+        """All concepts named in a folded text (or those `among` these), negation applied, denied topics left out, in
+        order of place."""
         hits: list[Hit] = []
         latin = folded.isascii()
-        remembered = self._remembered[latin]
         for clause in self._clauses.finditer(folded):
-            text, base = clause[0], clause.start()
-            found = remembered.get(text)
-            if found is None:
-                found = self._named(text, latin)
-                if len(text) <= _SHORT_CLAUSE:
-                    if len(remembered) >= _MOST_CLAUSES:
-                        remembered.clear()
-                    remembered[text] = found
-            for concept, start, end, named in found:
-                hits.append(Hit(concept, base + start, base + end, named))
+            base = clause.start()
+            for concept, start, end, named in self._of_clause(clause[0], latin):
+                if among is None or concept in among:
+                    hits.append(Hit(concept, base + start, base + end, named))
         return hits
+
+    def _of_clause(self, text: str, latin: bool) -> list[Hit]:
+        """The concepts of a clause; short ones that were met before are remembered."""
+        remembered = self._remembered[latin]
+        found = remembered.get(text)
+        if found is None:
+            found = self._named(text, latin)
+            if len(text) <= _SHORT_CLAUSE:
+                if len(remembered) >= _MOST_CLAUSES:
+                    remembered.clear()
+                remembered[text] = found
+        return found
 
     def _named(self, clause: str, latin: bool) -> list[Hit]:
         """The concepts of a clause; no form reaches beyond it, and people and signatures repeat their clauses."""

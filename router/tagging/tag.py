@@ -77,6 +77,8 @@ class Tagger:
         self._allowed = _allowed(model, issue_types)
         self._rules = _by_concept([rule for rule in lexicon.rules if rule.target in self.issue_types])
         self._flags = _by_concept(lexicon.flags)
+        #: The concepts that flags are told by.
+        self._flagging = frozenset().union(*(rule.needs | rule.bars for rule in lexicon.flags))
 
     @classmethod
     def load(
@@ -138,7 +140,7 @@ class Tagger:
     def flags(self, folded: str) -> tuple[str, ...]:
         """The flags of a folded text, without its issue type: a few words of the lexicons say them."""
         folded = folded[: _MOST + 300]
-        return self._flagged(_sentences(folded, self._lexicon.find(folded)))
+        return self._flagged(_sentences(folded, self._lexicon.find(folded, self._flagging)))
 
     def _flagged(self, sentences: Sequence[frozenset[str]]) -> tuple[str, ...]:
         flags, _ = _weigh(sentences, self._flags, {})

@@ -81,7 +81,7 @@ class Runs:
         for match in _RUN.finditer(self.text):
             if match.start() >= self.done:
                 self._run(match.start(), match.end())
-        for match in amounts.CHINESE.finditer(self.text):
+        for match in () if self.text.isascii() else amounts.CHINESE.finditer(self.text):
             self._chinese(match)
 
     def _run(self, start: int, end: int) -> None:

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from router.text.word_finder import WordFinder
+
 __all__ = ["fold", "frequent_words", "is_han", "language"]
 
 _FOLDER: Final = Path(__file__).parents[2] / "lexicons"
@@ -55,19 +57,23 @@ def _spellings() -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def _misspelt() -> frozenset[str]:
-    """The characters with which wrong spellings begin: a text without any of these has none."""
-    return frozenset(old[0] for old, _ in _spellings())
+def _misspelt() -> WordFinder:
+    """Finds wrong spellings: most texts have none."""
+    return WordFinder(old for old, _ in _spellings())
 
 
 @cache
-def _scripts() -> tuple[frozenset[str], frozenset[str]]:
-    """Characters that only Traditional text has, and characters that only Simplified text has."""
+def _scripts() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A character that only Traditional text has, and one that only Simplified text has."""
     rows = _rows("hant.tsv")
     shared = set(_rows("shared.tsv")[0][0])
     traditional = {c for _, olds in rows for c in olds} - shared
     dialect = set("喺咗冇嘅哋咁嚟乜嘢啲睇攞")
-    return frozenset(traditional | dialect), frozenset({s for s, _ in rows} - shared - traditional)
+    return _any_of(traditional | dialect), _any_of({s for s, _ in rows} - shared - traditional)
+
+
+def _any_of(characters: set[str]) -> re.Pattern[str]:
+    return re.compile(f"[{''.join(sorted(characters))}]")
 
 
 @cache
@@ -102,10 +108,10 @@ def fold(text: str) -> str:
 
 
 def _spelt(folded: str) -> str:
-    """The text with each wrong spelling put right; only those are sought of which the text has the first character."""
-    there = set(folded)
-    if _misspelt().isdisjoint(there):
+    """The text with each wrong spelling put right, the longest first."""
+    if not _misspelt().find(folded):
         return folded
+    there = set(folded)
     for old, new in _spellings():
         if old[0] in there and old in folded:
             folded = folded.replace(old, new)
@@ -129,7 +135,7 @@ def language(text: str) -> str:
 
 def _chinese(han: str) -> str:
     traditional, simplified = _scripts()
-    old, new = sum(map(traditional.__contains__, han)), sum(map(simplified.__contains__, han))
+    old, new = len(traditional.findall(han)), len(simplified.findall(han))
     return "zh-Hant" if old > new else "zh-Hans"
 
 

@@ -1,39 +1,54 @@
 """In which form is something said: does it ask, define, refer to what was told, address the desk?
 
-In: a folded text. Out: whether the form is found in it. Chinese words are sought anywhere, and only in a text that is
-not all ASCII; English ones at its beginning or anywhere, the latter only where a part of them stands at all: most
-messages of either language cost a few look-ups.
+In: a folded text. Out: whether the form is found in it, or which of the forms of any message are. Chinese words are
+sought anywhere, English ones at its beginning or anywhere, and a form that stands anywhere only where one of its signs
+or parts does, without which it cannot: one walk over the text tells of all forms which are worth a look.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import Final
+
+from router.text.word_finder import WordFinder
 
 __all__ = [
     "ADDRESSES", "ADDS", "ASKS", "CORRECTS", "DEFINES", "PROGRESS", "RECURS", "REFERS", "REQUESTS", "UNRELATED", "Form",
+    "forms_in",
 ]  # fmt: skip
+
+
+def _pairs(first: str, second: str) -> tuple[str, ...]:
+    """Each word of the one list before each of the other."""
+    return tuple(map(" ".join, product(first.split(), second.split())))
 
 
 class Form:
     """One form: Chinese words (`han`), English words that begin a text and that stand anywhere, the latter with one of
-    the `parts`, or one of the `parts` alone."""
+    the `parts`, or one of the `parts` alone. Without one of the `signs` the Chinese words cannot be there."""
 
-    def __init__(self, han: str, begins: str = "", within: str = "", parts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, han: str, begins: str = "", within: str = "", parts: tuple[str, ...] = (), signs: str = ""
+    ) -> None:
         self._han = re.compile(han)
         self._begins = re.compile(begins) if begins else None
         self._within = re.compile(within) if within else None
-        self._parts = parts
+        self.parts = parts
+        self.signs = tuple(signs.split())
 
     def found_in(self, text: str) -> bool:
         """Is it found in this folded text?"""
-        if self._begins is not None and self._begins.match(text):
+        return self.begins(text) or self.stands_in(text, any(part in text for part in self.parts))
+
+    def begins(self, text: str) -> bool:
+        """Does this folded text begin with it?"""
+        return self._begins is not None and self._begins.match(text) is not None
+
+    def stands_in(self, text: str, parted: bool) -> bool:
+        """Does it stand anywhere in this folded text? `parted`: one of its parts does."""
+        if parted and (self._within is None or self._within.search(text)):
             return True
-        for part in self._parts:
-            if part in text:
-                if self._within is None or self._within.search(text):
-                    return True
-                break
         return not text.isascii() and self._han.search(text) is not None
 
 
@@ -44,6 +59,7 @@ ASKS: Final = Form(
     r"(?:is|are|was|were|did|does|do|have|has|(?:when|what|where|why|how|who)(?:'?s)?|can|could|will|would|any)\b",
     within=r"\?|[.,;!]\s*(?:what|when|where|why|how|who)(?:'?s| is| are| was| will| can| do| did| has)\b",
     parts=("?", "what", "when", "where", "why", "how", "who"),
+    signs="不 什么 啥 怎 咋 为何 多久 多长 多少 几时 何时 哪 谁 吗 么 呢 如何 没",
 )
 #: The form in which something is begun beside what was told.
 ADDS: Final = Form(
@@ -52,9 +68,14 @@ ADDS: Final = Form(
     begins=r"(?:oh |and |so |hi |hello |ok )*(?:(?:also(?! (?:here|it|the same|attach|i attach|still|tried|i tried))"
     r"|btw|by the way|plus|and another|one more|while i|(?:second|third|2nd|3rd) (?:thing|matter|problem|issue|i))\b"
     r"|(?:second|third)(?:ly)?,)",
+    signs="还有 仲有 另 顺便 对了 再问 再请教 还想问 同埋 再有 再就是 其二 其三 第二 第三 第四",
 )
 #: The form in which something is joined on, be it of the same matter or not.
-JOINS: Final = Form(r"^(?:而且|并且|然后|再来)|也(?=[没不扣被登收])", begins=r"and (?!(?:no|yes|it|that|so)\b)")
+JOINS: Final = Form(
+    r"^(?:而且|并且|然后|再来)|也(?=[没不扣被登收])",
+    begins=r"and (?!(?:no|yes|it|that|so)\b)",
+    signs="而且 并且 然后 再来 也没 也不 也扣 也被 也登 也收",
+)
 #: The form of a correction: the number that was given before was mistaken, right is this one.
 CORRECTS: Final = Form(
     r"(?<!密码)(?<!证码)(?:写|打|填|输|发|贴|给|说|搞|弄|抄)错|报错了?(?=[单订流编卡账户手尾]|号)|更正|才对"
@@ -63,7 +84,12 @@ CORRECTS: Final = Form(
     r"|should (?:be|read|say|have been):? (?:#|no\.? ?|number )?[a-z]{0,4}-?\d{3}"
     r"|(?:right|correct|actual) (?:one|number|order|ref|reference|id)(?: is|:)"
     r"|(?:gave|wrote|sent)(?: you)? (?:the|a) wrong|wrong (?:(?:order |ref(?:erence)? )?(?:number|no|id)|reference)\b)",
-    parts=("typo", "should", "meant", "correct", "wrong", "misread", "my ", "oops", "right ", "actual"),
+    parts=(
+        "typo", "mistyped", "oops", "i meant", "misread", "wrong", "correction",
+        *_pairs("my", "mistake bad error"), *_pairs("should", "be read say have"),
+        *_pairs("right correct actual", "one number order ref id"),
+    ),
+    signs="错 更正 才对 应该是 应该为 应为 正确的是",
 )
 #: The form of what turned out well: it arrived, it works, I see it.
 SETTLED: Final = Form(
@@ -100,6 +126,7 @@ RECURS: Final = Form(
     r"又(?!问|催|等|过了|怎么|是|要等|没人|来问|来催)|再次|再度|重新出现|(?:同|跟|和|像)上(?:次|个|回)",
     within=r"\bagain\b|\brecur|\breoccur|\bsame as last\b|\bonce more\b|\bthis month too\b",
     parts=("again", "recur", "reoccur", "same as", "once more", "this month"),
+    signs="又 再次 再度 重新出现 同上 跟上 和上 像上",
 )
 #: The form of a detail: this is that, is called so, reads so, was chosen so.
 DEFINES: Final = Form(
@@ -110,6 +137,7 @@ DEFINES: Final = Form(
     r"|i (?:am|used|use|chose|picked|live|work|put|wear)\b",
     within=r"\b(?:is|was|are) (?:called|named)\b",
     parts=(" called", " named"),
+    signs="是 叫 名称 名字 写的 选的 用的 登记的 预留 尾号 型号 票号 单号 水号 据号 日期 时间为 有效期",
 )
 #: The form of a question how far something is.
 PROGRESS: Final = Form(
@@ -118,6 +146,8 @@ PROGRESS: Final = Form(
     r"|how (?:far|long|much longer)"
     r"|(?:sorted|solved|fixed|done|reviewed|looked at|resolved|finished)(?: out)?(?: yet| or not|\?))",
     parts=("when", "progress", "status", "update", "how", "news", "eta", "anyone", "yet", "?", "or not"),
+    signs="进度 进展 进行到 何时 几时 什么时候 啥时候 多久 结果 下文 好没 好了没 样了 如何了 有没有人 点样 搞掂未 处理得 咋样"
+    " 的呢 笔呢 单呢 件呢",
 )
 #: The form of what was told before: the problem, my refund, that matter.
 REFERS: Final = Form(
@@ -126,6 +156,7 @@ REFERS: Final = Form(
     within=r"\b(?:the|my|our|that|this)\b.*"
     r"\b(?:problem|issue|matter|case|solved|fixed|sorted|progress|status|state|outcome)\b",
     parts=("problem", "issue", "matter", "case", "solved", "fixed", "sorted", "progress", "stat", "outcome"),
+    signs="那 这 嗰 呢 的事 的问题 的情况 的个 的件 的笔 的单",
 )
 #: The form in which the desk asks a customer for something.
 REQUESTS: Final = Form(
@@ -139,10 +170,30 @@ UNRELATED: Final = Form(
     within=r"\bnothing to do with\b|\bnot about (?:the|that|my)\b|\bseparate from\b"
     r"|\b(?:forget|never mind) (?:about )?(?:the|that|my)\b",
     parts=("nothing to do", "not about", "separate from", "forget", "never mind"),
+    signs="没关系 无关 没有关系 不是一回事 冇关系 先不管 先别管 先不说",
 )
 #: The form of a question to the desk.
 ADDRESSES: Final = Form(
     r"你们?|您",
     within=r"\b(?:do|did|have|can|could|will|are|would) (?:you|u|anyone|somebody|someone)\b",
-    parts=(" u", " you", " any", " some"),
+    parts=_pairs("do did have can could will are would", "you u anyone somebody someone"),
+    signs="你 您",
 )
+#: The forms that are sought in every message, and those of them that a text may begin with.
+_SOUGHT: Final = (ASKS, ADDS, JOINS, CORRECTS, RECURS, DEFINES, PROGRESS, REFERS, UNRELATED, ADDRESSES)
+_BEGINNING: Final = (ASKS, ADDS, JOINS, DEFINES)
+#: Each sign and part with its form, and whether it is a part.
+_MARKS: Final = tuple(
+    (mark, form, parted) for form in _SOUGHT for marks, parted in ((form.parts, True), (form.signs, False)) for mark in marks
+)
+_FINDER: Final = WordFinder(mark for mark, _, _ in _MARKS)
+
+
+def forms_in(text: str) -> frozenset[Form]:
+    """Which of the forms of any message are found in this folded text; the same as asking each by itself."""
+    likely: dict[Form, bool] = {}
+    for which, _, _ in _FINDER.find(text):
+        _, form, parted = _MARKS[which]
+        likely[form] = parted or likely.get(form, False)
+    found = [form for form in _BEGINNING if form.begins(text)]
+    return frozenset((*found, *(form for form, parted in likely.items() if form.stands_in(text, parted))))

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import add
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,7 +30,9 @@ from router.text.meaning.speech_acts import (
     RESERVE,
     SETTLED,
     UNRELATED,
+    forms_in,
 )
+from router.text.word_finder import WordFinder
 from router.value import Value
 
 __all__ = ["Utterance", "Vocabulary", "Word", "vocabulary"]
@@ -184,6 +187,13 @@ class _Found:
         self.numbers: list[str] = []
         self.phrases: list[str] = []
 
+    def unlisted(self, characters: str) -> None:
+        """Take Chinese characters that no list has: the first, and each with the one before it."""
+        self.pairs.append(characters[0])
+        if len(characters) > 1:
+            self.pairs += map(add, characters, characters[1:])
+            self.phrases += [characters[i : i + 3] for i in range(len(characters) - 2)]
+
     def told(self) -> dict[str, Any]:
         """The fields of an utterance that its words give."""
         kinds, presses, serves = self.marks, False, dict[str, int]()
@@ -209,9 +219,10 @@ class _Found:
 
 
 class _Plan(NamedTuple):
-    """What to do at a Latin word: the phrases that it may begin, longest first, else what it says by itself."""
+    """What to do at a Latin word: the phrases that it may begin, by the second word of each, longest first; else what
+    it says by itself."""
 
-    phrases: list[tuple[list[str], _Effect]]
+    phrases: dict[str, list[tuple[list[str], _Effect]]]
     effect: _Effect | None
 
 
@@ -232,49 +243,66 @@ class Vocabulary:
                 self._learn(detail["words"], _Entry(types=frozenset(detail["types"].split())))
         for phrases in self._phrases.values():
             phrases.sort(key=lambda entry: -len(entry[0]))
-        self._lengths = {
-            character: sorted({len(word) for word in words}, reverse=True) for character, words in self._han.items()
-        }
-        self._effects = {
-            word: _Effect(word, entry, len(word) / 2) for words in self._han.values() for word, entry in words.items()
-        }
+        han = [word for words in self._han.values() for word in words]
+        self._finder = WordFinder(han, longest=True)
+        self._han_effects = [_Effect(word, self._han[word[0]][word], len(word) / 2) for word in han]
         self._plans: dict[str, _Plan] = {}
+        #: What Latin words say that begin no phrase.
+        self._effects: dict[str, _Effect] = {}
 
     def read(self, folded: str) -> Utterance:
         """Tell what kind of utterance a folded text is. Total."""
         text = folded[:MOST]
+        found = self._found(text)
+        forms = forms_in(text)
+        if UNRELATED in forms:
+            found.marks |= Word.AGAIN
+        told = found.told()
+        kinds, brief = told["kinds"], len(text) <= _BRIEF
+        return Utterance(
+            **told, asks=ASKS in forms,
+            thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
+            defines=DEFINES in forms, refers=REFERS in forms, addresses=ADDRESSES in forms,
+            adds=ADDS in forms, joins=JOINS in forms, corrects=CORRECTS in forms,
+            recurs=RECURS in forms, how_far=PROGRESS in forms,
+            other=brief and OTHER.found_in(text),
+            settled=brief and SETTLED.found_in(text) and not RESERVE.found_in(text),
+            long=len(text) >= MOST,
+        )  # fmt: skip
+
+    def carries(self, folded: str) -> bool:
+        """Does anything in a folded text carry a topic? The same as `not read(folded).empty`, for less."""
+        found = self._found(folded[:MOST])
+        return bool(found.pairs or found.numbers) or any(e.weight > 0.0 or e.name for e in found.effects)
+
+    def _found(self, text: str) -> _Found:
+        """The words of a text, in order."""
         found = _Found()
+        take, known = found.effects.append, self._effects
         pieces = _PIECE.findall(text)
-        place, numbered = 0, False
-        while place < len(pieces):
+        place, most, numbered = 0, len(pieces), False
+        pieces.append("")  # so that each has one behind it
+        while place < most:
             piece = pieces[place]
+            effect = known.get(piece)
+            if effect is not None:
+                take(effect)
+                place += 1
+                continue
             first = piece[0]
             if "a" <= first <= "z":
                 place += self._latin_word(pieces, place, found)
                 continue
             place += 1
-            if first.isdigit():
-                numbered = True
-            elif "\u3400" <= first <= "\u9fff":
+            if "\u3400" <= first <= "\u9fff":
                 self._han_run(piece, found)
+            elif first.isdigit():
+                numbered = True
             else:
                 found.marks |= self._latin.get(piece, _NOTHING).kind
         if numbered:
             found.numbers = _numbers(text)
-        if UNRELATED.found_in(text):
-            found.marks |= Word.AGAIN
-        told = found.told()
-        kinds, brief = told["kinds"], len(text) <= _BRIEF
-        return Utterance(
-            **told, asks=ASKS.found_in(text),
-            thanks=bool(kinds & Word.ACK) and not kinds & (Word.ATTEMPT | Word.PROBLEM | Word.WISH | Word.AGAIN),
-            defines=DEFINES.found_in(text), refers=REFERS.found_in(text), addresses=ADDRESSES.found_in(text),
-            adds=ADDS.found_in(text), joins=JOINS.found_in(text), corrects=CORRECTS.found_in(text),
-            recurs=RECURS.found_in(text), how_far=PROGRESS.found_in(text),
-            other=brief and OTHER.found_in(text),
-            settled=brief and SETTLED.found_in(text) and not RESERVE.found_in(text),
-            long=len(text) >= MOST,
-        )  # fmt: skip
+        return found
 
     def _latin_word(self, pieces: list[str], place: int, found: _Found) -> int:
         """Take the word or phrase at `place`; returns how many words it is."""
@@ -282,7 +310,7 @@ class Vocabulary:
         plan = self._plans.get(word)
         if plan is None:
             plan = self._planned(word)
-        for phrase, effect in plan.phrases:
+        for phrase, effect in plan.phrases.get(pieces[place + 1], ()):
             if pieces[place : place + len(phrase)] == phrase:
                 found.effects.append(effect)
                 return len(phrase)
@@ -292,7 +320,9 @@ class Vocabulary:
 
     def _planned(self, word: str) -> _Plan:
         """What to do at this word, remembered within bounds."""
-        phrases = [(list(phrase), _Effect(" ".join(phrase), e, 1.0)) for phrase, e in self._phrases.get(word, ())]
+        phrases: dict[str, list[tuple[list[str], _Effect]]] = {}
+        for phrase, listed in self._phrases.get(word, ()):
+            phrases.setdefault(phrase[1], []).append((list(phrase), _Effect(" ".join(phrase), listed, 1.0)))
         effect = None
         if not _IDENTIFIER.match(word):
             entry = self._latin.get(word) or self._inflected(word)
@@ -300,7 +330,10 @@ class Vocabulary:
             effect = _Effect(word.removesuffix("s") if len(word) > 3 else word, entry, 1.0, rare)
         if len(self._plans) >= _REMEMBERED:
             self._plans.clear()
+            self._effects.clear()
         plan = self._plans[word] = _Plan(phrases, effect)
+        if effect is not None and not phrases:
+            self._effects[word] = effect
         return plan
 
     def _inflected(self, word: str) -> _Entry:
@@ -313,22 +346,14 @@ class Vocabulary:
 
     def _han_run(self, run: str, found: _Found) -> None:
         """Take the words of a run of Chinese characters; what no list has is compared by pairs of characters."""
-        place, before = 0, ""
-        while place < len(run):
-            character = run[place]
-            for length in self._lengths.get(character, ()):
-                effect = self._effects.get(run[place : place + length])
-                if effect is not None:
-                    found.effects.append(effect)
-                    place += length
-                    before = ""
-                    break
-            else:
-                found.pairs.append(before + character)
-                if before and place >= 2 and len(found.pairs) >= 2 and len(found.pairs[-2]) == 2:
-                    found.phrases.append(run[place - 2 : place + 1])
-                before = character
-                place += 1
+        place = 0
+        for which, start, end in self._finder.find(run):
+            if start > place:
+                found.unlisted(run[place:start])
+            found.effects.append(self._han_effects[which])
+            place = end
+        if place < len(run):
+            found.unlisted(run[place:])
 
     def _learn(self, words: str, entry: _Entry) -> None:
         for groups in _ENTRY.findall(words):
@@ -336,8 +361,7 @@ class Vocabulary:
             if "\u3400" <= word[0] <= "\u9fff":
                 entries = self._han.setdefault(word[0], {})
                 entries[word] = entries.get(word, _NOTHING).joined(entry)
-            elif " " in word:
-                phrase = tuple(_PIECE.findall(word))
+            elif len(phrase := tuple(_PIECE.findall(word))) > 1 and " " in word:
                 self._phrases.setdefault(phrase[0], []).append((phrase, entry))
             else:
                 self._latin[word] = self._latin.get(word, _NOTHING).joined(entry)

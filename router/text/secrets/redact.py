@@ -20,7 +20,7 @@ from router.text.meaning import number_context
 from router.text.secrets import announced, seeds
 from router.text.secrets.cards import is_card, is_resident_id
 from router.text.secrets.seeds import Span
-from router.text.secrets.tokens import SHORTEST, tokens
+from router.text.secrets.tokens import tokens
 from router.text.secrets.unhidden import HAN_DIGITS, UNSEEN, han_digits, unhidden
 from router.value import Value
 
@@ -42,7 +42,9 @@ _WHOLE = re.compile(
 )
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
 _LATIN = re.compile(r"[0-9A-Za-z]")
-_LONG_TOKEN = re.compile(r"[0-9A-Za-z]{51}")
+#: A text by the kind of its characters: digits, Latin letters, any other.
+_SHAPE = bytes(ord("0") if chr(c).isdigit() else ord("a") if chr(c).isalpha() else ord(" ") for c in range(128)).ljust(256)
+_LONG_TOKEN = b"a" * 51
 _HAN_GATE = re.compile("[码碼密令歌位]")
 _AFTER_CARD = re.compile(r"[\s,，/|]{1,3}(?:0[1-9]|1[0-2])[/\-]?(?:20)?[0-9]{2}[\s,，/|]{1,3}([0-9]{3,4})(?![0-9])")
 
@@ -117,12 +119,11 @@ def _secrets(plain: str) -> list[Span]:
         found.extend(_numbers(han_digits(plain)))
     if not _LATIN.search(plain) and "码" not in low and "碼" not in low:
         return found
-    longest = max(map(len, plain.split()), default=0)
-    if len(plain) >= 51 and ("key" in low or "私" in low or (longest >= 51 and _LONG_TOKEN.search(plain))):
+    shape = plain.encode("ascii", "replace").translate(_SHAPE)
+    if len(plain) >= 51 and ("key" in low or "私" in low or _LONG_TOKEN in shape.replace(b"0", b"a")):
         found.extend(seeds.keys(plain, low))
-    if longest >= SHORTEST:
-        found.extend(tokens(plain))
-    if len(plain) >= 13 and _LONG_DIGITS.search(plain):
+    found.extend(tokens(plain))
+    if shape.count(b"0") >= 13 and _LONG_DIGITS.search(plain):
         found.extend(_numbers(plain))
     has_card = any(kind == "card" for _, _, kind in found)
     if not ascii_ and _HAN_GATE.search(low):
