@@ -32,6 +32,7 @@ from router.events import (
 from router.known import Known
 from router.match import bounced, dedupe
 from router.match.claims import Evidence, weigh_claims
+from router.match.delivered import Delivered, delivered
 from router.match.features import Reading, named_key, read
 from router.match.identity import Identity, identify
 from router.match.incident import Relation, naming_the_same, relate
@@ -53,16 +54,19 @@ from router.model import (
 from router.policy.values import Policy, required
 from router.routing.condition import FLAGS
 
-__all__ = ["Prepared", "checked", "decide", "decide_prepared", "prepare"]
+__all__ = [
+    "Delivered", "Prepared", "checked", "decide", "decide_prepared", "delivered", "prepare", "redelivery",
+]  # fmt: skip
 
 Prepared = Reading
 #: What somebody else's report turns into a report of the same.
 _OPENING = (MessageClass.FIRST, MessageClass.NEW_ISSUE)
 
 
-def prepare(message: Message, policy: Policy) -> Prepared:
-    """Read a message: the part of the decision that looks at nothing of the past. Total."""
-    return read(message, policy)
+def prepare(message: Message, policy: Policy, *, known: Delivered | None = None) -> Prepared:
+    """Read a message: the part of the decision that looks at nothing of the past. Total. `known`: what `delivered`
+    made of it, where it was asked before."""
+    return read(message, policy, known=known)
 
 
 def decide(message: Message, known: Known, policy: Policy, now: datetime, *, claim: Claim | None = None) -> Decision:
@@ -90,12 +94,7 @@ def decide_prepared(
     """Decide a message that was prepared under the same policy."""
     seen = dedupe.seen(prepared.message, prepared.digest, known)
     if seen.before is not None:
-        stored = known.conversation(seen.before.conversation)
-        return Redelivery(
-            key=seen.key, number=seen.before.number, channel=prepared.message.channel,
-            conversation=stored.number if stored else seen.before.conversation,
-            trace=("the same message again: nothing is stored, nothing restarts",),
-        )  # fmt: skip
+        return _seen_again(seen, known)
     reading = prepared if seen.message is prepared.message else replace(prepared, message=seen.message)
     message = reading.message
     flags = ("id_reused",) if seen.id_reused else ()
@@ -123,6 +122,22 @@ def decide_prepared(
     placed = _placement(reading, linked, identity, evidence, verdict, relation, known, policy, now, flags)
     placed = replace(placed, piece=bool(reading.pieces)) if told is None else _scrubbed(placed, told, known)
     return placed if reply is None or evidence.joins is None else _came_back(placed, reply, known, policy, now)
+
+
+def redelivery(came: Delivered, known: Known) -> Redelivery | None:
+    """The decision about a message that was seen before, which needs no more of it; None about any other."""
+    seen = dedupe.seen(came.message, came.digest, known)
+    return None if seen.before is None else _seen_again(seen, known)
+
+
+def _seen_again(seen: dedupe.Seen, known: Known) -> Redelivery:
+    assert seen.before is not None  # noqa: S101  (both callers asked)
+    stored = known.conversation(seen.before.conversation)
+    return Redelivery(
+        key=seen.key, number=seen.before.number, channel=seen.message.channel,
+        conversation=stored.number if stored else seen.before.conversation,
+        trace=("the same message again: nothing is stored, nothing restarts",),
+    )  # fmt: skip
 
 
 def _came_back(placed: Placement, reply: KnownReply, known: Known, policy: Policy, now: datetime) -> Placement:

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from xxhash import xxh3_64_hexdigest
 
 from router.match import identity
-from router.match.authorship import Authored, authored, named_people
-from router.match.dedupe import content_digest
+from router.match.authorship import named_people
+from router.match.delivered import Delivered, delivered
 from router.model import Authenticity, Direction, Handle, Message, Tagging
 from router.policy.values import Policy
 from router.text.meaning import identifiers, utterance
@@ -299,37 +299,36 @@ def named_key(address: str) -> str:
     return f"named:{address}"
 
 
-def read(message: Message, policy: Policy) -> Reading:
-    """Read a message. Total: any text gives a reading; of a longer one than `own_words.LONGEST` the beginning."""
-    failed = _failed(message, policy)
-    found = authored(message, policy.ours, failed=failed)
-    written, message = message, found.message
-    cut = _own(found)
+def read(message: Message, policy: Policy, *, known: Delivered | None = None) -> Reading:
+    """Read a message. Total: any text gives a reading; of a longer one than `own_words.LONGEST` the beginning.
+
+    `known`: what `delivered` made of it under the same policy, where it was asked before."""
+    came = known or delivered(message, policy)
+    found, message, failed = came.found, came.message, came.failed
+    hidden, hidden_subject = came.hidden, came.hidden_subject
     whole = (message.text or (own_words.plain(message.html) if message.html else ""))[: own_words.LONGEST]
-    subject = _telling_subject(message, cut.own)
-    hidden = redact.redact(cut.own)
-    hidden_whole = hidden if whole == cut.own else redact.redact(whole)
-    hidden_subject = redact.redact(message.subject)
+    subject = _telling_subject(message, came.own)
+    hidden_whole = hidden if whole == came.own else redact.redact(whole)
     own_subject = hidden_subject.text if subject else ""
     telling = telling_part(hidden.text)
-    known = identifiers.read(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text, redacted=True)
+    told = identifiers.read(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text, redacted=True)
     folded = fold(f"{own_subject}\n{telling}" if own_subject else telling)
-    strong = _foreign(_whole(known.keys()), message)
+    strong = _foreign(_whole(told.keys()), message)
     people = named_people(message, policy.ours)
     vocabulary = utterance.vocabulary(policy.tagging.lexicons)
     return Reading(
         message=message,
         text=hidden_whole.text if policy.privacy.redact else whole,
-        own_text=_with_remark(found.above, hidden.text if policy.privacy.redact else cut.own),
+        own_text=_with_remark(found.above, hidden.text if policy.privacy.redact else came.own),
         subject=hidden_subject.text if policy.privacy.redact else message.subject,
-        digest=content_digest(written, hidden_subject.text, _as_delivered(written, found, hidden.text)),
+        digest=came.digest,
         secrets=tuple(dict.fromkeys((*hidden_subject.found, *hidden_whole.found, *hidden.found))),
         exposed=hidden_whole.exposed or hidden.exposed or hidden_subject.exposed,
         words=folded,
         said=vocabulary.read(folded),
         strong=strong,
-        cards=tuple(w for w in known.weak() if w.startswith("card:")),
-        amounts=tuple(dict.fromkeys(amount for amount, _ in known.amounts)),
+        cards=tuple(w for w in told.weak() if w.startswith("card:")),
+        amounts=tuple(dict.fromkeys(amount for amount, _ in told.amounts)),
         tagging=tagged(telling, own_subject, policy, folded=folded),
         failed=failed,
         customers=customers(f"{hidden_subject.text}\n{telling}"),
@@ -340,21 +339,9 @@ def read(message: Message, policy: Policy) -> Reading:
     )
 
 
-def _own(found: Authored) -> own_words.OwnWords:
-    """The own words of whose message it is."""
-    if found.words is None:
-        return own_words.cut(found.message.text, found.message.html)
-    return own_words.cut(found.words)
-
-
 def _with_remark(above: str, own: str) -> str:
     """Own words with what a colleague wrote above them when he passed them on."""
     return f"[{redact.redact(above).text}]\n\n{own}" if above else own
-
-
-def _as_delivered(written: Message, found: Authored, own: str) -> str:
-    """The own words by which a redelivery is known: those of the mail as it came, whosever it is held to be."""
-    return own if found.words is None else redact.redact(own_words.cut(written.text, written.html).own).text
 
 
 def telling_part(own: str) -> str:
@@ -390,14 +377,6 @@ def _opening(text: str) -> str:
             return text[: end.start()] if 2 * end.start() < len(text) else ""
         begins = end.end()
     return ""
-
-
-def _failed(message: Message, policy: Policy) -> bool:
-    """Does this mail count as failing authentication? With `authenticity = "require"`, unknown does too."""
-    if message.authenticity is Authenticity.FAIL:
-        return True
-    unknown = message.authenticity is Authenticity.UNKNOWN and identity.is_mail(message)
-    return unknown and policy.channel(message.channel).authenticity == "require"
 
 
 def _handles(message: Message, failed: bool, people: tuple[str, ...], agent: str) -> tuple[Handle, ...]:

@@ -20,7 +20,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import bindparam, exists, literal, select, update
 
-from router.decision.decide import Prepared, decide_prepared, prepare
+from router.decision.decide import Delivered, Prepared, decide_prepared, redelivery
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Undecidable
 from router.events import MessageArrivedAgain, Told
 from router.known import Known
@@ -34,8 +34,8 @@ from router.store import tables as t
 from router.store.bell import Bell
 from router.store.database import Database
 from router.store.load import EVER, MissedLock, Span, Wants, load, spans
+from router.store.read_in import Arrival, Came, read_in, read_on
 from router.store.statement import Statement, Tx, insert
-from router.store.storable import kept
 from router.store.tables import micros
 from router.store.transient import is_transient, raced, short_of
 from router.store.write import Effects, LostUpdate, reserve
@@ -65,14 +65,6 @@ _erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest ==
 _any_sealed = Statement(select(t.raw_keys.c.partition).limit(1))
 _alive = Statement(select(literal(1)))
 _any_erased = Statement(select(t.tombstones.c.digest).limit(1))
-
-
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """A message or an event of the desk that arrived, with the (partition, position) of its raw, if it has one."""
-
-    what: Message | DeskEvent
-    received_at: datetime
-    raw: tuple[int, int] | None = None
 
 
 class Aside(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +145,7 @@ class Store:
         are set aside in the same transaction; a `trial` is rolled back. Raises `LostOwnership` when the cursor or lease
         moved meanwhile, `Undecidable` for one arrival; after any error nothing of the batch was written.
         """
-        prepared = [self._prepare(i, a) for i, a in enumerate(arrivals)]
+        prepared = read_in(arrivals, self.database, self.policy)
 
         def work(tx: Tx) -> list[Decision]:
             decisions, effects = self._decide(tx, prepared, now, history)
@@ -173,17 +165,8 @@ class Store:
         except _RolledBack:
             return []
 
-    def _prepare(self, index: int, arrival: Arrival) -> tuple[Arrival, Prepared | None]:
-        try:
-            what = kept(arrival.what)
-            if what is not arrival.what:
-                arrival = msgspec.structs.replace(arrival, what=what)
-            return arrival, prepare(what, self.policy) if isinstance(what, Message) else None
-        except Exception as cause:
-            raise Undecidable(index, cause) from cause
-
     def _decide(
-        self, tx: Tx, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime, history: bool
+        self, tx: Tx, arrivals: list[Came], now: datetime, history: bool
     ) -> tuple[list[Decision], list[Effects]]:
         """The decisions, with their state written and their events not."""
         number = self.reserve_numbers(tx, len(arrivals))
@@ -200,6 +183,14 @@ class Store:
             if time.monotonic() - heard > _SILENCE:
                 tx.one(_alive)
                 heard = time.monotonic()
+            if isinstance(prepared, Delivered) and prepared.message.key not in erased:
+                again = redelivery(prepared, known)
+                if again is None:  # it was, and is gone
+                    arrivals[index] = read_on(index, arrival, prepared, self.policy)
+                    raise LostUpdate
+                self._take(arrival, again, known, effects)
+                decisions.append(again)
+                continue
             try:
                 if isinstance(arrival.what, DeskEvent) and arrival.what.event == "delivery":
                     decisions.append(delivery.apply(tx, arrival.what, known, effects, self.policy, now))
@@ -217,15 +208,16 @@ class Store:
         return decisions, [effects, *acknowledge(tx, self, decisions, now)]
 
     def _decide_one(
-        self, arrival: Arrival, prepared: Prepared | None, known: Known, now: datetime, history: bool, erased: set[Key]
-    ) -> Decision:
+        self, arrival: Arrival, prepared: Prepared | Delivered | None, known: Known, now: datetime, history: bool,
+        erased: set[Key],
+    ) -> Decision:  # fmt: skip
         what = arrival.what
         clock = max(now, what.sent_at if isinstance(what, Message) else what.at) if history else now
         if isinstance(what, DeskEvent):
             return recorded.apply(what, known, self.policy, clock)
         if what.key in erased:
             return Redelivery(key=what.key, number=0, conversation=0, channel=what.channel)
-        assert prepared is not None  # noqa: S101  (every message was prepared)
+        assert isinstance(prepared, Prepared)  # noqa: S101  (every message was prepared)
         claim = reply_address.proved(what, self.reply_keys, clock) if reply_address.tokens_of(what) else None
         return decide_prepared(prepared, known, self.policy, clock, claim=claim)
 
@@ -280,13 +272,17 @@ class Store:
             self._numbers = (low + n, high)
             return low
 
-    def _wants(self, arrivals: Sequence[tuple[Arrival, Prepared | None]], now: datetime) -> Wants:
-        messages: list[Prepared] = [p for _, p in arrivals if p is not None]
+    def _wants(self, arrivals: Sequence[Came], now: datetime) -> Wants:
+        messages = [p for _, p in arrivals if isinstance(p, Prepared)]
+        again = [p for _, p in arrivals if isinstance(p, Delivered)]
         keys = self.reply_keys
         claims = [(p.message, claim) for p in messages if (claim := reply_address.proved(p.message, keys, now))]
         claimed = frozenset(claim.conversation for _, claim in claims)
         bounced = frozenset(claim.conversation for message, claim in claims if message.bounce is not None)
-        return _wants(messages, claimed, bounced, now, self.policy)
+        return _wants(messages, claimed, bounced, now, self.policy) | Wants(
+            keys=frozenset(p.message.key for p in again),
+            renamed=frozenset(renamed(p.message, p.digest).key for p in again),
+        )
 
     def _stock(self, n: int) -> None:
         """Have so many numbers at hand before a transaction begins: one that waits for a second connection while it

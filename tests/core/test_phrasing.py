@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from router.text.meaning.speech_acts import ADDRESSES, ASKS, CORRECTS, DEFINES, PROGRESS, RECURS, REFERS, Form
+from router.text.meaning.speech_acts import (
+    ADDRESSES,
+    ADDS,
+    ASKS,
+    CORRECTS,
+    DEFINES,
+    JOINS,
+    PROGRESS,
+    RECURS,
+    REFERS,
+    UNRELATED,
+    Form,
+    forms_in,
+)
+
+_FORMS = (ASKS, ADDS, JOINS, CORRECTS, RECURS, DEFINES, PROGRESS, REFERS, UNRELATED, ADDRESSES)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +68,19 @@ def test_what_is_said_in_a_form_is_found(form: Form, text: str) -> None:
 def test_other_words_have_no_such_form(form: Form, text: str) -> None:
     """A word alone is no form."""
     assert not form.found_in(text)
+
+
+@given(st.data(), st.sampled_from(_FORMS))
+def test_no_form_is_there_without_one_of_its_signs_and_parts(data: st.DataObject, form: Form) -> None:
+    """What a form's words can say holds one of the signs, or of the parts, by which it is looked for."""
+    said = data.draw(st.from_regex(form.han, alphabet=st.characters(codec="utf-8")))
+    assert any(sign in said for sign in form.signs) or form.han.search(said) is None
+    if form.within is not None:
+        said = data.draw(st.from_regex(form.within, alphabet=st.characters(codec="ascii")))
+        assert any(part in said for part in form.parts) or form.within.search(said) is None
+
+
+@given(st.text(alphabet="不是又再次那笔进度也没另你错啥 ?,.我的了吗呢", max_size=30) | st.text(max_size=30))
+def test_one_walk_over_a_text_finds_the_same_forms_as_asking_each(text: str) -> None:
+    """Looking for all forms at once finds those that are found one by one, in any text."""
+    assert forms_in(text) == {form for form in _FORMS if form.found_in(text)}

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from router.decision.decide import prepare
 from router.errors import LostOwnership
 from router.model import Attachment, Authenticity, DeskEvent, MessageClass, Placement, Redelivery, Sender
 from router.seal import Sealer
-from router.store import Advance, Arrival, Aside, Database, Store
+from router.store import Advance, Arrival, Aside, Database, Store, read_in
 from router.store import database as database_module
 from router.store import tables as t
 from router.store.desk import note, reply
@@ -405,3 +407,25 @@ def test_two_stores_on_one_ledger_go_on_from_each_other(store: Store, desk: Desk
     assert second.conversation.messages == 2
     assert second.number > first.number
     other_database.close()
+
+
+def test_of_what_comes_again_no_more_is_read_than_tells_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch reads what is new; what is stored, or came earlier in it, is known by its id and content alone."""
+    old, new = desk.said("转账没到账"), desk.said("忘记密码了")
+    desk.take(old)
+    read: list[str] = []
+    monkeypatch.setattr(read_in, "prepare", lambda m, *a, **k: read.append(m.external_id) or prepare(m, *a, **k))
+    kinds = [type(d).__name__ for d in desk.take(old, new, new, replace(old, text="又没到账"))]
+    assert kinds == ["Redelivery", "Placement", "Redelivery", "Placement"]
+    assert read == [new.external_id, old.external_id]
+
+
+def test_what_was_seen_before_and_is_gone_when_it_is_decided_is_read(
+    desk: Desk, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that looked like a redelivery, whose first copy is gone a moment later, is stored."""
+    gone, other = desk.said("转账没到账"), desk.said("忘记密码了")
+    real = read_in.delivered
+    monkeypatch.setattr(read_in, "_stored", lambda *_: {(gone.key, real(gone, desk.store.policy).digest)})
+    assert [type(d).__name__ for d in desk.take(gone, other)] == ["Placement", "Placement"]
+    assert len(rows("messages")) == 2

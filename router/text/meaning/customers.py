@@ -15,8 +15,8 @@ __all__ = ["customers"]
 _MOST: Final = 8
 #: Without one of these nobody is named as the customer.
 _CALLED: Final = (
-    "客户", "客戶", "委托人", "委託人", "会员", "會員", "顾客", "顧客", "业主", "業主", "client", "customer", "patient", "tenant",
-    "guest", "student", "member", "behalf",
+    "客户", "客戶", "委托人", "委託人", "会员", "會員", "顾客", "顧客", "业主", "業主",
+    "client", "customer", "patient", "tenant", "guest", "student", "member", "behalf",
 )  # fmt: skip
 _SURNAMES: Final = (
     "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫朱胡郭何林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖田董袁潘于蒋蔣蔡余杜叶葉程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鍾谭譚陆陸"

@@ -31,9 +31,9 @@ class Form:
     def __init__(
         self, han: str, begins: str = "", within: str = "", parts: tuple[str, ...] = (), signs: str = ""
     ) -> None:
-        self._han = re.compile(han)
+        self.han = re.compile(han)
         self._begins = re.compile(begins) if begins else None
-        self._within = re.compile(within) if within else None
+        self.within = re.compile(within) if within else None
         self.parts = parts
         self.signs = tuple(signs.split())
 
@@ -47,9 +47,9 @@ class Form:
 
     def stands_in(self, text: str, parted: bool) -> bool:
         """Does it stand anywhere in this folded text? `parted`: one of its parts does."""
-        if parted and (self._within is None or self._within.search(text)):
+        if parted and (self.within is None or self.within.search(text)):
             return True
-        return not text.isascii() and self._han.search(text) is not None
+        return not text.isascii() and self.han.search(text) is not None
 
 
 ASKS: Final = Form(
@@ -146,8 +146,8 @@ PROGRESS: Final = Form(
     r"|how (?:far|long|much longer)"
     r"|(?:sorted|solved|fixed|done|reviewed|looked at|resolved|finished)(?: out)?(?: yet| or not|\?))",
     parts=("when", "progress", "status", "update", "how", "news", "eta", "anyone", "yet", "?", "or not"),
-    signs="进度 进展 进行到 何时 几时 什么时候 啥时候 多久 结果 下文 好没 好了没 样了 如何了 有没有人 点样 搞掂未 处理得 咋样"
-    " 的呢 笔呢 单呢 件呢",
+    signs="进度 进展 进行到 何时 几时 什么时候 啥时候 多久 结果 下文 好没 好了没 样了 如何了 有没有人 点样 搞掂未"
+    " 处理得 咋样 的呢 笔呢 单呢 件呢",
 )
 #: The form of what was told before: the problem, my refund, that matter.
 REFERS: Final = Form(
@@ -184,7 +184,10 @@ _SOUGHT: Final = (ASKS, ADDS, JOINS, CORRECTS, RECURS, DEFINES, PROGRESS, REFERS
 _BEGINNING: Final = (ASKS, ADDS, JOINS, DEFINES)
 #: Each sign and part with its form, and whether it is a part.
 _MARKS: Final = tuple(
-    (mark, form, parted) for form in _SOUGHT for marks, parted in ((form.parts, True), (form.signs, False)) for mark in marks
+    (mark, form, parted)
+    for form in _SOUGHT
+    for marks, parted in ((form.parts, True), (form.signs, False))
+    for mark in marks
 )
 _FINDER: Final = WordFinder(mark for mark, _, _ in _MARKS)
 

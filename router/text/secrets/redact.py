@@ -43,7 +43,8 @@ _WHOLE = re.compile(
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
 _LATIN = re.compile(r"[0-9A-Za-z]")
 #: A text by the kind of its characters: digits, Latin letters, any other.
-_SHAPE = bytes(ord("0") if chr(c).isdigit() else ord("a") if chr(c).isalpha() else ord(" ") for c in range(128)).ljust(256)
+_SHAPE = bytes(ord("0") if c.isdigit() else ord("a") if c.isalpha() else ord(" ") for c in map(chr, range(128)))
+_SHAPE = _SHAPE.ljust(256)
 _LONG_TOKEN = b"a" * 51
 _HAN_GATE = re.compile("[码碼密令歌位]")
 _AFTER_CARD = re.compile(r"[\s,，/|]{1,3}(?:0[1-9]|1[0-2])[/\-]?(?:20)?[0-9]{2}[\s,，/|]{1,3}([0-9]{3,4})(?![0-9])")
