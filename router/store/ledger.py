@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -113,7 +114,7 @@ class Store:
                 self._sealer = _sealer(self.policy, self.database)
             return self._sealer
 
-    @property
+    @cached_property
     def reply_keys(self) -> Mapping[int, bytes]:
         """The keys that sign reply addresses, by their number."""
         return {1: self.sealer.derive("reply address")}

@@ -27,6 +27,8 @@ _DIALECTS: Mapping[str, Any] = {
     "sqlite": sqlite.dialect(paramstyle="named"),
     "postgresql": postgresql.psycopg.dialect(paramstyle="pyformat"),  # type: ignore[no-untyped-call]
 }
+#: What travels as one list.
+_LISTS = frozenset({list, tuple, set})
 _encoder = msgspec.json.Encoder()
 
 
@@ -157,11 +159,10 @@ class Tx:
     def _execute(self, statement: Statement, values: dict[str, Any]) -> None:
         self.statements += 1
         sql, constants = statement.text(self.dialect)
-        if self.dialect == "sqlite":
-            values = {k: as_json(v) if isinstance(v, (list, tuple, set)) else v for k, v in values.items()}
-        else:
-            values = {k: list(v) if isinstance(v, (tuple, set)) else v for k, v in values.items()}
-        self._cursor.execute(sql, {**constants, **values})
+        for name, value in values.items():
+            if type(value) in _LISTS:
+                values[name] = as_json(value) if self.dialect == "sqlite" else list(value)
+        self._cursor.execute(sql, {**constants, **values} if constants else values)
 
     def stream(self, statement: Statement, page: int = 500, **values: Any) -> Iterable[tuple[Any, ...]]:
         """The rows of a query, fetched `page` at a time."""

@@ -194,8 +194,8 @@ def deadlines(file: Path, predictions: Path | None, plot: Path | None, as_json: 
 @command("bench")
 @click.argument(
     "what",
-    metavar="[messages|deadlines|followups|tags]",
-    type=click.Choice(["messages", "deadlines", "followups", "tags"]),
+    metavar="[messages|growth|reads|deadlines|followups|tags]",
+    type=click.Choice(["messages", "growth", "reads", "deadlines", "followups", "tags"]),
     required=False,
 )
 @click.option("--messages", metavar="N", type=click.IntRange(min=1), help="How many.")
@@ -203,7 +203,8 @@ def deadlines(file: Path, predictions: Path | None, plot: Path | None, as_json: 
 @click.option("--log", metavar="URL", help="database: the only log of this version.")
 @json_option
 def bench(what: str | None, messages: int | None, database: str | None, log: str | None, as_json: bool) -> int:
-    """Speed on this machine, by stage, beside the raw database's own rate, as one table."""
+    """Speed on this machine, by stage, beside the raw database's own rate, as one table. `growth` and `reads` take
+    minutes and are asked for by name: what a message costs as the ledger grows, how fast lists are with much open."""
     rows: list[dict[str, Any]] = []
     for name in progress([what] if what else ["messages", "deadlines", "followups", "tags"], "Measuring"):
         rows += [{"bench": name, **row} for row in _benched(name, messages, database, log)]
@@ -224,9 +225,9 @@ def _benched(name: str, messages: int | None, database: str | None, log: str | N
     known = signature(found).parameters
     given = {"messages": messages, "database": database, "log": None if log == "database" else log}
     wanted = {key: value for key, value in given.items() if value is not None}
-    if name == "messages" and not wanted.keys() <= known.keys():
+    if name in ("messages", "growth", "reads") and not wanted.keys() <= known.keys():
         unknown = ", ".join(f"--{key}" for key in wanted.keys() - known.keys())
-        raise ConfigurationError(f"bench messages measures without {unknown}; leave it out.")
+        raise ConfigurationError(f"bench {name} measures without {unknown}; leave it out.")
     rows: list[dict[str, Any]] = found(**{key: value for key, value in wanted.items() if key in known})
     return rows
 

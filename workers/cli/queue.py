@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from router.policy.values import Policy
     from router.store import Store
 
-__all__ = ["print_queues", "queues", "waiting_by_queue"]
+__all__ = ["listed", "print_queues", "queues", "waiting_by_queue"]
 
 #: So many are read at a time, which is no more than a screen wants.
 _PAGE = 100
@@ -58,10 +58,20 @@ def queues(queue: str | None, limit: int, as_json: bool) -> int:
         if as_json:
             _write_json(desk.store, names, sizes, now)
             return 0
-        found = {name: list(islice(_rows(desk.store, name, now, apart=False), limit)) for name in names}
-        apart = {name: list(islice(_rows(desk.store, name, now, apart=True), limit)) for name in names}
+        found, apart = listed(desk.store, names, now, limit)
         print_queues(found, desk.policy, apart=apart, sizes=sizes)
     return 0
+
+
+def listed(
+    store: Store, names: Sequence[str], now: datetime, limit: int
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, list[dict[str, Any]]]]:
+    """The first `limit` of each queue: of what waits, in working order, and of what is in work and does not."""
+    waiting, apart = (
+        {name: list(islice(_rows(store, name, now, apart=aside, page=min(limit, _PAGE)), limit)) for name in names}
+        for aside in (False, True)
+    )
+    return waiting, apart
 
 
 def waiting_by_queue(store: Store, now: datetime, *, apart: bool = False) -> dict[str, list[dict[str, Any]]]:
@@ -70,17 +80,17 @@ def waiting_by_queue(store: Store, now: datetime, *, apart: bool = False) -> dic
     return {name: list(_rows(store, name, now, apart=apart)) for name in store.policy.queues}
 
 
-def _rows(store: Store, queue: str, now: datetime, *, apart: bool) -> Iterator[dict[str, Any]]:
+def _rows(store: Store, queue: str, now: datetime, *, apart: bool, page: int = _PAGE) -> Iterator[dict[str, Any]]:
     """The conversations of a queue as they are shown, read in pages of the order they stand in."""
     from router.store.people import names_of
     from router.store.read import queries
     from router.store.read import queues as stored
 
-    for page in stored.pages(store.database, queue, apart=apart, page=_PAGE):
+    for some in stored.pages(store.database, queue, apart=apart, page=page):
         with store.database.read() as tx:
-            names = names_of(tx, {c.contact for c in page})
-            links = queries.links_of(tx, [c.number for c in page])
-        for c in page:
+            names = names_of(tx, {c.contact for c in some})
+            links = queries.links_of(tx, [c.number for c in some])
+        for c in some:
             yield _shown(c, names.get(c.contact, ""), links.get(c.number, []), store.policy, now)
 
 

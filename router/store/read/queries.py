@@ -241,9 +241,12 @@ def links_of(tx: Tx, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     rows = tx.rows(_links, numbers=parts, others=parts) if parts else []
     into = merges.of_conversations(tx, {end for row in rows for end in row[:2]})
     found: dict[int, dict[tuple[int, str], dict[str, Any]]] = {}
+    wanted = set(numbers)
     for one, other, reason, score, by, because in rows:
         ends = into.get(one, one), into.get(other, other)
         for here, there in (ends, ends[::-1]) if ends[0] != ends[1] else ():
+            if here not in wanted:
+                continue
             shown = {"conversation": there, "ref": ref_of(there), "reason": reason, "score": round(score, 3), "by": by}
             shown |= {"because": because} if because else {}
             found.setdefault(here, {}).setdefault((there, reason), shown)

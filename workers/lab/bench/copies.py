@@ -2,7 +2,8 @@
 
 The copies share the keys of the marks by which customers find others who report the same (words, issue type and rare
 word), as real desks do: the same complaint comes from hundreds. They stand at the same instants as what was copied, so
-no window of the rules thins them out. Handles, message ids and what hangs on these are each copy's own.
+no window of the rules thins them out. Handles, message ids and what hangs on these are each copy's own. Long texts and
+traces are cut short: a million messages are there in minutes.
 """
 
 from __future__ import annotations
@@ -22,23 +23,25 @@ from router.seal import KEY_SIZE, Sealer
 from router.store import Store, schema
 from router.store import tables as t
 from router.store.database import Database
-from router.store.statement import Statement, Tx
+from router.store.statement import Statement
 
-__all__ = ["NOT_COPIED", "beside", "empty", "fill", "size"]
+__all__ = ["COPIED", "beside", "empty", "fill", "size", "stored"]
 
-#: What a ledger has once, and what was sealed under the key of another one: its log would be read.
-NOT_COPIED = {
-    "facts", "counters", "log_partitions", "positions", "leases", "channel_cursors", "channel_memory", "redeliveries",
-    "raws", "raw_keys", "agents", "tombstones", "set_aside", "attempts",
-}  # fmt: skip
+#: What messages leave. The log is not among it: another ledger's is sealed under another key, and would be decided.
+COPIED = (
+    "contacts", "handles", "thread_keys", "conversations", "messages", "decisions", "markers", "links", "events",
+    "incidents", "incident_conversations",
+)  # fmt: skip
 #: Columns that hold numbers, and words that must be unique.
 _NUMBERS = {"number", "contact", "conversation", "thread", "message", "other", "seq", "merged_into", "joined_into"}
 _WORDS = {"external_id", "key", "address"}
+#: Of the words of a copied message so many characters, and no trace: nothing that decides reads them again.
+_WORDS_KEPT = 200
 #: By which of these a row is told to be one of the first: its own number, or that of what it belongs to.
 _COUNTED = ("number", "seq", "conversation", "message", "contact", "thread", "absorbed")
 #: Copies a transaction.
 _AT_ONCE = 25
-_stored = Statement(select(func.count()).select_from(t.messages))
+_messages = Statement(select(func.count()).select_from(t.messages))
 _newest = Statement(select(t.counters.c.name, t.counters.c.value))
 _raise = Statement(
     update(t.counters)
@@ -94,27 +97,27 @@ def _administer(server: Database, statement: str) -> None:
         raise ConfigurationError(f"--database: {server.sentence(failure)}") from failure
 
 
-def fill(database: Database, stored: int) -> int:
-    """Copy what stands in the ledger until about `stored` messages do; how many there are then."""
+def fill(database: Database, messages: int) -> int:
+    """Copy what stands in the ledger until about so many messages do; how many there are then."""
+    first = stored(database)
     with database.read() as tx:
-        first = _count(tx)
         numbers = dict(tx.rows(_newest))
     span = 1 + max(numbers.values())
-    copies = stored // first - 1 if first else 0
+    copies = messages // first - 1 if first else 0
     for begin in range(1, copies + 1, _AT_ONCE):
         end = min(begin + _AT_ONCE - 1, copies)
         with database.write() as tx:
-            for table in t.metadata.sorted_tables:
-                if table.name not in NOT_COPIED:
-                    tx.run(_copied(table), begin=begin, end=end, span=span, newest=span - 1)
+            for name in COPIED:
+                tx.run(_copied(t.metadata.tables[name]), begin=begin, end=end, span=span, newest=span - 1)
             tx.many(_raise, [{"counter": name, "to": span * (end + 1)} for name in ("number", "event")])
     _settled(database)
+    return stored(database)
+
+
+def stored(database: Database) -> int:
+    """How many messages there are."""
     with database.read() as tx:
-        return _count(tx)
-
-
-def _count(tx: Tx) -> int:
-    row = tx.one(_stored)
+        row = tx.one(_messages)
     return int(row[0]) if row else 0
 
 
@@ -143,7 +146,9 @@ def _value(column: Column[object]) -> str:
         if column.table.name == "markers":
             return f"CASE WHEN substr({name}, 1, 5) IN ('type:', 'text:') THEN {name} ELSE {own} END"
         return own
-    return name
+    if column.name in ("text", "own_text"):
+        return f"substr({name}, 1, {_WORDS_KEPT})"
+    return "'[]'" if column.name == "trace" else name
 
 
 def _settled(database: Database) -> None:

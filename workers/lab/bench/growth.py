@@ -39,7 +39,7 @@ def bench_growth(messages: int = 100_000, database: str | None = None) -> list[d
 
     `database` names a PostgreSQL database; each size gets one of its own beside it, which is dropped at the end.
     """
-    sizes = sorted({10_000, *(n for n in (100_000,) if n < messages), messages})
+    sizes = sorted({*(n for n in (10_000, 100_000) if n < messages), messages})
     policy = Policy.load(None)
     _ = policy.tagger
     with tempfile.TemporaryDirectory(prefix="omnirouter-bench-") as folder, contextlib.ExitStack() as opened:
@@ -59,7 +59,8 @@ class _Desk:
     def __init__(self, policy: Policy, url: str, stored: int) -> None:
         self._store = copies.empty(policy, url)
         self._channels = Channels(policy, self._store.database)
-        self._take_in(list(corpus(_FIRST)))
+        self._fresh = min(_FRESH, stored)
+        self._take_in(list(corpus(min(_FIRST, stored))))
         began = time.perf_counter()
         self._stored = copies.fill(self._store.database, stored)
         self._filled = time.perf_counter() - began
@@ -73,7 +74,7 @@ class _Desk:
 
     def round(self, number: int) -> None:
         """Fresh mails in batches, then chat messages one at a time. The first round only warms up."""
-        batch = self._take_in(list(corpus(_FRESH, seed=100 + number)))
+        batch = self._take_in(list(corpus(self._fresh, seed=100 + number)))
         single, statements = self._chat(number)
         if number:
             self._batches.append(batch)
