@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from adapters.kit import batch, signature
-from adapters.kit.http import Caller, Response, credential, no_deliveries, throttled
+from adapters.kit.http import Caller, Response, no_deliveries, throttled
 from adapters.kit.parts import send_parts
+from adapters.kit.settings import ChannelSettings, credential, revealed
 from adapters.kit.split import split
 from router.errors import BadSettings, SendError, SendRejected, SendUnreachable
 from router.errors import Refused as NotPossible
@@ -38,10 +39,8 @@ _RETRY_KEYS: Final = uuid.UUID("8d7cb3d2-6f0c-5d3e-9a37-3f0b2c9d41e6")
 _TYPES: Final = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/m4a"}
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """The table of a LINE channel. `channel_secrets` verify what comes in: the new one and the one before it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     channel_secrets: Annotated[tuple[Secret, ...], Verifies(16)] = Field(min_length=1, max_length=2)
     access_token: Secret
@@ -136,7 +135,7 @@ class Line:
         """Take events that carry LINE's signature: the base64 HMAC-SHA256 of the body under the channel secret."""
         given = request.headers.get("x-line-signature", "")[:256]
         genuine = False
-        for secret in signature.revealed(self._settings.channel_secrets):
+        for secret in revealed(self._settings.channel_secrets):
             expected = base64.b64encode(hmac.digest(secret.encode(), request.body, "sha256"))
             genuine |= signature.same(expected, given)
         if not genuine:

@@ -14,20 +14,11 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from adapters.kit import signature
-from adapters.kit.http import (
-    Caller,
-    Response,
-    UnguessedPath,
-    WebAddress,
-    json_bytes,
-    mistakes_told,
-    no_deliveries,
-    not_now,
-    throttled,
-)
+from adapters.kit.http import Caller, Response, json_bytes, mistakes_told, no_deliveries, not_now, throttled
+from adapters.kit.settings import ChannelSettings, UnguessedPath, WebAddress, revealed
 from router.errors import BadSettings, ConfigurationError, SendError, SendRejected
 from router.errors import Refused as NotPossible
 from router.model import Attachment, DeskEvent, Message
@@ -43,10 +34,8 @@ LARGEST: Final = 8 << 20
 _JSON: Final = "application/json"
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """The table of a webhook channel. `secrets` verify what comes in (all) and sign what goes out (all)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     secrets: Annotated[tuple[Secret, ...], Verifies(24, standard=True)] = Field(min_length=1, max_length=2)
     reply_url: WebAddress = ""
@@ -94,7 +83,7 @@ class Webhook:
         """Verify, read strictly, and take the whole body or nothing of it (R1-R5, R14)."""
         if len(request.body) > LARGEST:
             return Refused(answer=Answer(status=413), reason="the body is over 8 MiB")
-        verdict = signature.standard(signature.revealed(self._settings.secrets), request, now)
+        verdict = signature.standard(revealed(self._settings.secrets), request, now)
         if not verdict.genuine:
             return Refused(answer=Answer(status=401), reason=verdict.reason)
         headers = request.headers
@@ -148,7 +137,7 @@ class Webhook:
 
     def _signed(self, identity: str, body: bytes) -> dict[str, str]:
         try:
-            secrets = signature.revealed(self._settings.secrets)
+            secrets = revealed(self._settings.secrets)
             return signature.sign_standard(secrets, identity, body, self._channel.now())
         except ConfigurationError as error:
             raise BadSettings(f"channel {self._channel.name}: {error}") from error

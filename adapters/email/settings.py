@@ -12,9 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from adapters.email.addresses import mailboxes
+from adapters.kit.settings import ChannelSettings
 from router.errors import BadSettings
 from router.policy.units import duration
 from router.secret import Secret
@@ -32,8 +33,6 @@ def _is_local(host: str) -> bool:
 
 class Server(BaseModel):
     """Where and as whom to log in: `password` or `oauth` (a reference to an access token that something renews)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: str = Field(min_length=1, max_length=255, pattern=r"^[^\s/@]+$")
     username: str = Field(default="", max_length=320)
@@ -93,10 +92,8 @@ class Smtp(Server):
         return self.upgraded or self.port == 465 or self.ca_file is not None
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """The keys of an e-mail channel. Without `imap` nothing is read, without `smtp` nothing is sent."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     address: str
     imap: Imap | None = None

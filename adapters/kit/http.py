@@ -12,18 +12,21 @@ import contextlib
 import json
 import logging
 import math
-import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AfterValidator
-
-from router.errors import BadSettings, ConfigurationError, InvalidPayload, OutcomeUnknown, SendUnreachable, Throttled
+from router.errors import (
+    BadSettings,
+    InvalidPayload,
+    OutcomeUnknown,
+    SendError,
+    SendRejected,
+    SendUnreachable,
+    Throttled,
+)
 from router.ports import Answer, Delivery
-from router.secret import Secret
 from router.value import Value
 
 if TYPE_CHECKING:
@@ -32,9 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Caller",
     "Response",
-    "UnguessedPath",
-    "WebAddress",
-    "credential",
+    "failure",
     "json_bytes",
     "mistakes_told",
     "no_deliveries",
@@ -42,24 +43,6 @@ __all__ = [
     "throttled",
 ]
 
-
-def _web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
-        raise ValueError("give a full address such as https://support.example.com")
-    return text
-
-
-def _unguessed(text: str) -> str:
-    if text and not re.fullmatch(r"/[A-Za-z0-9_-]{1,64}", text):
-        raise ValueError("give a slash and up to 64 letters, digits, - or _, such as /k3J9x, or leave it out")
-    return text
-
-
-#: A full address in a channel's table.
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-#: A further piece of a channel's address that nobody guesses: a cheap filter (rules: security, R17).
-UnguessedPath = Annotated[str, AfterValidator(_unguessed)]
 
 #: Seconds to connect, and seconds for a whole call.
 CONNECT, WHOLE = 10.0, 30.0
@@ -181,19 +164,23 @@ def not_now(provider: str, response: Response) -> SendUnreachable | OutcomeUnkno
     return SendUnreachable(f"{provider} has a failure of its own ({response.status}); it is tried again.")
 
 
+def failure(provider: str, response: Response, now: datetime) -> SendError:
+    """What a refused call means where the provider keeps to HTTP's own meaning of its status codes: too fast (429), a
+    failure of its own (5xx), a token or permission that is wrong (401, 403), else a reply that it does not take."""
+    if response.status == 429:
+        return throttled(provider, response, now)
+    if response.status >= 500:
+        return not_now(provider, response)
+    if response.status in (401, 403):
+        return BadSettings(f"{provider} refuses the channel's credentials ({response.status}): check them.")
+    return SendRejected(f"{provider} does not take this reply ({response.status}).")
+
+
 async def no_deliveries() -> AsyncIterator[Delivery]:
     """The loop of a channel that has none: it ends at once."""
     nothing: tuple[Delivery, ...] = ()
     for delivery in nothing:
         yield delivery
-
-
-def credential(secret: Secret, channel: str) -> str:
-    """The secret of a channel, or BadSettings with the sentence that names its reference."""
-    try:
-        return secret.reveal()
-    except ConfigurationError as error:
-        raise BadSettings(f"channel {channel}: {error}") from error
 
 
 def json_bytes(value: Any) -> bytes:

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from adapters.kit import signature
-from adapters.kit.http import Caller, UnguessedPath, WebAddress, credential, no_deliveries
+from adapters.kit.http import Caller, no_deliveries
 from adapters.kit.parts import send_parts
+from adapters.kit.settings import ChannelSettings, UnguessedPath, WebAddress, credential, revealed
 from adapters.kit.split import split
-from adapters.messenger import graph
+from adapters.messenger import graph, signature
 from adapters.messenger.event import EDIT, KIND, OURS, messages_of, page_of
 from adapters.messenger.history import MESSAGE, announced, asked, bodies
 from adapters.messenger.receipt import receipts_of
@@ -52,14 +52,12 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """The table of a Messenger or Instagram channel.
 
     `page_id` is the page's own id (of Instagram the account's): one Meta app has one callback for all its pages, and
     what is of another page than this one is set aside.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     app_secrets: Annotated[tuple[Secret, ...], Verifies(16)] = Field(min_length=1, max_length=5)
     verify_token: Annotated[Secret, Verifies(8)]
@@ -91,15 +89,15 @@ class Messenger:
         """Answer the verification, or take a signed batch as one raw (R9, R15)."""
         if request.method == "GET":
             return self._challenge(request)
-        verdict = signature.meta(signature.revealed(self._settings.app_secrets), request, now)
+        verdict = signature.genuine(revealed(self._settings.app_secrets), request, now)
         if not verdict.genuine:
             return Refused(answer=Answer(status=401), reason=verdict.reason)
         raw = Raw(channel=self._channel.name, body=request.body, received_at=now)
         return Accepted(raws=(raw,), answer=Answer(status=200, body=b"EVENT_RECEIVED"))
 
     def _challenge(self, request: Request) -> Answer | Refused:
-        tokens = signature.revealed((self._settings.verify_token,))
-        challenge = signature.meta_challenge(tokens[0], request) if tokens else ""
+        tokens = revealed((self._settings.verify_token,))
+        challenge = signature.challenge(tokens[0], request) if tokens else ""
         if not challenge:
             return Refused(answer=Answer(status=403), reason="the verify token or the challenge is not as expected")
         return Answer(status=200, body=challenge.encode())
@@ -191,7 +189,7 @@ class Messenger:
 
     async def connect(self) -> str:
         """Ask Graph whose token it is; that of a page must be of the page that the channel takes."""
-        if not signature.revealed(self._settings.app_secrets):
+        if not revealed(self._settings.app_secrets):
             raise BadSettings(f"channel {self._channel.name}: none of its app_secrets is set.")
         url = f"{self._settings.graph_url}/me"
         response = await self._caller.ask("GET", url, headers=self._authorised(), params={"fields": "id,name"})

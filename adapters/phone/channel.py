@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from adapters.kit import signature
-from adapters.kit.http import UnguessedPath, WebAddress, json_bytes, mistakes_told, no_deliveries
+from adapters.kit.http import json_bytes, mistakes_told, no_deliveries
+from adapters.kit.settings import ChannelSettings, UnguessedPath, WebAddress, revealed
+from adapters.phone import signature as twilio
 from adapters.phone.event import KIND, is_json, messages_of, read_calls
 from router.errors import BadSettings, SendRejected
 from router.errors import Refused as NotPossible
@@ -29,13 +31,11 @@ _JSON: Final = "application/json"
 _TWIML: Final = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """The table of a phone channel: `auth_tokens` are Twilio's, `secrets` (whsec_…) sign call events.
 
     `public_url` is the address as Twilio calls it; without a path it is that of `[web]` plus `/channels/NAME`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     auth_tokens: Annotated[tuple[Secret, ...], Verifies(16)] = Field(default=(), max_length=5)
     secrets: Annotated[tuple[Secret, ...], Verifies(24, standard=True)] = Field(default=(), max_length=5)
@@ -109,9 +109,9 @@ class Phone:
 
     def _verdict(self, request: Request, now: datetime) -> signature.Verdict:
         if "webhook-signature" in request.headers or "svix-signature" in request.headers:
-            return signature.standard(signature.revealed(self._settings.secrets), request, now)
-        tokens = signature.revealed(self._settings.auth_tokens)
-        return signature.twilio(tokens, self._urls, request, now)
+            return signature.standard(revealed(self._settings.secrets), request, now)
+        tokens = revealed(self._settings.auth_tokens)
+        return twilio.genuine(tokens, self._urls, request, now)
 
     def translate(self, raw: Raw) -> list[Message | DeskEvent]:
         """The messages of a form or of call events; none for what passes, such as ringing."""
@@ -133,8 +133,8 @@ class Phone:
 
     async def connect(self) -> str:
         """See that what verifies is set; nothing is called."""
-        forms = len(signature.revealed(self._settings.auth_tokens))
-        events = len(signature.revealed(self._settings.secrets))
+        forms = len(revealed(self._settings.auth_tokens))
+        events = len(revealed(self._settings.secrets))
         if not forms and not events:
             raise BadSettings(f"channel {self._channel.name}: none of its auth_tokens and secrets is set.")
         if forms and not self._urls:

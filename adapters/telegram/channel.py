@@ -14,12 +14,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from adapters.kit import signature
 from adapters.kit.http import json_bytes
 from adapters.kit.parts import send_parts
+from adapters.kit.settings import ChannelSettings, revealed
 from adapters.kit.split import split
+from adapters.telegram import signature
 from adapters.telegram.album import body_of, goes_on, grouped
 from adapters.telegram.form import callback_of, envelope
 from adapters.telegram.update import BUSINESS, KIND, messages_of
@@ -50,10 +51,8 @@ __all__ = ["Settings", "Telegram", "adapter"]
 LONGEST: Final = 4096
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """The keys of a Telegram channel. `secret_tokens` are those of the webhook, new and old while they rotate."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     token: Secret
     mode: Literal["poll", "webhook"] = "poll"
@@ -90,7 +89,7 @@ class Telegram:
     def receive(self, request: Request, now: datetime) -> Accepted | Refused | Answer:
         """Take an update from the webhook if it carries one of the channel's secret tokens. The answer to the press of
         a button tells Telegram that it is taken."""
-        verdict = signature.telegram(signature.revealed(self._settings.secret_tokens), request, now)
+        verdict = signature.genuine(revealed(self._settings.secret_tokens), request, now)
         if not verdict.genuine:
             return Refused(answer=Answer(status=401), reason=verdict.reason)
         raw = Raw(channel=self._channel.name, body=request.body, received_at=now)
@@ -183,7 +182,7 @@ class Telegram:
     async def _register(self) -> None:
         url = self._channel.public_url.rstrip("/")
         if urlsplit(url).scheme == "https":
-            secrets = signature.revealed(self._settings.secret_tokens)
+            secrets = revealed(self._settings.secret_tokens)
             if not secrets:
                 raise BadSettings(f"channel {self._channel.name}: none of its secret_tokens is set.")
             await self._open().set_webhook(f"{url}/channels/{quote(self._channel.name)}", secrets[0])

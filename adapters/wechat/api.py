@@ -19,7 +19,8 @@ from typing import Any, Final, TypeAlias
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.kit.http import Caller, Response, credential, not_now, throttled
+from adapters.kit.http import Caller, Response, not_now, throttled
+from adapters.kit.settings import credential
 from router.errors import BadSettings, OutcomeUnknown, SendError, SendRejected, SendUnreachable
 from router.ports import Channel
 

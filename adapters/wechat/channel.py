@@ -13,11 +13,13 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from adapters.kit import signature
-from adapters.kit.http import Caller, UnguessedPath, WebAddress, no_deliveries
+from adapters.kit.http import Caller, no_deliveries
 from adapters.kit.parts import send_parts
+from adapters.kit.settings import ChannelSettings, UnguessedPath, WebAddress, revealed
+from adapters.kit.signature import parameters
+from adapters.wechat import signature
 from adapters.wechat.api import Api
 from adapters.wechat.container import children, open_container
 from adapters.wechat.event import KIND, identity, message_of
@@ -34,10 +36,8 @@ _TAKEN: Final = Answer(status=200, body=b"success")
 _ECHO: Final = re.compile(r"[A-Za-z0-9_+/=-]{1,256}")
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """The table of a WeChat channel; `tokens` and `aes_keys` hold the present and, while they change, the old one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     app_id: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")
     app_secret: Secret
@@ -71,17 +71,17 @@ class WeChat:
 
     def receive(self, request: Request, now: datetime) -> Accepted | Refused | Answer:
         """Answer the handshake, or verify, open and take one message. Every failure looks alike from outside (R12)."""
-        tokens = signature.revealed(self._settings.tokens)
+        tokens = revealed(self._settings.tokens)
         if request.method == "GET":
             return self._handshake(tokens, request, now)
         if self._settings.mode == "safe":
             return self._safe(tokens, request, now)
-        verdict = signature.wechat(tokens, request, now)
+        verdict = signature.genuine(tokens, request, now)
         return self._checked(request.body, now) if verdict.genuine else _refused(verdict.reason)
 
     def _handshake(self, tokens: Sequence[str], request: Request, now: datetime) -> Answer | Refused:
-        verdict = signature.wechat(tokens, request, now)
-        echo = signature.parameters(request.url).get("echostr", ())
+        verdict = signature.genuine(tokens, request, now)
+        echo = parameters(request.url).get("echostr", ())
         if not verdict.genuine or len(echo) != 1 or not _ECHO.fullmatch(echo[0]):
             return _refused(verdict.reason or "the echostr is no plain word")
         return Answer(status=200, body=echo[0].encode())
@@ -91,10 +91,10 @@ class WeChat:
             encrypted = children(request.body).get("Encrypt", "").strip()
         except InvalidPayload:  # nobody vouches for these bytes: none of them goes to the log
             return _refused("the body is no XML with one Encrypt")
-        verdict = signature.wechat(tokens, request, now, encrypted)
+        verdict = signature.genuine(tokens, request, now, encrypted)
         if not verdict.genuine:
             return _refused(verdict.reason)
-        keys = signature.revealed(self._settings.aes_keys)
+        keys = revealed(self._settings.aes_keys)
         message = open_container(keys, self._settings.app_id, encrypted)
         return _refused("the container does not open") if message is None else self._checked(message, now)
 
@@ -171,7 +171,7 @@ class WeChat:
         if self._settings.mode == "safe":
             needed["aes_keys"] = self._settings.aes_keys
         for name, secrets in needed.items():
-            if not signature.revealed(secrets):
+            if not revealed(secrets):
                 raise BadSettings(f"channel {self._channel.name}: none of its {name} is set.")
         await self._api.token()
         return f"an access token of {self._settings.app_id} was granted"

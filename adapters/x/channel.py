@@ -14,11 +14,12 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from adapters.kit import signature
 from adapters.kit.parts import send_parts
+from adapters.kit.settings import ChannelSettings, revealed
 from adapters.kit.split import split
+from adapters.x import signature
 from adapters.x.event import KIND, instant_of, messages_of
 from router.errors import BadSettings, ConfigurationError, SendRejected, Throttled
 from router.policy.units import duration
@@ -50,13 +51,11 @@ REACH: Final = timedelta(days=30)
 BATCH: Final = 200
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """The keys of an X channel: the app's and the account's (OAuth 1.0a). `poll` is the pause between two lookups.
 
     `previous_consumer_secret` still verifies webhooks while the secret is changed.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     consumer_key: Secret
     consumer_secret: Annotated[Secret, Verifies(16)]
@@ -91,14 +90,14 @@ class X:
     def receive(self, request: Request, now: datetime) -> Accepted | Refused | Answer:
         """Answer X's challenge, and take events that carry its signature."""
         previous = self._settings.previous_consumer_secret
-        secrets = signature.revealed((self._settings.consumer_secret, *([] if previous is None else [previous])))
+        secrets = revealed((self._settings.consumer_secret, *([] if previous is None else [previous])))
         if request.method == "GET":
-            token = signature.x_challenge(secrets, request)
+            token = signature.challenge(secrets, request)
             if not token:
                 return Refused(answer=Answer(status=403), reason="no challenge of X, or one that could sign an event")
             body = json.dumps({"response_token": token}).encode()
             return Answer(status=200, body=body, content_type="application/json")
-        verdict = signature.x(secrets, request, now)
+        verdict = signature.genuine(secrets, request, now)
         if not verdict.genuine:
             return Refused(answer=Answer(status=401), reason=verdict.reason)
         raw = Raw(channel=self._channel.name, body=request.body, received_at=now)

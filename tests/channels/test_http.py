@@ -13,8 +13,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from adapters.kit.http import LARGEST, Caller, credential, not_now, throttled
+from adapters.kit.http import LARGEST, Caller, not_now, throttled
 from adapters.kit.http import Response as Answered
+from adapters.kit.settings import credential
 from router.errors import BadSettings, OutcomeUnknown, SendUnreachable
 from router.secret import Secret
 

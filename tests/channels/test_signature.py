@@ -22,6 +22,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.kit import signature
+from adapters.kit.settings import revealed
+from adapters.messenger import signature as meta
+from adapters.phone import signature as twilio
+from adapters.telegram import signature as telegram
+from adapters.wechat import signature as wechat
+from adapters.x import signature as x
 from router.errors import ConfigurationError
 from router.ports import Accepted, Answer, Channel, Refused, Request
 from router.secret import Secret
@@ -260,7 +266,7 @@ def test_twilios_address_comes_from_the_configuration(configured: str, called: s
         query={},
         body=urlencode(fields).encode(),
     )
-    assert signature.twilio([TOKEN], [configured], request, NOW).genuine is genuine
+    assert twilio.genuine([TOKEN], [configured], request, NOW).genuine is genuine
 
 
 def test_an_unsigned_body_is_refused() -> None:
@@ -268,7 +274,7 @@ def test_an_unsigned_body_is_refused() -> None:
     url = "https://a.example/t"
     headers = {"content-type": "application/json", "x-twilio-signature": twilio_signature(url, [])}
     request = Request(method="POST", url="/t", headers=headers, query={}, body=b"{}")
-    assert not signature.twilio([TOKEN], [url], request, NOW).genuine
+    assert not twilio.genuine([TOKEN], [url], request, NOW).genuine
 
 
 @pytest.mark.parametrize(
@@ -279,21 +285,21 @@ def test_an_unsigned_body_is_refused() -> None:
 def test_the_crc_signs_no_events_for_strangers(query: str, answered: bool) -> None:
     """Only tokens that cannot be the body of an event are answered."""
     request = Request(method="GET", url=f"/?{query}", headers={}, query={}, body=b"")
-    assert bool(signature.x_challenge(["secret"], request)) is answered
+    assert bool(x.challenge(["secret"], request)) is answered
 
 
 # ── all of them ──
 
 VERIFIERS: dict[str, Callable[[Request], object]] = {
     "standard": lambda r: signature.standard([WHSEC, WHPK], r, NOW),
-    "telegram": lambda r: signature.telegram(["Tg-secret"], r, NOW),
-    "x": lambda r: signature.x(["secret"], r, NOW),
-    "x_challenge": lambda r: not signature.x_challenge([], r),
-    "meta": lambda r: signature.meta(["secret"], r, NOW),
-    "meta_challenge": lambda r: not signature.meta_challenge("", r),
-    "wechat": lambda r: signature.wechat(["token"], r, NOW),
-    "wechat safe": lambda r: signature.wechat(["token"], r, NOW, r.body.decode("utf-8", "surrogateescape")),
-    "twilio": lambda r: signature.twilio(["token"], ["https://a.example"], r, NOW),
+    "telegram": lambda r: telegram.genuine(["Tg-secret"], r, NOW),
+    "x": lambda r: x.genuine(["secret"], r, NOW),
+    "x_challenge": lambda r: not x.challenge([], r),
+    "meta": lambda r: meta.genuine(["secret"], r, NOW),
+    "meta_challenge": lambda r: not meta.challenge("", r),
+    "wechat": lambda r: wechat.genuine(["token"], r, NOW),
+    "wechat safe": lambda r: wechat.genuine(["token"], r, NOW, r.body.decode("utf-8", "surrogateescape")),
+    "twilio": lambda r: twilio.genuine(["token"], ["https://a.example"], r, NOW),
 }
 HEADERS = st.sampled_from(
     ["webhook-id", "webhook-timestamp", "webhook-signature", "svix-id", "x-telegram-bot-api-secret-token",
@@ -325,7 +331,7 @@ def test_secrets_that_cannot_be_resolved_verify_nothing(monkeypatch: pytest.Monk
     monkeypatch.setenv("EMPTY", "")
     monkeypatch.delenv("UNSET", raising=False)
     secrets = [Secret.of(f"env:{name}") for name in ("SET", "EMPTY", "UNSET")]
-    assert signature.revealed([*secrets, Secret.of("file:/nowhere/at-all")]) == ("value",)
+    assert revealed([*secrets, Secret.of("file:/nowhere/at-all")]) == ("value",)
 
 
 def test_the_empty_text_equals_nothing() -> None:
