@@ -142,7 +142,10 @@ class Tx:
             return 0
         self.statements += 1
         sql, constants = statement.text(self.dialect)
-        self._cursor.executemany(sql, [{**constants, **row} for row in rows] if constants else rows)
+        if len(rows) == 1:  # psycopg makes a pipeline for many, which one is quicker without
+            self._cursor.execute(sql, {**constants, **rows[0]} if constants else rows[0])
+        else:
+            self._cursor.executemany(sql, [{**constants, **row} for row in rows] if constants else rows)
         return int(self._cursor.rowcount)
 
     @contextmanager

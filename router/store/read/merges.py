@@ -11,16 +11,14 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import ColumnElement, bindparam, literal_column, select
 
 from router.store import tables as t
-from router.store.database import Database
 from router.store.statement import Statement, Tx, member
 
-__all__ = ["absorbed_by", "families", "family", "merged_into", "of_contacts", "of_conversations"]
+__all__ = ["absorbed_by", "families", "family", "of_contacts", "of_conversations"]
 
 _C, _P = t.conversations.c, t.contacts.c
 #: Written out, so that SQLite takes the partial indexes.
 _ZERO: ColumnElement[int] = literal_column("0")
 _ABSORBED = _C.merged_into != _ZERO
-_merged = Statement(select(_C.number, _C.merged_into).where(_ABSORBED))
 _merged_of = Statement(select(_C.number, _C.merged_into).where(member(_C.number, "numbers"), _ABSORBED))
 _absorbed_by = Statement(select(_C.number).where(_C.merged_into == bindparam("number"), _ABSORBED))
 _absorbed_of = Statement(select(_C.number).where(member(_C.merged_into, "numbers"), _ABSORBED))
@@ -35,13 +33,6 @@ def of_conversations(tx: Tx, numbers: Iterable[int]) -> dict[int, int]:
 def of_contacts(tx: Tx, numbers: Iterable[int]) -> dict[int, int]:
     """Those of these contacts that were joined into another, with the one that each is part of now."""
     return _roots(tx, _joined_of, numbers)
-
-
-def merged_into(database: Database) -> dict[int, int]:
-    """Each conversation that was merged away, with the one that it is part of now."""
-    with database.read() as tx:
-        into = dict(tx.rows(_merged))
-    return {number: _root(number, into) for number in into}
 
 
 def _roots(tx: Tx, statement: Statement, numbers: Iterable[int]) -> dict[int, int]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, func, select
 
 from router.deadlines.fold import clocks_at, from_json
 from router.store import tables as t
@@ -22,17 +22,28 @@ from router.store.codec import CONVERSATION_COLUMNS, conversation_of
 from router.store.ledger import Store
 from router.store.read import merges, queries
 from router.store.read.history import history_until, looked_at
-from router.store.statement import Statement
+from router.store.statement import Statement, member
 from router.store.tables import micros
 
 __all__ = ["report"]
 
 _M, _C = t.messages.c, t.conversations.c
-_messages_page = Statement(
-    select(_M.number, _M.conversation, _M.direction, _M.channel, _M.agent, _M.sent_at)
-    .where(_M.number > bindparam("after"), _M.automatic.is_(False), _M.kind != "status", _M.direction != "note")
-    .order_by(_M.number)
-    .limit(bindparam("rows"))
+_OF_PEOPLE = and_(member(_M.conversation, "numbers"), _M.automatic.is_(False), _M.kind != "status")
+_heard = (
+    select(
+        _M.conversation, _M.sent_at, _M.channel,
+        func.count().over(partition_by=_M.conversation).label("messages"),
+        func.row_number().over(partition_by=_M.conversation, order_by=(_M.sent_at, _M.number)).label("place"),
+    )
+    .where(_OF_PEOPLE, _M.direction == "in")
+    .subquery()
+)  # fmt: skip
+#: A line a conversation: when and where a customer's first message came, and how many there are.
+_asked = Statement(
+    select(_heard.c.conversation, _heard.c.sent_at, _heard.c.channel, _heard.c.messages).where(_heard.c.place == 1)
+)
+_answered = Statement(
+    select(_M.conversation, _M.sent_at, _M.agent).where(_OF_PEOPLE, _M.direction == "out").order_by(_M.number)
 )
 _conversations_page = Statement(
     select(*CONVERSATION_COLUMNS)
@@ -82,13 +93,12 @@ class Figures(msgspec.Struct):
 
 def report(store: Store, now: datetime, *, since: datetime | None = None) -> dict[str, Any]:
     """The figures of the conversations opened since then (None: all of them)."""
-    courses = _courses(store)
     promises, until = store.policy.promises, history_until(store.database)
     total, by = Figures(), {name: defaultdict[str, Figures](Figures) for name in DIMENSIONS}
     for page in _pages(store, _conversations_page, since=0 if since is None else micros(since)):
-        for c in map(conversation_of, page):
-            if c.merged_into:
-                continue
+        found = [c for c in map(conversation_of, page) if not c.merged_into]
+        courses = _courses(store, [c.number for c in found])
+        for c in found:
             course = courses.get(c.number, Course())
             answer = course.first_answer()
             clocks = clocks_at(from_json(c.clocks), promises, looked_at(c, promises, now, until))
@@ -112,18 +122,20 @@ def report(store: Store, now: datetime, *, since: datetime | None = None) -> dic
     }
 
 
-def _courses(store: Store) -> dict[int, Course]:
-    root = merges.merged_into(store.database)
+def _courses(store: Store, numbers: Sequence[int]) -> dict[int, Course]:
+    """How these conversations went, with what was merged into them."""
     courses: defaultdict[int, Course] = defaultdict(Course)
-    for page in _pages(store, _messages_page):
-        for _, number, direction, channel, agent, at in page:
-            course = courses[root.get(number, number)]
-            if direction == "out":
-                course.answers.append((at, agent))
-                continue
-            course.messages += 1
-            if not course.asked or at < course.asked:
-                course.asked, course.channel = at, channel
+    with store.database.read() as tx:
+        parts = merges.families(tx, numbers)
+        root = merges.of_conversations(tx, parts)
+        asked, answered = tx.rows(_asked, numbers=parts), tx.rows(_answered, numbers=parts)
+    for number, at, channel, messages in sorted(asked):
+        course = courses[root.get(number, number)]
+        course.messages += messages
+        if not course.asked or at < course.asked:
+            course.asked, course.channel = at, channel
+    for number, at, agent in answered:
+        courses[root.get(number, number)].answers.append((at, agent))
     return courses
 
 
