@@ -55,11 +55,12 @@ _advance = Statement(
     .where(
         t.positions.c.partition == bindparam("number"),
         t.positions.c.position == bindparam("before"),
+        t.positions.c.inside == bindparam("inside_before"),
         exists(
             select(t.leases.c.duty).where(t.leases.c.duty == bindparam("duty"), t.leases.c.fence == bindparam("token"))
         ),
     )
-    .values(position=bindparam("after"), attempts=0, attempt_position=0)
+    .values(position=bindparam("after"), inside=bindparam("inside_after"), attempts=0, attempt_position=0)
 )
 _put_aside = insert(t.set_aside, unless_there=True)
 _erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest == bindparam("key_digest")))
@@ -82,12 +83,17 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
-    """Move a partition's cursor from `before` to `after`, under the lease's fencing token."""
+    """Move a partition's cursor from `before` to `after`, under the lease's fencing token.
+
+    `inside_before` and `inside_after` are indices within the raw behind each: its parts below are decided already.
+    """
 
     partition: int
     before: int
     after: int
     fence: int
+    inside_before: int = 0
+    inside_after: int = 0
 
 
 class Store:
@@ -311,6 +317,8 @@ class Store:
             number=advance.partition,
             before=advance.before,
             after=advance.after,
+            inside_before=advance.inside_before,
+            inside_after=advance.inside_after,
             duty=f"partition:{advance.partition}",
             token=advance.fence,
         )

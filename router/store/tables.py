@@ -134,6 +134,7 @@ positions = Table(
     _number("attempt_position", server_default=text("0")),
     _count("attempts"),
     _number("forgotten", server_default=text("0")),  # how many raws were deleted for their age
+    _count("inside"),  # the parts of the raw behind `position` below this index are decided: one that holds many
 )
 channel_cursors = Table(
     "channel_cursors",

@@ -19,7 +19,7 @@ from router.policy.load import from_text
 from router.policy.values import Policy
 from router.store import Store
 from router.store import tables as t
-from workers.daemon.decide import ATTEMPTS, BATCH, LAST, Partition
+from workers.daemon.decide import ATTEMPTS, BATCH, LAST, MESSAGES, Partition
 
 HERE = Path(__file__).parent
 
@@ -102,27 +102,63 @@ async def test_hundreds_of_dead_ones_are_found_by_halving(node: Node, transactio
     assert sum(transactions.sizes) < 5000
 
 
-async def test_many_messages_are_committed_in_parts(node: Node, transactions: _Transactions) -> None:
-    """Raws that hold many messages share a transaction only up to a bound, so that no batch grows without one."""
-    bodies = ["\n".join(f"u-{k} 第{i}.{k}笔" for k in range(400)) for i in range(5)]
-    await node.append(*bodies)
+async def test_a_raw_of_very_many_messages_is_decided_in_pieces(node: Node, transactions: _Transactions) -> None:
+    """No transaction holds more than a bound, whatever one request brought; each message is decided once, in order."""
+    bodies = ["\n".join(f"u-{k} 第{i}.{k}笔" for k in range(450)) for i in range(3)]
+    await node.append("u-1 转账", *bodies, "u-2 转账")
     decided = node.decide(node.own())
-    assert transactions.sizes == [800, 800, 400]
-    assert (decided.read, decided.stored) == (5, 2000)
-    assert len(decided.decisions) == 2000
+    assert max(transactions.sizes) <= MESSAGES
+    assert (decided.read, decided.stored) == (5, 1352)
+    assert _said(node) == ["转账", *(f"第{i}.{k}笔" for i in range(3) for k in range(450)), "转账"]
 
 
 @pytest.mark.parametrize("dirty", [False, True])
 async def test_a_flood_lets_others_go_between(node: Node, dirty: bool) -> None:
-    """Two hundred raws of many messages are not decided in one go: a stop, or another partition, need not wait."""
-    await node.append(*("\n".join(f"u-{k} 第{i}.{k}笔" for k in range(400)) for i in range(5)))
+    """Requests of many messages are not decided in one go: a stop, or another partition, need not wait."""
+    await node.append(*("\n".join(f"u-{k} 第{i}.{k}笔" for k in range(400)) for i in range(3)))
     partition = node.own()
     partition = node.own() if dirty else partition
-    entries = node.log.read_now(node.number, 0, BATCH)
-    first = partition.decide(entries, lambda: NOW)
-    assert first.read in (2, 3)
-    assert partition.position == entries[first.read - 1].position
-    assert node.decide(partition).stored + first.stored == 2000
+    turns = []
+    while entries := node.log.read_now(node.number, partition.position, BATCH):
+        turns.append(partition.decide(entries, lambda: NOW))
+    assert all(0 < turn.stored <= MESSAGES for turn in turns)
+    assert all(turn.work for turn in turns)
+    assert (sum(turn.read for turn in turns), sum(turn.stored for turn in turns)) == (3, 1200)
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("killed", [False, True])
+async def test_another_node_goes_on_inside_a_raw(
+    node: Node, pieces: int, killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who takes over in the middle of a large request decides the rest of it, and nothing twice: also when the former
+    owner died with a piece half written. A part that cannot be decided is listed once, under its own index."""
+    lines = [f"u-{k} 第{k}笔" if k != 130 else "!void nothing" for k in range(400)]
+    _, last = await node.append("\n".join(lines), "u-1 到了吗")
+    former = node.own()
+    for _ in range(pieces):
+        entries = node.log.read_now(node.number, former.position, BATCH)
+        former.decide(entries, lambda: NOW)
+    if killed:
+        monkeypatch.setattr(node.store, "_move", _die)
+        with pytest.raises(KeyboardInterrupt):
+            former.decide(node.log.read_now(node.number, former.position, BATCH), lambda: NOW)
+        monkeypatch.undo()
+    node.decide(node.own())
+    assert _said(node) == [*(f"第{k}笔" for k in range(400) if k != 130), "到了吗"]
+    assert [(item, kind) for _, item, kind, _ in node.aside()] == [(130, "dead")]
+    assert node.cursor() == last
+    with pytest.raises(LostOwnership):
+        former.decide(entries, lambda: NOW)
+
+
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _said(node: Node) -> list[str]:
+    """What was said, in the order in which it was decided."""
+    return [row["text"] for row in sorted(node.rows("messages"), key=lambda row: row["number"])]
 
 
 async def test_a_partition_left_dirty_goes_in_single_steps(node: Node, transactions: _Transactions) -> None:

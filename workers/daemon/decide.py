@@ -13,19 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, exists, select, update
 
 from router.decision.decide import prepare
-from router.errors import InvalidPayload, LostOwnership
+from router.errors import InvalidPayload
 from router.model import Decision, Message, Placement, Sender
 from router.ports import Entry, Translation
-from router.store import Advance, Arrival, Aside, Store, Undecidable, is_transient
-from router.store import tables as t
+from router.store import Advance, Arrival, Aside, Store, Undecidable, is_transient, positions
 from router.store.set_aside import ANNOUNCED, TO_FETCH
-from router.store.statement import Statement, Tx
 from router.store.transient import short_of
 from workers.daemon.channels import Channels
 from workers.daemon.crash_probe import survives
@@ -37,9 +35,11 @@ _log = structlog.get_logger()
 BATCH = 200
 #: After so many attempts that ended the process a raw is put on trial; after so many it is dead without.
 ATTEMPTS, LAST = 3, 10
-#: Raws may hold many messages: a batch ends before it holds more than so many, unless one raw does (PostgreSQL locks
-#: each name it meets, and whatever else is to be decided waits).
-MESSAGES = 1000
+#: Raws may hold many messages: one transaction decides so many at most, the first ones of a raw where it holds more
+#: (PostgreSQL locks each name it meets, and whatever else is to be decided waits).
+MESSAGES = 200
+#: So many of one raw at a time, when it holds more than `MESSAGES`.
+PIECE = 100
 #: Harms nobody: once this is read, all that reading needs is loaded; while this can be decided, the ledger works.
 _GREETING = Message(
     external_id="-", channel="-", channel_kind="-", sent_at=datetime(2026, 1, 1, tzinfo=UTC), sender=Sender(handle="-"),
@@ -48,23 +48,12 @@ _GREETING = Message(
 #: After so many dead ones of a batch the rest is looked for by halving.
 _ONE_BY_ONE = 4
 
-_P = t.positions.c
-_where = _P.partition == bindparam("number")
-_held = exists(
-    select(t.leases.c.duty).where(t.leases.c.duty == bindparam("duty"), t.leases.c.fence == bindparam("token"))
-)
-_read_place = Statement(select(_P.position, _P.dirty, _P.single_steps, _P.attempt_position, _P.attempts).where(_where))
-_mark_dirty = Statement(update(t.positions).where(_where, _held).values(dirty=True, single_steps=bindparam("steps")))
-_mark_clean = Statement(update(t.positions).where(_where, _held).values(dirty=False, single_steps=0))
-_attempt = Statement(
-    update(t.positions).where(_where, _held).values(attempt_position=bindparam("place"), attempts=bindparam("count"))
-)
-
 
 class Decided(msgspec.Struct, frozen=True):
     """What a batch came to: raws read, messages stored, redelivered, set aside as invalid and dead.
 
-    `positions` are those of the raws that the decisions were made of.
+    `positions` are those of the raws that the decisions were made of. A raw that is decided in pieces counts as read
+    with its last one.
     """
 
     read: int = 0
@@ -86,6 +75,18 @@ class Decided(msgspec.Struct, frozen=True):
             self.positions + other.positions,
         )
 
+    @property
+    def work(self) -> int:
+        """How much was done, in raws; 0 only where nothing was."""
+        return self.read or bool(self.decisions)
+
+
+class _Piece(msgspec.Struct, frozen=True):
+    """The next parts of a raw, and the index of the first that is left for later."""
+
+    arrivals: list[tuple[Arrival, int]]
+    onward: int
+
 
 class Partition:
     """One partition that this node owns under a fencing token. All methods block; call them off the event loop."""
@@ -96,64 +97,66 @@ class Partition:
         self._store = store
         self._channels = channels
         self._survived = 0
-        self._most = BATCH
-        self.position, self._single_steps = self._own()
+        self._most, self._piece = BATCH, PIECE
+        self.position, self._inside, self._single_steps = self._own()
         if self._single_steps:
             prepare(_GREETING, store.policy)  # an attempt is the raw's own time, not that of a start
 
-    def _own(self) -> tuple[int, int]:
+    def _own(self) -> tuple[int, int, int]:
         """Read the cursor; mark the partition dirty until it is given back. What was dirty goes in single steps."""
         with self._store.database.write() as tx:
-            row = tx.one(_read_place, number=self.number)
-            if row is None:
-                raise LostOwnership(f"The ledger has no partition {self.number}.")
-            position, dirty, steps, _, _ = row
-            steps = max(BATCH, steps) if dirty else 0
-            self._mark(tx, _mark_dirty, steps=steps)
-        return int(position), int(steps)
-
-    def _mark(self, tx: Tx, statement: Statement, **values: int) -> None:
-        duty = f"partition:{self.number}"
-        if tx.run(statement, number=self.number, duty=duty, token=self.fence, **values) != 1:
-            raise LostOwnership(f"Another node decides partition {self.number} now.")
+            place = positions.place(tx, self.number)
+            steps = max(BATCH, place.single_steps) if place.dirty else 0
+            positions.mark_dirty(tx, self.number, self.fence, steps)
+        return place.position, place.inside, steps
 
     def give_back(self) -> None:
         """Mark the partition clean: everything up to the cursor is decided and nothing is under way. Raises
         `LostOwnership` when it is another's already."""
         with self._store.database.write() as tx:
-            self._mark(tx, _mark_clean)
+            positions.mark_clean(tx, self.number, self.fence)
 
     def decide(self, entries: Sequence[Entry], now: Callable[[], datetime]) -> Decided:
         """Decide these entries, which follow the cursor, and move it: all of them, or the first so many that hold
-        `MESSAGES`, so that nobody waits for the others. Raises `LostOwnership` when it moved meanwhile, and what passes
-        (`is_transient`): then the entries are decided when it is over."""
+        `MESSAGES`, or a piece of the first one, so that nobody waits for the others. Raises `LostOwnership` when it
+        moved meanwhile, and what passes (`is_transient`): then the entries are decided when it is over."""
         if not entries:
             return Decided()
         if self._single_steps:
             done = Decided()
             for entry in entries:
                 done += self._step(entry, now())
-                if done.stored + done.redelivered >= MESSAGES:
+                if self._inside or len(done.decisions) >= MESSAGES:
                     break
             return done
         return self._settle_some(entries, now())
 
     def _settle_some(self, entries: Sequence[Entry], now: datetime) -> Decided:
         """As many as the server has locks and connections for: half of them, and half again, while it is short."""
-        before = self.position
+        before = self.position, self._inside
         while True:
             some = entries[: self._most]
             try:
                 done = self._settle(some, now)
             except Exception as failure:
                 setting = short_of(failure)
-                if not setting or len(some) == 1 or self.position != before:
+                if not setting or (self.position, self._inside) != before or not self._halve(len(some)):
                     raise
-                self._most = len(some) // 2
                 _log.warning("decide.halved", partition=self.number, raws=self._most, raise_setting=setting)
             else:
                 self._most = min(max(len(entries), self._most), 2 * self._most)
+                self._piece = min(PIECE, 2 * self._piece)
                 return done
+
+    def _halve(self, raws: int) -> bool:
+        """Take half as much at a time from now on; False where that cannot be."""
+        if raws > 1:
+            self._most = raws // 2
+        elif self._piece > 1:
+            self._piece //= 2
+        else:
+            return False
+        return True
 
     def _step(self, entry: Entry, now: datetime) -> Decided:
         """One entry, its attempt committed first; after too many, and a trial, the entry is dead.
@@ -162,20 +165,21 @@ class Partition:
         """
         store = self._store
         with store.database.read() as tx:
-            row = tx.one(_read_place, number=self.number)
-        tried = int(row[4]) if row is not None and row[3] == entry.position else 0
+            place = positions.place(tx, self.number)
+        tried = place.attempts if place.attempt_position == entry.position else 0
         tried -= tried > 0 and self._survived == entry.position
         if tried >= LAST or (tried >= ATTEMPTS and not survives(entry.raw, store.policy, store.database)):
             return self._give_up(entry, tried, now)
         with store.database.write() as tx:
-            self._mark(tx, _attempt, place=entry.position, count=tried + 1)
+            positions.mark_attempt(tx, self.number, self.fence, entry.position, tried + 1)
         self._survived = 0
         try:
             done = self._settle([entry], now)
         except Exception:
             self._survived = entry.position
             raise
-        self._single_steps = max(0, self._single_steps - 1)
+        if not self._inside:
+            self._single_steps = max(0, self._single_steps - 1)
         return done
 
     def _give_up(self, entry: Entry, tried: int, now: datetime) -> Decided:
@@ -185,11 +189,14 @@ class Partition:
             raw=(entry.partition, entry.position), item=0, channel=entry.raw.channel, kind="dead", reason=reason,
             attempts=tried, at=now,
         )  # fmt: skip
-        self._write([], [aside], entry.position, now, entry.raw.history)
+        self._write([], [aside], (entry.position, 0), now, entry.raw.history)
         return Decided(read=1, dead=1)
 
     def _settle(self, entries: Sequence[Entry], now: datetime) -> Decided:
-        """Translate and commit, in parts where recorded history meets live raws; what is too much is left."""
+        """Translate and commit, in parts where recorded history meets live raws; what is too much is left.
+
+        A raw of very many messages is decided in pieces, each in a transaction and a turn of its own.
+        """
         done = Decided()
         part: list[Entry] = []
         arrivals: list[tuple[Arrival, int]] = []
@@ -206,16 +213,32 @@ class Partition:
                 part, arrivals, aside = [], [], []
             if part and len(arrivals) + len(found) > MESSAGES:
                 break
+            if not part and (piece := self._first_piece(found)) is not None:
+                return done + self._commit([entry], piece.arrivals, invalid, now, onward=piece.onward)
             part.append(entry)
             arrivals += found
             aside += invalid
         return done + self._commit(part, arrivals, aside, now)
 
+    def _first_piece(self, found: list[tuple[Arrival, int]]) -> _Piece | None:
+        """The next piece of a raw that holds more than fits into one transaction; None where all of it does."""
+        if len(found) <= min(MESSAGES, 2 * self._piece) or any(a[1] >= b[1] for a, b in pairwise(found)):
+            return None
+        return _Piece(arrivals=found[: self._piece], onward=found[self._piece][1])
+
     def _commit(
-        self, entries: Sequence[Entry], arrivals: list[tuple[Arrival, int]], aside: list[Aside], now: datetime
+        self,
+        entries: Sequence[Entry],
+        arrivals: list[tuple[Arrival, int]],
+        aside: list[Aside],
+        now: datetime,
+        *,
+        onward: int = 0,
     ) -> Decided:
-        """Decide in one transaction; what cannot be decided is found and set aside as dead."""
-        history, last, before, present = entries[0].raw.history, entries[-1].position, len(aside), now
+        """Decide in one transaction; what cannot be decided is found and set aside as dead. `onward`: these are the
+        parts of the one entry below this index, and more of it follow."""
+        history, before, present = entries[0].raw.history, len(aside), now
+        last = (entries[0].position - 1, onward) if onward else (entries[-1].position, 0)
         invalid = sum(one.kind == "invalid" for one in aside)
         if history:
             now = entries[0].raw.received_at  # message time is the clock of recorded messages
@@ -235,7 +258,8 @@ class Partition:
         stored = sum(isinstance(d, Placement) for d in decisions)
         dead = len(aside) - before
         places = tuple(arrival.raw[1] for arrival, _ in arrivals if arrival.raw is not None)
-        return Decided(len(entries), stored, len(decisions) - stored, invalid, dead, tuple(decisions), places)
+        read = 0 if onward else len(entries)
+        return Decided(read, stored, len(decisions) - stored, invalid, dead, tuple(decisions), places)
 
     def _translate(self, entry: Entry, now: datetime) -> tuple[list[tuple[Arrival, int]], list[Aside]]:
         place, raw = (entry.partition, entry.position), entry.raw
@@ -257,24 +281,33 @@ class Partition:
             return [], [_aside(place, 0, raw.channel, "invalid", reason, now)]
         received = raw.received_at
         arrivals = [Arrival(what=what, received_at=received, raw=place) for what in found]
-        return list(zip(arrivals, found.items, strict=True)), _parts_aside(found, place, raw.channel, now)
+        inside = self._inside if entry.position == self.position + 1 else 0
+        todo = [(a, item) for a, item in zip(arrivals, found.items, strict=True) if item >= inside]
+        return todo, [] if inside else _parts_aside(found, place, raw.channel, now)
 
     def _write(
         self,
         arrivals: Sequence[tuple[Arrival, int]],
         aside: Sequence[Aside],
-        after: int,
+        after: tuple[int, int],
         now: datetime,
         history: bool,
         *,
         trial: bool = False,
     ) -> list[Decision]:
-        advance = Advance(partition=self.number, before=self.position, after=after, fence=self.fence)
+        advance = Advance(
+            partition=self.number,
+            before=self.position,
+            inside_before=self._inside,
+            after=after[0],
+            inside_after=after[1],
+            fence=self.fence,
+        )
         decisions = self._store.decide(
             [a for a, _ in arrivals], now, advance=advance, aside=aside, history=history, trial=trial
         )
         if not trial:
-            self.position = after
+            self.position, self._inside = after
         return decisions
 
     def _blamed(
@@ -300,7 +333,8 @@ class Partition:
             return []
         with self._store.database.one_connection():
             try:
-                self._write([arrivals[i] for i in among], [], self.position, now, history, trial=True)
+                here = self.position, self._inside
+                self._write([arrivals[i] for i in among], [], here, now, history, trial=True)
                 return []
             except Exception as failure:
                 if is_transient(failure):
@@ -315,7 +349,8 @@ class Partition:
 
     def _probe(self, now: datetime, history: bool) -> None:
         """Decide a message that harms nobody, and roll it back. Raises what keeps the ledger from working."""
-        self._write([(Arrival(what=_GREETING, received_at=now), 0)], [], self.position, now, history, trial=True)
+        here = self.position, self._inside
+        self._write([(Arrival(what=_GREETING, received_at=now), 0)], [], here, now, history, trial=True)
 
     def _bury(
         self, arrivals: Sequence[tuple[Arrival, int]], dead: Sequence[int], cause: Exception, aside: list[Aside],

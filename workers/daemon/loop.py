@@ -246,7 +246,7 @@ class Daemon:
             self.metrics.messages.labels(outcome).inc(getattr(decided, outcome))
         if decided.invalid or decided.dead:
             _log.warning("raws.set_aside", partition=partition.number, invalid=decided.invalid, dead=decided.dead)
-        return decided.read
+        return decided.work
 
     def _server(self) -> uvicorn.Server:
         parts = (self.store, self.channels, self.log, self.metrics, self.now)
