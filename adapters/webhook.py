@@ -88,7 +88,7 @@ class Webhook:
             return Refused(answer=Answer(status=401), reason=verdict.reason)
         headers = request.headers
         identity = headers.get("webhook-id") or headers.get("svix-id", "")
-        return self.take(request.body, now, identity, headers.get("x-partition-key", "")[:200])
+        return self.take(request.body, now, identity, headers.get("omnirouter-partition", "")[:200])
 
     def take(self, body: bytes, now: datetime, identity: str = "", partition_key: str = "") -> Accepted | Refused:
         """Take the whole of a body whose sender is known to be genuine, or nothing of it."""

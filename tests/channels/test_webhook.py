@@ -84,7 +84,7 @@ def chat(monkeypatch: pytest.MonkeyPatch, open_channel: Callable[..., Any]) -> C
 def test_a_batch_is_taken_as_one_raw(chat: Callable[..., Webhook]) -> None:
     """Three messages are accepted as three, and the raw is what arrived, under the webhook's id."""
     body = json.dumps([{**WIRE, "id": f"m-{n}"} for n in range(3)]).encode()
-    taken = chat().receive(signed(body, **{"x-partition-key": "u-77"}), NOW)
+    taken = chat().receive(signed(body, **{"omnirouter-partition": "u-77"}), NOW)
     assert isinstance(taken, Accepted)
     assert (taken.answer.status, json.loads(taken.answer.body)) == (202, {"accepted": 3})
     assert taken.answer.content_type == "application/json"

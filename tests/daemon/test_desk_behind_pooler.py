@@ -73,7 +73,7 @@ async def _write(desk: Any, customer: int) -> None:
         body = {"id": f"m-{customer}-{n}", "sent_at": datetime.now(UTC).isoformat(), "text": f"转账 {n} 没到账"}
         sent = json.dumps({**body, "sender": {"handle": f"u-{customer}"}}).encode()
         headers = sign_standard([SECRET], f"hook-{customer}-{n}", sent, desk.clock())
-        headers["x-partition-key"] = f"u-{customer}"
+        headers["omnirouter-partition"] = f"u-{customer}"
         answer = await desk.http.post("/channels/chat", content=sent, headers=headers)
         assert answer.status_code == 202, answer.text
 

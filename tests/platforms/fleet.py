@@ -141,7 +141,7 @@ class Flood:
         message = {"id": name, "sent_at": datetime.now(UTC).isoformat(), "sender": {"handle": who}, "text": text}
         body = json.dumps(message).encode()
         while True:
-            headers = sign_standard([SECRET], f"hook-{name}", body, datetime.now(UTC)) | {"x-partition-key": who}
+            headers = sign_standard([SECRET], f"hook-{name}", body, datetime.now(UTC)) | {"omnirouter-partition": who}
             member = self._chance.choice(self._members)
             try:
                 answer = await http.post(f"{member.address}/channels/chat", content=body, headers=headers)
