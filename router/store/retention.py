@@ -107,6 +107,7 @@ _passing = {
     )
     for kind in ("text", "type")
 }  # fmt: skip
+_forget_repeats = Statement(delete(t.idempotency).where(t.idempotency.c.at < _before))
 _closed = Statement(
     select(_C.number)
     .where(among(_C.status, "closed"), _C.merged_into == 0, _C.closed_at.is_not(None), _C.closed_at < _before)
@@ -138,6 +139,8 @@ def forget(store: Store, now: datetime) -> dict[str, int]:
     gone = {"raws": _old_raws(store, before(ages.raws)), "decisions": _old_decisions(store, before(ages.decisions))}
     gone |= _old_outgoing(store, before(ages.outbox), before(ages.events), before(ages.files))
     gone["attempts"] = _old_attempts(store, before(ages.attempts))
+    repeats = before(ages.idempotency)
+    gone["idempotency"] = 0 if repeats is None else _run(store, _forget_repeats, before=repeats)
     gone["conversations"] = _old_conversations(store, before(ages.conversations), now)
     return {kind: count for kind, count in gone.items() if count}
 

@@ -188,3 +188,16 @@ async def test_streams_are_few_and_end_with_the_daemon(
         async with asyncio.timeout(120):
             with contextlib.suppress(httpx.TransportError):
                 assert [kind async for kind, _ in events] == []
+
+
+async def test_agents_of_the_configuration_have_accounts_from_the_start(open_desk: Callable[..., Any]) -> None:
+    """Whoever stands under [[agents]] can be let in without being added first."""
+    agents = '\n[[agents]]\nname = "li"\nqueues = ["risk"]\n'
+    async with open_desk(CONFIGURATION + agents, AT) as desk:
+        _, admin = await asyncio.to_thread(tokens.add, desk.store, "crm", "admin", desk.clock())
+
+        def listed() -> list[Any]:
+            answer = httpx.get(f"{desk.daemon.address}/api/v1/accounts", headers={"authorization": f"Bearer {admin}"})
+            return [a["queues"] for a in answer.json() if a["name"] == "li"]
+
+        assert await desk.until(listed) == [["risk"]]

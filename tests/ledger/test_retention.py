@@ -20,6 +20,7 @@ from router.store.outbox import claim, settle
 from router.store.read import queries
 from router.store.read.audit import audit
 from router.store.set_aside import keep_invalid
+from router.store.tables import micros
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 OLD = NOW - timedelta(days=181)
@@ -209,6 +210,17 @@ def test_closed_conversations_go_only_when_that_is_asked_for(desk: Any, store: S
     assert audit(store).differences == []
     (again,) = desk.take(desk.said("转账2000一直没到账", external_id="m-1"), now=later)
     assert type(again).__name__ == "Redelivery"
+
+
+def test_what_a_repeated_request_is_answered_with_goes_after_a_week(desk: Any, store: Store, rows: Rows) -> None:
+    """The same key may then be used anew."""
+    desk.take(desk.said("转账没到账"))
+    for key, days in (("old", 8), ("young", 6)):
+        at = micros(NOW - timedelta(days=days))
+        row = "INSERT INTO idempotency (account, route, key, at) VALUES ('crm', 'reply', :key, :at)"
+        run(store, row, key=key, at=at)
+    assert retention.forget(store, NOW)["idempotency"] == 1
+    assert [row["key"] for row in rows("idempotency")] == ["young"]
 
 
 def test_ages_are_durations_or_never() -> None:

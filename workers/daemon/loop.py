@@ -22,6 +22,7 @@ import structlog
 import uvicorn
 from starlette.routing import Mount
 
+from router.desk.accounts.account import seed
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy.values import Policy
 from router.store import Store, is_transient
@@ -129,6 +130,8 @@ class Daemon:
         await self.store.bell.open()
         with contextlib.suppress(Exception):  # a clock that jumped while nobody worked is known before work begins
             await asyncio.to_thread(self._doubt.check)
+        with contextlib.suppress(Exception):  # with the database away, the next start does it
+            await asyncio.to_thread(seed, self.store, self.now())
         servers = self._server(), _serving(operations(self.readiness, self.metrics, self.clock))
         parts = [asyncio.create_task(self._renewing(), name="duties")]
         parts += [asyncio.create_task(part, name=name) for name, part in self._parts()]

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from router.desk.accounts.sessions import forget_ended
 from router.store import Store
 from router.store.assignment import release_absent
 from router.store.leases import Lease
@@ -109,6 +110,7 @@ class Timekeeper:
             return
         self._cleaned = now
         await asyncio.to_thread(forget_markers, self._store, now)
+        await asyncio.to_thread(forget_ended, self._store, now)
         forgotten = await asyncio.to_thread(forget, self._store, now)
         if forgotten:
             _log.info("forgotten", **forgotten)
