@@ -27,11 +27,12 @@ test: $(READY) ## the whole suite, on real PostgreSQL, IMAP and SMTP servers
 soak: $(READY) ## long runs with many kills
 	@$(BIN)/python -m pytest -q -m soak
 
-check: $(READY) ## lint, types, layers, dependencies
+check: $(READY) ## lint, types, layers, dependencies, dead code
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m deptry .
+	@$(BIN)/python -m vulture
 
 bench: $(READY) ## speed on this machine, by stage
 	@$(BIN)/omnirouter bench

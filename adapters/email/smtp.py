@@ -165,13 +165,7 @@ class Outbound:
         """MAIL and RCPT: nothing has left yet. Raises `_Stale` when the connection turns out to be closed."""
         import aiosmtplib
 
-        options = []
-        if client.supports_extension("size"):
-            options.append(f"SIZE={len(envelope.content)}")
-        if envelope.international:
-            if not client.supports_extension("smtputf8"):
-                raise SendRejected("The mail server does not take addresses outside ASCII (SMTPUTF8).")
-            options.append("SMTPUTF8")
+        options = self._options(client, envelope)
         encoding = "utf-8" if envelope.international else "ascii"
         try:
             await client.mail(envelope.sender, options=options, encoding=encoding)
@@ -192,6 +186,17 @@ class Outbound:
         except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
             self._unreachable(error)
         return client
+
+    def _options(self, client: aiosmtplib.SMTP, envelope: Envelope) -> list[str]:
+        """What MAIL says of the mail. Raises SendRejected for an address that this server cannot take."""
+        options = []
+        if client.supports_extension("size"):
+            options.append(f"SIZE={len(envelope.content)}")
+        if envelope.international:
+            if not client.supports_extension("smtputf8"):
+                raise SendRejected("The mail server does not take addresses outside ASCII (SMTPUTF8).")
+            options.append("SMTPUTF8")
+        return options
 
     def _refused(self, code: int, whom: str, *, gone: bool = False) -> NoReturn:
         """A refusal: 4xx means later, 5xx means never."""

@@ -63,6 +63,14 @@ def failure(response: Response, now: datetime) -> SendError | None:
     if response.status >= 500:
         return not_now(_PROVIDER, response)
     code = _code(response)
+    if code is not None:
+        return _of_code(code, response, now)
+    if response.status == 200:
+        return OutcomeUnknown("WeChat answered nothing that can be read: look whether the customer has the reply.")
+    return BadSettings(f"WeChat answered {response.status}: check the channel's api_url.")
+
+
+def _of_code(code: int, response: Response, now: datetime) -> SendError | None:
     if code == 0:
         return None
     if code in _THROTTLED:
@@ -76,11 +84,7 @@ def failure(response: Response, now: datetime) -> SendError | None:
     if code in _SETTINGS or code in _OUTDATED:
         reason = _SETTINGS.get(code, "the access token is refused, a fresh one too")
         return BadSettings(f"WeChat stops the channel: {reason} (errcode {code}).")
-    if code is not None:
-        return SendRejected(f"WeChat refuses the reply (errcode {code}).")
-    if response.status == 200:
-        return OutcomeUnknown("WeChat answered nothing that can be read: look whether the customer has the reply.")
-    return BadSettings(f"WeChat answered {response.status}: check the channel's api_url.")
+    return SendRejected(f"WeChat refuses the reply (errcode {code}).")
 
 
 def _code(response: Response) -> int | None:

@@ -16,6 +16,9 @@ __all__ = ["Found", "Runs"]
 
 _LETTERS_BEFORE = 64
 _LONGEST_ORDER = 64
+#: So many digits at least has an order's number behind a word that says it.
+_LEAST_ORDER = {"order_number": 4, "order": 6}
+_NEVER = 1 << 30
 _RUN = re.compile(r"[0-9](?:[0-9A-Za-z_\-.,:/]*[0-9A-Za-z])?")
 _SPACED = re.compile(r"[0-9]{2,6}(?:[ \-][0-9]{2,6}){1,7}(?![0-9A-Za-z])")
 _LETTERS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*\Z")
@@ -242,29 +245,35 @@ class Runs:
 
     def _digits(self, digits: str, start: int, end: int) -> None:
         """Digits alone: what they are is said by the words around them, else by their number."""
-        found, size = self.found, len(digits)
         kind, prefix = self._introduced(start)
-        unit = self._unit(end)
+        if self._told(digits, start, end, kind, prefix):
+            return
+        size = len(digits)
+        if self._is_phone(digits, start, kind):
+            self._phone(digits, start)
+        elif is_card(digits):
+            self.found.cards[digits[-4:]] = None
+        elif size >= 8 and not _DAY.fullmatch(digits) and size <= _LONGEST_ORDER and not self._multiple(end):
+            self.found.orders[digits] = None
+        elif size < 8:
+            self._decimal(digits, start, end)
+
+    def _told(self, digits: str, start: int, end: int, kind: str, prefix: str) -> bool:
+        """Take digits of which the words around them say what they are. Do they?"""
+        found, size, unit = self.found, len(digits), self._unit(end)
         if unit.startswith("money:") or kind.startswith("money:"):
             self._decimal(digits, start, end)
         elif kind == "tail" or unit == "card" or (kind == "card" and (size == 4 or size >= 8)):
             if size >= 4:
                 found.cards[digits[-4:]] = None
                 self.tail_end = end
-        elif (kind == "order_number" and size >= 4) or (kind == "order" and size >= 6):
+        elif size >= _LEAST_ORDER.get(kind, _NEVER):
             found.orders[prefix + digits[:_LONGEST_ORDER]] = None
         elif kind == "account" and size >= 5:
             found.accounts[prefix + digits[:_LONGEST_ORDER]] = None
-        elif kind == "none" or (size == 18 and is_resident_id(digits)):
-            return
-        elif self._is_phone(digits, start, kind):
-            self._phone(digits, start)
-        elif is_card(digits):
-            found.cards[digits[-4:]] = None
-        elif size >= 8 and not _DAY.fullmatch(digits) and size <= _LONGEST_ORDER and not self._multiple(end):
-            found.orders[digits] = None
-        elif size < 8:
-            self._decimal(digits, start, end)
+        else:
+            return kind == "none" or (size == 18 and is_resident_id(digits))
+        return True
 
     def _is_phone(self, digits: str, start: int, kind: str) -> bool:
         if kind == "phone" and 7 <= len(digits) <= 15:

@@ -110,11 +110,7 @@ class _Scan:
             self.signature += self.lines[self.at : end]
             self.at = end
         elif kind is Mark.QUOTED and (self.quoted or not line.lstrip()[1:2].isdigit()):
-            end = self.at + 1
-            while end < len(self.lines) and self.lines[end].startswith((">", "＞")):
-                end += 1
-            self._expect_initials(end, self.lines[end - 1].lstrip(">＞ "))
-            self._quote(end)
+            self._quoted_lines()
         elif kind in (Mark.ORIGINAL, Mark.FORWARD):
             self._quoted_mail(after_headers(self.lines, self.at + 1))
         elif kind is Mark.DELIMITER:
@@ -122,7 +118,21 @@ class _Scan:
         elif kind is Mark.DEVICE:
             self.signature.append(line.strip())
             self.at += 1
-        elif kind is Mark.RULE and label(self._next_words(self.at + 1)) == "from":
+        elif not self._introduction(kind, line):
+            self.own.append(line)
+            self.at += 1
+
+    def _quoted_lines(self) -> None:
+        """The lines that a sign of quotation begins, from here on."""
+        end = self.at + 1
+        while end < len(self.lines) and self.lines[end].startswith((">", "＞")):
+            end += 1
+        self._expect_initials(end, self.lines[end - 1].lstrip(">＞ "))
+        self._quote(end)
+
+    def _introduction(self, kind: Mark, line: str) -> bool:
+        """Take what introduces another mail: a rule over its head, its head, or "on Monday he wrote". Was there any?"""
+        if kind is Mark.RULE and label(self._next_words(self.at + 1)) == "from":
             self._quoted_mail(after_headers(self.lines, self.at + 1))
         elif kind is Mark.WORDS and (fields := header_block(self.lines, self.at)) is not None:
             self._letterhead()
@@ -131,8 +141,8 @@ class _Scan:
             self.own += filter(None, [before_opener(line)])
             self._quoted_mail(self.at + size)
         else:
-            self.own.append(line)
-            self.at += 1
+            return False
+        return True
 
     def _kind(self, line: str) -> Mark:
         """What a line is, lines quoted behind the initials of their writer included."""

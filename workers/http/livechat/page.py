@@ -201,22 +201,8 @@ class LiveChat:
         visitor = self._visitor(request, channel)
         if not visitor:
             return self._stranger(channel)
-        host, declared = self._host(request), request.headers.get("content-length", "")
-        size = int(declared) if re.fullmatch(r"[0-9]{1,12}", declared) else 0
-        wait = self._messages.wait(f"{channel.name} {visitor}") or self._limits.messages.wait(host)
-        if wait:
-            return _too_much("Too many messages; wait a moment.", wait)
-        if wait := self._limits.sent.take(host, size):
-            return _too_much("Too much for one day; come again tomorrow.", wait)
         try:
-            async with self._bodies.of(request, _LARGEST) as body:
-                if wait := self._limits.sent.take(host, max(0, len(body) - size)):
-                    return _too_much("Too much for one day; come again tomorrow.", wait)
-                if not await self._stored.take(channel.name, visitor, len(body)):
-                    return _too_much("This chat holds as much as it may; write to the desk another way.", 86_400)
-                wire = _wire(msgspec.json.decode(body), visitor, self._now(), self._language(request))
-                verdict = adapter.take(msgspec.json.encode(wire), self._now(), wire["id"], visitor)
-                return await take(verdict, channel.name, self._store, self._log, self._metrics, self._now)
+            return await self._taken(request, channel.name, adapter, visitor)
         except TooLarge:
             return _told(413, f"A message with its pictures may have up to {MEGABYTES} MB.")
         except TooMany:
@@ -227,6 +213,24 @@ class LiveChat:
             return _told(503, "The desk cannot take messages at the moment; try again soon.", {"retry-after": "5"})
         except (ValueError, RecursionError, msgspec.DecodeError) as mistake:
             return _told(400, str(mistake) if isinstance(mistake, WrongPicture | _Mistake) else "This is no JSON.")
+
+    async def _taken(self, request: Request, channel: str, adapter: Any, visitor: str) -> Response:
+        """Take a message within its limits. Raises what its body, and what the log, have against it."""
+        host, declared = self._host(request), request.headers.get("content-length", "")
+        size = int(declared) if re.fullmatch(r"[0-9]{1,12}", declared) else 0
+        wait = self._messages.wait(f"{channel} {visitor}") or self._limits.messages.wait(host)
+        if wait:
+            return _too_much("Too many messages; wait a moment.", wait)
+        if wait := self._limits.sent.take(host, size):
+            return _too_much("Too much for one day; come again tomorrow.", wait)
+        async with self._bodies.of(request, _LARGEST) as body:
+            if wait := self._limits.sent.take(host, max(0, len(body) - size)):
+                return _too_much("Too much for one day; come again tomorrow.", wait)
+            if not await self._stored.take(channel, visitor, len(body)):
+                return _too_much("This chat holds as much as it may; write to the desk another way.", 86_400)
+            wire = _wire(msgspec.json.decode(body), visitor, self._now(), self._language(request))
+            verdict = adapter.take(msgspec.json.encode(wire), self._now(), wire["id"], visitor)
+            return await take(verdict, channel, self._store, self._log, self._metrics, self._now)
 
     def _is_own(self, request: Request) -> bool:
         """Does the browser say that our own page asks? It always says so with a POST, and no page can change it."""
