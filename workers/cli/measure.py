@@ -21,6 +21,11 @@ from workers.cli.printing import json_line, line, progress, table
 
 __all__ = ["bench", "deadlines", "followups", "tags", "train"]
 
+#: What can be measured, each by a module of `workers.lab.bench`.
+_BENCHES = ("messages", "live", "deadlines", "followups", "tags")
+#: What takes minutes, and is measured when it is asked for by name.
+_LONG = ("growth", "reads")
+
 file_argument = click.argument("file", metavar="FILE", type=PATH, help="The labelled file.")
 plot_option = click.option("--plot", metavar="DIR", type=PATH, help="A picture of what was taken for what.")
 predictions_option = click.option("--predictions", metavar="OUT.jsonl", type=PATH, help="Write one prediction a line.")
@@ -194,8 +199,8 @@ def deadlines(file: Path, predictions: Path | None, plot: Path | None, as_json: 
 @command("bench")
 @click.argument(
     "what",
-    metavar="[messages|growth|reads|deadlines|followups|tags]",
-    type=click.Choice(["messages", "growth", "reads", "deadlines", "followups", "tags"]),
+    metavar=f"[{'|'.join((*_BENCHES, *_LONG))}]",
+    type=click.Choice((*_BENCHES, *_LONG)),
     required=False,
 )
 @click.option("--messages", metavar="N", type=click.IntRange(min=1), help="How many.")
@@ -206,7 +211,7 @@ def bench(what: str | None, messages: int | None, database: str | None, log: str
     """Speed on this machine, by stage, beside the raw database's own rate, as one table. `growth` and `reads` take
     minutes and are asked for by name: what a message costs as the ledger grows, how fast lists are with much open."""
     rows: list[dict[str, Any]] = []
-    for name in progress([what] if what else ["messages", "deadlines", "followups", "tags"], "Measuring"):
+    for name in progress([what] if what else _BENCHES, "Measuring"):
         rows += [{"bench": name, **row} for row in _benched(name, messages, database, log)]
     if as_json:
         json_line(rows)

@@ -21,9 +21,10 @@ from router.policy.values import Policy
 from router.store import Arrival
 from workers.daemon.channels import Channels
 from workers.lab.bench import copies
-from workers.lab.bench.messages import corpus, take_in
+from workers.lab.bench.corpus import corpus
+from workers.lab.bench.messages import take_in
 
-__all__ = ["bench_growth"]
+__all__ = ["bench_growth", "chats"]
 
 _FIRST = 2_000
 _ROUNDS, _FRESH, _SINGLE = 5, 500, 150
@@ -99,7 +100,7 @@ class _Desk:
 
     def _chat(self, number: int) -> tuple[float, float]:
         """CPU and statements of one chat message that is decided by itself."""
-        said = list(_chats(number))
+        said = list(chats(number))
         counted = self._store.database.statements
         cpu = time.process_time()
         for message in said:
@@ -112,10 +113,10 @@ def _ratio(of: Sequence[float], to: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(of, to, strict=True))
 
 
-def _chats(number: int) -> Iterator[Message]:
+def chats(number: int, messages: int = _SINGLE) -> Iterator[Message]:
     """A few customers who write in turn, as a chat desk hears them; another round, other customers."""
     at = datetime(2026, 3, 2, 2, tzinfo=UTC) + timedelta(days=number)
-    for n in range(_SINGLE):
+    for n in range(messages):
         line = _LINES[(n * 7 + n // 20) % len(_LINES)]
         yield Message(
             external_id=f"m-{number}-{n}", channel="app-chat", channel_kind="webhook", thread=f"c-{number}-{n % 20}",
