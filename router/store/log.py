@@ -76,6 +76,7 @@ _last = Statement(
         t.log_partitions.c.partition == bindparam("number"), t.log_partitions.c.position > bindparam("after")
     )
 )
+_ends = Statement(select(t.log_partitions.c.partition, t.log_partitions.c.position))
 #: The partition key of recorded messages.
 RECORDED = "\0recorded"
 #: Bytes of raws that are read at once; one that is larger is read by itself.
@@ -230,6 +231,11 @@ class Log:
             history=bool(history),
         )
         return Entry(partition=partition, position=position, raw=raw, unreadable=unreadable)
+
+    def ends(self) -> dict[int, int]:
+        """The last position of each partition: one look tells where something may lie behind a cursor. Blocking."""
+        with self._database.read() as tx:
+            return {row[0]: row[1] for row in tx.rows(_ends)}
 
     async def wait(self, partition: int, after: int, timeout: float) -> None:  # noqa: ASYNC109
         """Wait for the bell, at most `timeout` seconds; not at all when something is behind `after` already."""

@@ -81,6 +81,23 @@ def test_a_bench_gives_one_table(run: Any) -> None:
     assert not (run.folder / "omnirouter.db").exists()
 
 
+def test_the_bench_of_live_messages_asks_two_real_daemons(run: Any) -> None:
+    """A chat message is seen, and acknowledged by a desk that stores and by one that does not; each row has times."""
+    rows = run.json("bench", "live", "--messages", "5")
+    assert len(rows) == 6
+    assert all(row["p99 ms"] >= row["p50 ms"] > 0 for row in rows[1:])
+    assert rows[0]["statements"] > 5
+    assert [row["what"].rpartition(", ")[2] for row in rows[2:]] == ["stored nowhere", "durable"] * 2
+
+
+def test_the_bench_of_mails_tells_how_they_were_placed(run: Any) -> None:
+    """Beside its speed stands what went wrong: no redelivery is stored, and most follow-ups are with their matter."""
+    rows = run.json("bench", "messages", "--messages", "60", "--database", "sqlite:///bench.db")
+    placed = {row["what"].strip(): row["mails"] for row in rows if row.get("mails")}
+    assert list(placed) == ["redeliveries stored", "replies misplaced", "follow-ups joined", "new matters merged"]
+    assert placed["redeliveries stored"].startswith("0 of ")
+
+
 def test_a_bench_never_writes_into_a_desk(run: Any, wire: Any) -> None:
     """A database that somebody works with is refused before anything is written; an empty one is filled, once."""
     run.take_in(wire("m-1", "转账没到账"))

@@ -107,6 +107,13 @@ class TestLog:
         assert [e.raw.body.decode() for e in entries] == words
         assert [(e.partition, e.position) for e in entries] == places
 
+    async def test_one_look_tells_where_each_partition_ends(self, log: Log) -> None:
+        """The last position of each partition is told, so that only those are read in which something lies."""
+        *_, (partition, last) = await log.append([raw(i) for i in range(3)])
+        ends = log.ends()
+        assert ends.pop(partition) == last
+        assert set(ends.values()) == {0}
+
     async def test_reading_goes_on_behind_a_position(self, log: Log) -> None:
         """A reader takes what it can carry and goes on where it stopped."""
         (partition, _), *_ = await log.append([raw(i) for i in range(10)])

@@ -12,6 +12,7 @@ import contextlib
 import gc
 import os
 import socket
+import sys
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from datetime import datetime
@@ -31,7 +32,7 @@ from router.store.leases import Leases
 from workers.daemon.announced import Fetching
 from workers.daemon.channels import Channels
 from workers.daemon.clock import Clock
-from workers.daemon.decide import BATCH, Partition
+from workers.daemon.decide import BATCH, Decided, Partition
 from workers.daemon.doubt import Doubt
 from workers.daemon.inbound import read_channel
 from workers.daemon.leadership import Duties
@@ -55,6 +56,8 @@ __all__ = ["Daemon"]
 _log = structlog.get_logger()
 _POLL = 1.0
 _BALANCE = 3.0
+#: Seconds after which a thread that decides lets the event loop have its turn: an answer waits for several of them.
+_TURN = 0.0005
 #: The parts that end by themselves, with what they have begun, when the daemon drains.
 _ENDING = ("decide", "balance")
 
@@ -126,6 +129,7 @@ class Daemon:
         _ = self.policy.tagger  # built before the first message waits for it
         gc.collect()
         gc.freeze()  # rules, words and statements stay: the collector need not walk through them again and again
+        sys.setswitchinterval(_TURN)
         asyncio.get_running_loop().set_exception_handler(shortage())
         await self.store.bell.open()
         with contextlib.suppress(Exception):  # a clock that jumped while nobody worked is known before work begins
@@ -215,12 +219,21 @@ class Daemon:
         """Decide what the log holds behind the cursors, a batch a partition in turn; sleep on the bell."""
         while not self._draining.is_set():
             some, rings = 0, self.store.bell.rings
+            ends = await self._ends()
             for partition in list(self._partitions.values()):
                 if self._draining.is_set():
                     return
-                some += await self._decide_one(partition)
+                if ends is None or ends.get(partition.number, 0) > partition.position:
+                    some += await self._decide_one(partition)
             if not some:
                 await self.store.bell.wait(_POLL, rings)
+
+    async def _ends(self) -> dict[int, int] | None:
+        """Where the log's partitions end; None while the database does not say: then each is looked at, and tells."""
+        try:
+            return await asyncio.to_thread(self.log.ends)
+        except Exception:
+            return None
 
     async def _decide_one(self, partition: Partition) -> int:
         if f"partition:{partition.number}" not in self.duties.held:
@@ -229,10 +242,7 @@ class Daemon:
         if self._resting.get(partition.number, 0.0) > asyncio.get_running_loop().time():
             return 0
         try:
-            entries = await self.log.read(partition.number, partition.position, BATCH)
-            if not entries:
-                return 0
-            decided = await asyncio.to_thread(partition.decide, entries, self.clock.cautious)
+            decided = await asyncio.to_thread(self._decide_next, partition)
         except LostOwnership:
             self._partitions.pop(partition.number, None)
             await self.duties.give_back(f"partition:{partition.number}")
@@ -250,6 +260,11 @@ class Daemon:
         if decided.invalid or decided.dead:
             _log.warning("raws.set_aside", partition=partition.number, invalid=decided.invalid, dead=decided.dead)
         return decided.work
+
+    def _decide_next(self, partition: Partition) -> Decided:
+        """Read what lies behind a partition's cursor and decide it. Blocking."""
+        entries = self.log.read_now(partition.number, partition.position, BATCH)
+        return partition.decide(entries, self.clock.cautious)
 
     def _server(self) -> uvicorn.Server:
         parts = (self.store, self.channels, self.log, self.metrics, self.now)
