@@ -29,6 +29,7 @@ from router.store.database import Database
 from router.store.statement import Statement, Tx, as_json, insert, insert_into
 from router.store.tables import instant, micros
 from router.store.transient import is_transient
+from router.store.unread import Unread
 from router.wire.fields import storable
 
 __all__ = ["RECORDED", "Log", "partition_of"]
@@ -122,6 +123,7 @@ class Log:
         self._database = database
         self._sealer = sealer
         self._now = now
+        self._unread = Unread()
         self._waiting: deque[_Append] = deque()
         self._waiting_limit = waiting_limit
         self._waiting_raws = 0
@@ -199,8 +201,17 @@ class Log:
                 if append.cursor is not None:
                     move_cursor(tx, append.cursor)
             self.bell.ring_in(tx, "log")
+        self._unread.keep(
+            _as_read(partition, position, raw)
+            for append, of in zip(group, places, strict=True)
+            for (partition, position), raw in zip(of, append.raws, strict=True)
+        )
         self.bell.ring()
         return places
+
+    def read_next(self, partition: int, after: int, limit: int) -> list[Entry]:
+        """What is to be decided next: what was appended here is handed on, anything else is read. Blocking."""
+        return self._unread.take(partition, after, limit) or self.read_now(partition, after, limit)
 
     async def read(self, partition: int, after: int, limit: int) -> list[Entry]:
         """The next entries behind `after`, opened."""
@@ -286,6 +297,16 @@ def _row(partition: int, position: int, raw: Raw, body: bytes, arrived: int) -> 
         "body": body,
         "arrived_at": arrived,
     }
+
+
+def _as_read(partition: int, position: int, raw: Raw) -> Entry:
+    """The entry that reading this raw back gives."""
+    meta = {storable(k): storable(v) for k, v in raw.meta.items()}
+    kept = Raw(
+        channel=raw.channel, body=raw.body, received_at=instant(micros(raw.received_at)),
+        transport_id=storable(raw.transport_id), meta=meta, history=raw.history,
+    )  # fmt: skip
+    return Entry(partition=partition, position=position, raw=kept)
 
 
 def move_cursor(tx: Tx, cursor: Cursor) -> None:

@@ -11,7 +11,9 @@ was only there when somebody else killed it is told from it by a trial.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -122,14 +124,17 @@ class Partition:
         moved meanwhile, and what passes (`is_transient`): then the entries are decided when it is over."""
         if not entries:
             return Decided()
-        if self._single_steps:
-            done = Decided()
-            for entry in entries:
-                done += self._step(entry, now())
-                if self._inside or len(done.decisions) >= MESSAGES:
-                    break
-            return done
-        return self._settle_some(entries, now())
+        with _uncollected():
+            return self._steps(entries, now) if self._single_steps else self._settle_some(entries, now())
+
+    def _steps(self, entries: Sequence[Entry], now: Callable[[], datetime]) -> Decided:
+        """One entry after the other."""
+        done = Decided()
+        for entry in entries:
+            done += self._step(entry, now())
+            if self._inside or len(done.decisions) >= MESSAGES:
+                break
+        return done
 
     def _settle_some(self, entries: Sequence[Entry], now: datetime) -> Decided:
         """As many as the server has locks and connections for: half of them, and half again, while it is short."""
@@ -363,6 +368,19 @@ class Partition:
             aside.append(_aside(arrival.raw, item, arrival.what.channel, "dead", reason, now))
         gone = set(dead)
         return [pair for i, pair in enumerate(arrivals) if i not in gone]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold the collector of cyclic garbage back for a batch: what a batch makes is of use until it ends."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _parts_aside(found: Translation, raw: tuple[int, int], channel: str, now: datetime) -> list[Aside]:

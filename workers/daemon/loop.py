@@ -263,7 +263,7 @@ class Daemon:
 
     def _decide_next(self, partition: Partition) -> Decided:
         """Read what lies behind a partition's cursor and decide it. Blocking."""
-        entries = self.log.read_now(partition.number, partition.position, BATCH)
+        entries = self.log.read_next(partition.number, partition.position, BATCH)
         return partition.decide(entries, self.clock.cautious)
 
     def _server(self) -> uvicorn.Server:

@@ -127,10 +127,12 @@ class _Ingest:
                 )
                 for raw in portion
             ]
-            for raw, (number, position) in zip(group, await self._log.append(group), strict=True):
+            appended = await self._log.append(group)
+            for raw, (number, position) in zip(group, appended, strict=True):
                 places[number][position] = raw
+            for number, last in sorted(dict(appended).items()):
+                await self._pass(number, last)
         for number, raws in sorted(places.items()):
-            await self._pass(number, max(raws))
             self._count(number, raws)
         self._came_to.clear()
 
@@ -172,11 +174,13 @@ class _Ingest:
         partition = self._owned[number]
         try:
             while partition.position < last:
-                entries = await self._log.read(number, partition.position, BATCH)
-                self._take(number, await asyncio.to_thread(partition.decide, entries, utc_now))
+                self._take(number, await asyncio.to_thread(self._decide_next, partition))
                 self._renew()
         except LostOwnership:
             del self._owned[number]
+
+    def _decide_next(self, partition: Partition) -> Decided:
+        return partition.decide(self._log.read_next(partition.number, partition.position, BATCH), utc_now)
 
     def _take(self, number: int, decided: Decided) -> None:
         """Note which conversations came of which raw, also of raws that lay there undecided."""
