@@ -26,6 +26,7 @@ from router.model import Message
 from router.policy.values import Policy
 from router.ports import Raw
 from router.store import Store, schema
+from router.store import tables as t
 from router.store.database import Database
 from router.store.log import Log
 from router.store.statement import Statement
