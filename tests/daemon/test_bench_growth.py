@@ -14,7 +14,8 @@ from router.store.read import queries
 from router.store.read.audit import audit
 from workers.daemon.channels import Channels
 from workers.lab.bench import copies
-from workers.lab.bench.messages import corpus, take_in
+from workers.lab.bench.corpus import corpus
+from workers.lab.bench.messages import take_in
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -31,7 +31,8 @@ from workers.cli.queue import listed
 from workers.daemon.channels import Channels
 from workers.daemon.decide import BATCH
 from workers.lab.bench import copies
-from workers.lab.bench.messages import CHANNEL, corpus
+from workers.lab.bench.corpus import corpus
+from workers.lab.bench.messages import CHANNEL
 
 __all__ = ["bench_reads"]
 
