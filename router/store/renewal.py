@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import bindparam, exists, literal_column, or_, select, update
 
@@ -27,6 +28,7 @@ from router.store.write import Effects
 
 __all__ = ["renew"]
 
+_PAGE = 500
 _C = t.conversations.c
 _outdated = Statement(
     select(_C.number, _C.contact)
@@ -42,10 +44,13 @@ _outdated = Statement(
     )
     .order_by(_C.contact, _C.number)
 )
+#: A page of what waits and is promised nothing, with its place.
 _unpromised = Statement(
-    select(*CONVERSATION_COLUMNS).where(_C.order_at.is_not(None), _C.next_due.is_(None)).order_by(_C.number)
+    select(*CONVERSATION_COLUMNS, _C.order_at)
+    .where(_C.number > bindparam("after"), _C.order_at.is_not(None), _C.next_due.is_(None))
+    .order_by(_C.number)
+    .limit(bindparam("rows"))
 )
-_places = Statement(select(_C.number, _C.order_at).where(_C.order_at.is_not(None), _C.next_due.is_(None)))
 _put_place = Statement(
     update(t.conversations)
     .where(_C.number == bindparam("which"), _C.version == bindparam("read"))
@@ -64,7 +69,7 @@ _states = Statement(
 )
 
 
-def renew(store: Store, now: datetime, page: int = 500) -> int:
+def renew(store: Store, now: datetime, page: int = _PAGE) -> int:
     """Re-target the clocks of all conversations in work that carry another edition than the policy's; how many.
 
     Safe to repeat and to interrupt: each page is a transaction, and what it renewed is not found again.
@@ -86,17 +91,26 @@ def renew(store: Store, now: datetime, page: int = 500) -> int:
 
 def _place(store: Store) -> None:
     """Write the places of what waits and is promised nothing anew where its queue has another wait now."""
-    with store.database.read() as tx:
-        found = [conversation_of(row) for row in tx.rows(_unpromised)]
-        stored = {row[0]: row[1] for row in tx.rows(_places)}
-    moved = []
-    for c in found:
-        queue = store.policy.queues.get(c.queue)
-        at = order_at(c, queue.default_wait if queue else DEFAULT_WAIT)
-        if at is not None and micros(at) != stored.get(c.number):
-            moved.append({"which": c.number, "place": micros(at), "read": c.version})
-    if moved:
-        store.again(lambda tx: tx.many(_put_place, moved))
+    after = -1
+    while True:
+        with store.database.read() as tx:
+            rows = tx.rows(_unpromised, after=after, rows=_PAGE)
+        moved = []
+        for row in rows:
+            c = conversation_of(row)
+            queue = store.policy.queues.get(c.queue)
+            at = order_at(c, queue.default_wait if queue else DEFAULT_WAIT)
+            if at is not None and micros(at) != row[-1]:
+                moved.append({"which": c.number, "place": micros(at), "read": c.version})
+        if moved:
+            store.again(partial(_put_places, moved=moved))
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1][0]
+
+
+def _put_places(tx: Tx, moved: Sequence[dict[str, int]]) -> int:
+    return tx.many(_put_place, moved)
 
 
 def _renew(tx: Tx, store: Store, part: Sequence[Sequence[int]], present: str, now: datetime) -> int:
