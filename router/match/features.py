@@ -54,6 +54,11 @@ _FEW_WORDS = 4.0
 _MANY_MORE = 6.0
 #: So many words of a message are sought in those of other people, and so many of them are Chinese phrases.
 _MOST_TRACES, _MOST_PHRASES = 6, 3
+#: From this confidence on, a report is met by those of its own type alone.
+_TOLD = 0.6
+#: Concepts of a breakdown, and of a thing that does not work; how the traces of the two end.
+_BREAKDOWN, _FAILS = "outage", frozenset(("app_bug", "cannot_enter", "fail", "declined"))
+_ASKING, _FAILING = "@asking", "@failing"
 #: Kinds of messages that say nothing that needs an answer.
 _SILENT = frozenset(("reaction", "sticker", "deleted"))
 #: How an adapter names, among the references, the album that a picture is of.
@@ -94,7 +99,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     `customers` are other people whom it names as the customer.
 
     `message` has the sender whose it is (`authorship`); `people` are whom a mail names beside him and the desk; `agent`
-    is the colleague whose own address it comes from.
+    is the colleague whose own address it comes from. `breakdown`: it asks whether something is down or says that others
+    have it too; `fails`: it says that something does not work now.
     """
 
     message: Message
@@ -116,6 +122,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     handles: tuple[Handle, ...]
     people: tuple[str, ...] = ()
     agent: str = ""
+    breakdown: bool = False
+    fails: bool = False
 
     @cached_property
     def text_hash(self) -> str:
@@ -253,11 +261,33 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         found = list(self.strong)
         if not self.poor and self.text_hash and len(self.said.features) >= 2:
             found.append(f"text:{self.text_hash}")
-            types = {self.tagging.issue_type, self.tagging.runner_up} - NO_TOPIC
             rare = dict.fromkeys((*self._codes, *self.said.entities, *self.said.rare, *self._phrases))
             for word in list(rare)[:_MOST_TRACES]:
-                found.extend(f"type:{kind}@{_short(word)}" for kind in sorted(types))
+                found.extend(f"type:{kind}@{_short(word)}" for kind in self._types)
+        found.extend(self._troubles(asking=self.breakdown, failing=self.breakdown or self.fails))
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def meets(self) -> tuple[str, ...]:
+        """The keys of traces of other people that bear on this message. Two who only say that something fails have
+        nothing to do with each other; who asks whether it is down for all has with both."""
+        left = self.traces if self.breakdown else (key for key in self.traces if not key.endswith(_FAILING))
+        return tuple(dict.fromkeys((*left, *self._troubles(asking=self.fails, failing=False))))
+
+    def _troubles(self, *, asking: bool, failing: bool) -> Iterator[str]:
+        """Keys of a breakdown that people report in words of their own, for each type that it may be."""
+        if not self.poor and not self.strong:
+            best = [kind for kind in self._types if kind == self.tagging.issue_type]
+            types = self._types if self.breakdown else best
+            yield from (f"type:{kind}{_ASKING}" for kind in types if asking)
+            yield from (f"type:{kind}{_FAILING}" for kind in types if failing)
+
+    @property
+    def _types(self) -> list[str]:
+        """The types by which it meets others: its own, and where that is not sure the runner-up."""
+        tagging = self.tagging
+        sure = tagging.confidence >= _TOLD
+        return sorted({tagging.issue_type, *(() if sure else (tagging.runner_up,))} - NO_TOPIC)
 
     @property
     def _codes(self) -> Iterator[str]:
@@ -276,7 +306,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         if self.message.direction is not Direction.IN:
             return (self.chat_key,) if self.chat_key else ()
         named = (named_key(self.handles[0][1]),) if self.message.realm == "mail" else ()
-        return (*self.traces, *self.album, *named)
+        return (*dict.fromkeys((*self.traces, *self.meets)), *self.album, *named)
 
     @property
     def album(self) -> tuple[str, ...]:
@@ -316,6 +346,7 @@ def read(message: Message, policy: Policy, *, known: Delivered | None = None) ->
     strong = _foreign(_whole(told.keys()), message)
     people = named_people(message, policy.ours)
     vocabulary = utterance.vocabulary(policy.tagging.lexicons)
+    concepts = policy.tagger.concepts(folded)
     return Reading(
         message=message,
         text=hidden_whole.text if policy.privacy.redact else whole,
@@ -330,6 +361,8 @@ def read(message: Message, policy: Policy, *, known: Delivered | None = None) ->
         cards=tuple(w for w in told.weak() if w.startswith("card:")),
         amounts=tuple(dict.fromkeys(amount for amount, _ in told.amounts)),
         tagging=tagged(telling, own_subject, policy, folded=folded),
+        breakdown=_BREAKDOWN in concepts,
+        fails=not _FAILS.isdisjoint(concepts),
         failed=failed,
         customers=customers(f"{hidden_subject.text}\n{telling}"),
         own_subject=bool(own_subject) and vocabulary.carries(fold(own_subject)),

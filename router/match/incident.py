@@ -49,7 +49,7 @@ def relate(reading: Reading, identity: Identity, known: Known, policy: FollowUps
     reports: dict[int, tuple[Conversation | Standing, str]] = {}
     people: set[int] = set()
     mine = {identity.contact.number, *identity.joined}
-    for key in reading.traces:
+    for key in reading.meets:
         for conversation, contact in _others(key, reading, mine, known, policy):
             kind = key.partition(":")[0]
             held = found.get(conversation.number)

@@ -137,6 +137,10 @@ class Tagger:
                 self._remembered[text, folded] = known
         return known
 
+    def concepts(self, folded: str) -> frozenset[str]:
+        """The concepts of the lexicons that a folded text names."""
+        return frozenset(hit.concept for hit in self._lexicon.find(folded[: _MOST + 300]))
+
     def flags(self, folded: str) -> tuple[str, ...]:
         """The flags of a folded text, without its issue type: a few words of the lexicons say them."""
         folded = folded[: _MOST + 300]

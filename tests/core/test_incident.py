@@ -64,3 +64,36 @@ def test_every_order_of_reports_opens_one_incident(new_world: Callable[[], Any],
         told = [events(p) for p in placed]
         assert sum("incident.opened" in one for one in told) == 1
         assert len({body["key"] for one in told for body in one.values()}) == 1
+
+
+BREAKDOWNS = [
+    ("扫码付款一直失败,排队都没法走", "你们系统是不是挂了,付款全都不行", "柜台付款付不出去,隔壁店也一样不行"),
+    ("提现一直失败,点了没反应", "提现是不是坏了?我和同事都一样", "提现又崩了吗"),
+    ("儲值一直失敗,刷不出來", "請問你們儲值是不是當掉了", "儲值全都不行,大家都一樣"),
+    ("card top up fails every time", "is your top up down for everyone?", "top up not working, is it just me?"),
+]
+
+
+@pytest.mark.parametrize("reports", BREAKDOWNS)
+def test_a_breakdown_in_other_words_is_one_incident(new_world: Callable[[], Any], say: Any, reports: Any) -> None:
+    """Who asks whether it is down meets those who only say that it fails, whoever comes first."""
+    for order in permutations(range(len(reports))):
+        world = new_world()
+        placed = [world.place(say(reports[who], n * 3, who=f"W{who}")) for n, who in enumerate(order)]
+        assert sum("incident.opened" in events(p) for p in placed) == 1, order
+        assert len({p.conversation.number for p in placed}) == len(reports)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("提现一直失败,点了没反应", "提现老是不成功怎么办"),
+        ("提现是不是坏了?我和同事都一样", "绑卡一直失败,填完就弹回来"),
+        ("提现是不是坏了?我和同事都一样", "提现什么时候能到账呢"),
+        ("adding money fails every time", "my reload was declined twice today"),
+    ],
+)
+def test_troubles_of_two_customers_are_two(world: Any, say: Any, one: str, other: str) -> None:
+    """Two who only say that something fails, another thing that fails, a question: nobody asks whether it is down."""
+    world.place(say(one, who="W1"))
+    assert world.place(say(other, 5, who="W2")).class_ is Class.FIRST
