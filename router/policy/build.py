@@ -236,13 +236,19 @@ def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
         "follow_ups": FollowUps(**{k: v for k, v in _fields(follow_ups).items() if v is not None}),
         "tagging": TaggingPolicy(
             model=None if tagging.model is None else folder / FilePath(tagging.model).expanduser(),
-            embed=None if tagging.embed is None else folder / FilePath(tagging.embed).expanduser(),
+            embed=None if tagging.embed is None else _encoder(folder, tagging.embed),
             lexicons=tuple(folder / FilePath(path).expanduser() for path in tagging.lexicons),
             issue_types=tuple(tagging.issue_types), unsure_below=tagging.unsure_below,
         ),
         "closing": Closing(**_fields(closing)),
         "acknowledgement": Acknowledgement(**_fields(words)),
     }  # fmt: skip
+
+
+def _encoder(folder: FilePath, named: str) -> FilePath:
+    from router.tagging.embedding import encoder  # with numpy: few desks name one
+
+    return encoder(folder, named)
 
 
 def _operations(web: table.Web) -> tuple[str, int]:

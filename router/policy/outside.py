@@ -58,9 +58,9 @@ def _tagging(data: Mapping[str, Any], folder: Path, mistakes: list[str]) -> None
         if not _tried("", lambda: Tagger.load(**loaded), mistakes):
             loaded.clear()
     if isinstance(embed, str):
-        from router.tagging.embedding import Embedder
+        from router.tagging.embedding import Embedder, encoder
 
-        place = _place(folder, embed)
+        place = encoder(folder, embed)
         _tried("", lambda: Tagger.load(**loaded, embed=place) if loaded else Embedder.load(place), mistakes)
 
 

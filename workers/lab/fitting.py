@@ -25,8 +25,8 @@ from router.errors import ConfigurationError
 from router.tagging.classifier import BLOCKS, FORMAT, lines, pack
 
 __all__ = [
-    "Fitted", "Recipe", "arrays_of", "as_scikit_learn", "chances", "decisions", "fit", "folds", "judge", "labels_by",
-    "sklearn", "surprise", "write_model",
+    "Fitted", "Recipe", "arrays_of", "as_scikit_learn", "balance", "chances", "decisions", "directions", "fit", "folds",
+    "judge", "labels_by", "sklearn", "surprise", "write_model",
 ]  # fmt: skip
 
 #: At most this many weights of one byte: with their vocabulary they stay within 6 MB.
@@ -34,6 +34,8 @@ MOST_WEIGHTS: Final = 4_700_000
 #: From this many messages on, what occurs in one message only is left out.
 _LARGE: Final = 500
 _SEED: Final = 20260301
+#: How far the spread of sentence vectors is drawn towards a round one.
+_SHRINK: Final = 0.15
 
 Features: TypeAlias = Mapping[str, list[str]]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -78,14 +80,16 @@ def fit(
     recipe: Recipe,
     vocabularies: Mapping[str, list[str]] | None = None,
     weights: Floats | None = None,
+    labels_weigh: Mapping[str, float] | None = None,
 ) -> Fitted:
-    """A machine by this recipe, over all features or the given ones; `weights` says how much each message counts."""
+    """A machine by this recipe, over all features or the given ones; `weights` says how much each message counts, and
+    `labels_weigh` how much each label, where the recipe balances them (by default: the rarer, the more)."""
     given = vocabularies or {}
     vectorizers = {block: _vectorizer([f[block] for f in features], given.get(block)) for block in BLOCKS}
     table = _matrix(vectorizers, recipe.lengths, features)
     machine = sklearn("svm").LinearSVC(
         C=recipe.strength,
-        class_weight="balanced" if recipe.balanced else None,
+        class_weight=(labels_weigh or "balanced") if recipe.balanced else None,
         random_state=_SEED,
         max_iter=3_000,
         tol=1e-3 if recipe.balanced else 1e-4,
@@ -116,6 +120,25 @@ def labels_by(fitted: Fitted, features: Sequence[Features]) -> list[str]:
     return [str(label) for label in predicted]
 
 
+def balance(labels: npt.NDArray[Any]) -> dict[str, float]:
+    """How much each label weighs, so that rare ones count as much as frequent ones."""
+    counts = Counter(labels.tolist())
+    return {label: len(labels) / (len(counts) * count) for label, count in counts.items()}
+
+
+def directions(vectors: Floats, labels: npt.NDArray[Any], weights: Floats) -> tuple[Floats, Floats]:
+    """Weights and biases of logits, by which sentence vectors tell many labels apart: the means of the labels, measured
+    by the spread that all share (linear discriminants, shrunk). Closed form: fast, and the same on every run."""
+    classes = np.unique(labels)
+    means = np.stack([np.average(vectors[labels == c], axis=0, weights=weights[labels == c]) for c in classes])
+    rest = vectors - means[np.searchsorted(classes, labels)]
+    spread = (rest * weights[:, None]).T @ rest / weights.sum()
+    size = len(spread)
+    spread = (1 - _SHRINK) * spread + _SHRINK * np.trace(spread) / size * np.eye(size)
+    found: Floats = np.linalg.solve(spread, means.T)
+    return found, -0.5 * np.einsum("ld,dl->l", means, found)
+
+
 def judge(vectors: Floats, labels: npt.NDArray[Any]) -> tuple[Floats, Floats]:
     """Weights and biases of logits, by which sentence vectors tell the labels apart (logistic regression)."""
     machine = sklearn("linear_model").LogisticRegression(C=20.0, max_iter=2_000).fit(vectors, labels)
@@ -126,17 +149,21 @@ def judge(vectors: Floats, labels: npt.NDArray[Any]) -> tuple[Floats, Floats]:
 
 
 def arrays_of(
-    features: Sequence[Features], labels: npt.NDArray[Any], recipe: Recipe, weights: Floats | None = None
+    features: Sequence[Features],
+    labels: npt.NDArray[Any],
+    recipe: Recipe,
+    weights: Floats | None = None,
+    labels_weigh: Mapping[str, float] | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """The weights of a model file, fitted to all messages, cut to what weighs most and rounded to a byte."""
-    fitted = fit(features, labels, recipe, weights=weights)
+    fitted = fit(features, labels, recipe, weights=weights, labels_weigh=labels_weigh)
     most = max(1, MOST_WEIGHTS // max(2, len(fitted.machine.classes_)))
     names = [(block, str(gram)) for block in BLOCKS for gram in fitted.vectorizers[block].get_feature_names_out()]
     if len(names) > most:
         order = np.argsort(-np.abs(fitted.machine.coef_).max(axis=0), kind="stable")[:most]
         chosen = [names[place] for place in sorted(order.tolist())]
         kept = {block: [gram for of, gram in chosen if of == block] or ["-"] for block in BLOCKS}
-        fitted = fit(features, labels, recipe, kept, weights)
+        fitted = fit(features, labels, recipe, kept, weights, labels_weigh)
     return _rounded(fitted)
 
 

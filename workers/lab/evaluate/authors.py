@@ -19,7 +19,7 @@ from router.tagging.classifier import lines
 from router.text.meaning.fold import language
 from workers.lab import fitting
 from workers.lab.evaluate.interval import interval
-from workers.lab.examples import PLAIN, Example, calibrated, example_messages, features_of, opinions_of_strangers
+from workers.lab.examples import OURS, Example, calibrated, example_messages, features_of, opinions_of_strangers
 from workers.lab.labelled import labelled_messages
 
 __all__ = ["leave_one_author_out"]
@@ -61,14 +61,14 @@ def _material(files: Sequence[Path]) -> tuple[list[Example], npt.NDArray[np.int6
     """All examples, those of the files first, and the places of those that are judged."""
     shipped = example_messages()
     if not files:
-        return shipped, np.array([place for place, example in enumerate(shipped) if example.author not in PLAIN])
+        return shipped, np.array([place for place, example in enumerate(shipped) if example.author not in OURS])
     given = [Example(path.stem, row.label, row.text) for path in files for row in labelled_messages(path)]
     types = {example.label for example in shipped}
     foreign = next((example for example in given if example.label not in types), None)
     if foreign is not None:
         raise ConfigurationError(f"{foreign.author}: the label {foreign.label!r} is no issue type of the preset")
     writer = {example.text: example.author for example in given}
-    same = {e.author: writer[e.text] for e in shipped if e.text in writer and e.author not in PLAIN}
+    same = {e.author: writer[e.text] for e in shipped if e.text in writer and e.author not in OURS}
     rest = [e._replace(author=same.get(e.author, e.author)) for e in shipped if e.text not in writer]
     return [*given, *rest], np.arange(len(given))
 
