@@ -10,9 +10,9 @@ from typing import Any
 from typing_extensions import TypedDict  # pydantic reads these before Python 3.12, which typing's own are not made for
 
 __all__ = [
-    "ContactForm", "ConversationForm", "DeadlineForm", "DecidedForm", "DeliveryForm", "EventForm",
+    "ContactForm", "ConversationForm", "ConversationPage", "DeadlineForm", "DecidedForm", "DeliveryForm", "EventForm",
 
-    "FeedItem", "HandleForm", "LinkForm", "MessageForm", "RecipientsForm", "TimelineItem", "UnprovenForm",
+    "FeedItem", "HandleForm", "LinkForm", "MessageForm", "QueueForm", "RecipientsForm", "TimelineItem", "UnprovenForm",
 ]  # fmt: skip
 
 
@@ -67,6 +67,26 @@ class ConversationForm(TypedDict):
     proposed: list[str]
     links: list[LinkForm]
     unproven: list[UnprovenForm]
+
+
+class ConversationPage(TypedDict):
+    """Some of a list; `next` is the cursor of what follows, None at the end."""
+
+    items: list[ConversationForm]
+    next: str | None
+
+
+class QueueForm(TypedDict):
+    """How a queue stands: what waits for the desk, of that what is due within 15 minutes, what missed a promise, what
+    somebody holds; `apart`: what is in work and waits for nobody of the desk."""
+
+    name: str
+    waiting: int
+    due_soon: int
+    breached: int
+    held: int
+    oldest_waiting_since: str | None
+    apart: int
 
 
 class DeadlineForm(TypedDict):

@@ -284,6 +284,7 @@ Index(
     sqlite_where=_APART,
     postgresql_where=_APART,
 )
+Index("ix_conversations_last_message_at", conversations.c.last_message_at)
 Index(
     "ix_conversations_merged_into",
     conversations.c.merged_into,
