@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from heapq import nlargest
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -29,8 +30,10 @@ from router.model import (
 )
 from router.value import Value
 
-__all__ = ["FORMER", "REACH", "Fragment", "Known"]
+__all__ = ["CLAIMED", "FORMER", "REACH", "Fragment", "Known"]
 
+#: Evidence of a handle that somebody only claims, and so is no target of an answer until a person confirmed it.
+CLAIMED: Final = ("form", "forward", "caller-id")
 #: So many conversations of one contact, those with the latest words, are looked at.
 REACH = 40
 #: So many messages of a conversation that may hold a piece of a secret are known.

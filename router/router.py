@@ -14,10 +14,12 @@ from typing import Any, TypeAlias, TypeVar
 
 from router.deadlines.calendar import microseconds
 from router.decision.decide import checked
+from router.desk import Arrival, Ledger, take_in
+from router.desk.acts import assign
+from router.desk.acts import conversation as acts
 from router.model import Conversation, Decision, Message
 from router.policy.values import Policy, required
 from router.ref import number_of
-from router.store import Arrival, Store, assignment, desk
 from router.store.read import queries, queues
 
 __all__ = ["Router"]
@@ -30,7 +32,7 @@ ConversationName: TypeAlias = Conversation | int | str
 class Router:
     """The desk as a library: `async with Router.open("sqlite:///desk.db", policy=…) as desk`."""
 
-    def __init__(self, store: Store, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, store: Ledger, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._store = store
         self._now = now
 
@@ -47,7 +49,7 @@ class Router:
         Raises `ConfigurationError`, `Unreachable` or `SchemaMismatch`, each with one sentence.
         """
         chosen = Policy.load(None) if policy is None else required(policy)
-        return cls(Store.open(chosen, url=url), now=now)
+        return cls(Ledger.open(chosen, url=url), now=now)
 
     @property
     def policy(self) -> Policy:
@@ -63,7 +65,7 @@ class Router:
         now = self._now()
         microseconds(now)
         arrivals = [Arrival(what=checked(m, index), received_at=now) for index, m in enumerate(messages)]
-        return await self._off(lambda: self._store.decide(arrivals, now))
+        return await self._off(lambda: take_in(self._store, arrivals, now))
 
     async def reply(
         self, conversation: ConversationName, text: str, *, agent: str = "", channel: str = "", to: str = "",
@@ -77,18 +79,18 @@ class Router:
         """
         number = _number(conversation)
         return await self._off(
-            lambda: desk.reply(self._store, number, text, agent=agent, channel=channel, to=to, cc=cc, now=self._now())
+            lambda: acts.reply(self._store, number, text, agent=agent, channel=channel, to=to, cc=cc, now=self._now())
         )
 
     async def note(self, conversation: ConversationName, text: str, *, agent: str = "") -> int:
         """Note something for the desk; the customer never sees it."""
         number = _number(conversation)
-        return await self._off(lambda: desk.note(self._store, number, text, agent=agent, now=self._now()))
+        return await self._off(lambda: acts.note(self._store, number, text, agent=agent, now=self._now()))
 
     async def status(self, conversation: ConversationName, to: str, *, agent: str = "") -> Conversation:
         """Set a status: open, pending, on_hold, solved or closed."""
         number = _number(conversation)
-        return await self._off(lambda: desk.status(self._store, number, to, agent=agent, now=self._now()))
+        return await self._off(lambda: acts.status(self._store, number, to, agent=agent, now=self._now()))
 
     async def conversation(self, conversation: ConversationName) -> Conversation:
         """The present state of a conversation. Raises `NotFound`."""
@@ -117,16 +119,16 @@ class Router:
     async def next_for(self, agent: str) -> Conversation | None:
         """Give an agent the next conversation of his queues that he may take; None when there is none. Raises
         `Refused` for a name that is not under [[agents]]."""
-        return await self._off(lambda: assignment.assign_next(self._store, agent, self._now()))
+        return await self._off(lambda: assign.assign_next(self._store, agent, self._now()))
 
     async def offer(self, conversation: ConversationName) -> str:
         """Give a conversation to whoever may take it and was given nothing for the longest; his name, or nothing."""
         number = _number(conversation)
-        return await self._off(lambda: assignment.offer(self._store, number, self._now()))
+        return await self._off(lambda: assign.offer(self._store, number, self._now()))
 
     async def presence(self, agent: str, state: str) -> dict[str, Any]:
         """Say that an agent is `present`, `away` or `absent`; what an absent one holds is released."""
-        return await self._off(lambda: assignment.presence(self._store, agent, state, self._now()))
+        return await self._off(lambda: assign.presence(self._store, agent, state, self._now()))
 
     async def _off(self, work: Callable[[], _T]) -> _T:
         return await asyncio.to_thread(work)

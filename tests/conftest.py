@@ -37,8 +37,9 @@ from hypothesis import HealthCheck, settings
 from platforms.pooler import PGBOUNCER
 from sqlalchemy import select
 
+from router.desk import Ledger
 from router.policy.values import Policy
-from router.store import Database, Store, schema
+from router.store import Database, schema
 from router.store import tables as t
 from router.store.read import queries
 from workers.daemon.loop import Daemon
@@ -401,7 +402,7 @@ class Desk:
     def __init__(self, daemon: Daemon, clock: Clock) -> None:
         self.daemon = daemon
         self.clock = clock
-        self.store: Store = daemon.store
+        self.store: Ledger = daemon.store
         self.http = httpx.AsyncClient(base_url=daemon.address, timeout=120)
 
     async def until(self, question: Callable[[], _T], seconds: float = 120) -> _T:

@@ -18,10 +18,8 @@ from router.ours import Ours
 from router.text.own_words.passed_on import PassedOn, passed_on
 from router.value import Value
 
-__all__ = ["CLAIMED", "FORM", "Authored", "authored", "named_people"]
+__all__ = ["FORM", "Authored", "authored", "named_people"]
 
-#: Evidence of a handle that somebody only claims, and so is no target of an answer until a person confirmed it.
-CLAIMED: Final = ("form", "forward", "caller-id")
 #: Evidence of a handle that a form of ours names, when our own mail server vouches for the form.
 FORM: Final = "form of ours"
 _NOTHING: Final[Mapping[str, str]] = {}

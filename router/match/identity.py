@@ -14,8 +14,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from router.known import Known
-from router.match.authorship import CLAIMED
+from router.known import CLAIMED, Known
 from router.model import Authenticity, Contact, Handle, Message
 from router.text.secrets import scrub_ids
 from router.value import Value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from router.store.database import Database
-from router.store.ledger import Advance, Arrival, Aside, Store, Undecidable
+from router.store.store import Advance, Aside, Store
 from router.store.transient import is_transient
 
-__all__ = ["Advance", "Arrival", "Aside", "Database", "Store", "Undecidable", "is_transient"]
+__all__ = ["Advance", "Aside", "Database", "Store", "is_transient"]

@@ -14,11 +14,10 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -30,9 +29,6 @@ from router.errors import ConfigurationError, NotFound, Unreachable
 from router.store.patience import KEEPALIVE, OPTIONS, connection_class
 from router.store.statement import Tx
 from router.store.turnstile import Turnstile
-
-if TYPE_CHECKING:
-    from router.policy.values import Policy
 
 __all__ = ["Database", "Scrubbed"]
 
@@ -89,7 +85,6 @@ class Database:
         if self.pooled:
             self.listen_url = _driver_url(listen, password) if listen else None
         self.engine = _engine(self.url, self.path, make, self.pooled)
-        self.default_waits: Mapping[str, timedelta] = {}  # by queue, of the policy: the store says them
         self.statements = 0  # of the transactions that were committed, as `bench` counts them
         self._turn = threading.RLock()
         self._turnstile = None if self.place is None else Turnstile(self.place, _TURN_SECONDS)
@@ -97,11 +92,6 @@ class Database:
         self._mine = threading.local()
         self._writer: Any = None
         self._writer_pid = 0
-
-    @classmethod
-    def of(cls, policy: Policy, url: str | None = None, *, make: bool = True) -> Database:
-        """The database of a desk, or the one at `url` reached in the same way."""
-        return cls(url or policy.database_url(), make=make, pooled=policy.desk_pooled, listen=policy.listen_url())
 
     def require_folder(self) -> None:
         """Raise ConfigurationError when the folder of an SQLite file is not there: it may be a slip of the finger."""
@@ -203,7 +193,7 @@ class Database:
                     cursor.execute("BEGIN")
                 elif self.pooled:
                     cursor.execute(_PG_PRELUDE)
-                tx = Tx(cursor, self.dialect, self.default_waits)
+                tx = Tx(cursor, self.dialect)
                 yield tx
                 self._commit(connection)
                 self.statements += tx.statements
@@ -235,7 +225,7 @@ class Database:
             try:
                 cursor = connection.cursor()
                 self._begin(cursor)
-                tx = Tx(cursor, self.dialect, self.default_waits)
+                tx = Tx(cursor, self.dialect)
                 yield tx
                 connection.commit()
                 self.statements += tx.statements

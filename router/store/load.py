@@ -16,8 +16,7 @@ import xxhash
 from sqlalchemy import bindparam, case, func, literal_column, or_, select, text
 
 from router.bounce import KnownReply
-from router.known import REACH, Fragment, Known
-from router.match.authorship import CLAIMED
+from router.known import CLAIMED, REACH, Fragment, Known
 from router.model import Conversation, Handle, Key, Link, Marker, Standing
 from router.store import tables as t
 from router.store.codec import (

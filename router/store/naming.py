@@ -6,12 +6,11 @@ In: his mail addresses. Out: nothing that names them; within the transaction tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import bindparam, delete, or_, select, update
 
-from router.match.features import named_key
 from router.store import tables as t
 from router.store.statement import Statement, Tx, as_json, member
 
@@ -35,8 +34,8 @@ _forget_via = Statement(update(t.messages).where(member(_M.via, "ids")).values(v
 _forget_original = Statement(update(t.messages).where(member(_M.original, "ids")).values(original=""))
 
 
-def forget_named(tx: Tx, addresses: Iterable[str]) -> None:
-    """Take these addresses out of whatever names them."""
+def forget_named(tx: Tx, addresses: Iterable[str], markers: Sequence[str]) -> None:
+    """Take these addresses out of whatever names them, and the `markers` that mails leave of them."""
     gone = sorted(set(addresses))
     if not gone:
         return
@@ -45,6 +44,6 @@ def forget_named(tx: Tx, addresses: Iterable[str]) -> None:
             those = [a for a in _decode(copied) if a not in gone]
             others = [a for a in _decode(proposed) if a not in gone]
             tx.run(_rename, row=number, those=as_json(those), others=as_json(others))
-    tx.run(_unmark, ids=[named_key(address) for address in gone])
+    tx.run(_unmark, ids=sorted(set(markers)))
     tx.run(_forget_via, ids=gone)
     tx.run(_forget_original, ids=gone)

@@ -15,22 +15,17 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
-from router.errors import NotFound
-from router.events import reply_came
-from router.known import Known
 from router.reply_states import follows
 from router.store import tables as t
-from router.store.act import locked
-from router.store.arrival import come
-from router.store.ledger import Store
 from router.store.read.queries import utc
-from router.store.statement import Statement, as_json, insert, member
+from router.store.statement import Statement, Tx, as_json, insert, member
+from router.store.store import Store
 from router.store.tables import instant, micros
-from router.store.write import Effects
 from router.text.secrets.redact import redact
 
 __all__ = [
-    "Due", "addressed", "claim", "is_under_way", "lanes", "next_due", "outcomes", "recover", "settle",
+    "Due", "addressed", "claim", "close_handle", "end_attempt", "hide_secrets", "is_under_way", "lanes", "left_sending",
+    "next_due", "outcomes", "set_state", "take_provider_id",
 ]  # fmt: skip
 
 _O = t.outbox.c
@@ -152,7 +147,7 @@ def claim(store: Store, kind: str, channel: str, now: datetime, limit: int = 20)
     """Begin to send what is due on a lane: each row is `sending` and has its attempt row before the caller calls
     anybody."""
 
-    def work(tx: Any) -> list[Due]:
+    def work(tx: Tx) -> list[Due]:
         found = []
         for row in tx.rows(_due, present=micros(now), what=kind, where=channel, rows=limit):
             attempt = row[7] + 1
@@ -176,49 +171,17 @@ def claim(store: Store, kind: str, channel: str, now: datetime, limit: int = 20)
     return store.again(work)
 
 
-def settle(
-    store: Store,
-    due: Due,
-    state: str,
-    now: datetime,
-    *,
-    detail: str = "",
-    again_at: datetime | None = None,
-    external_id: str = "",
-    blocked: bool = False,
-) -> bool:
-    """Say what came of an attempt: `sent`, `failed`, `unknown`, or `pending` with the instant to try again.
-
-    `external_id` is the provider's id of a sent reply: an echo of it is then known as a redelivery. `blocked` closes
-    the handle. What a person should know of is an event of the conversation, whose clocks go by it. Returns False where
-    this attempt settles nothing any more: the row is another's by now, or has come further.
-    """
-
-    def work(tx: Any) -> bool:
-        if due.kind == "reply":
-            locked(tx, due.conversation)  # before the row, as whoever decides a bounce does
-        tx.run(_end_attempt, row=due.row, count=due.attempt, present=micros(now), what=state, words=detail)
-        if due.kind == "reply" and state == "sent" and external_id:
-            _take_provider_id(tx, due, external_id)
-        if not _settled(tx, due.row, due.attempt, state, again_at or now, detail):
-            return False
-        if due.kind != "reply":
-            return True
-        if blocked:
-            tx.run(_close_handle, where=due.channel, written=str(due.body.get("to", "")))
-        if state == "sent":
-            _hide_secrets(tx, due)
-        if state != "pending":
-            _tell(tx, store, due, state, detail, now)
-        return True
-
-    try:
-        return store.again(work)
-    except NotFound:  # the conversation was erased meanwhile, and its rows with it
-        return False
+def end_attempt(tx: Tx, due: Due, state: str, now: datetime, detail: str) -> None:
+    """Write down what came of an attempt."""
+    tx.run(_end_attempt, row=due.row, count=due.attempt, present=micros(now), what=state, words=detail)
 
 
-def _settled(tx: Any, row: int, attempt: int, state: str, again_at: datetime, detail: str) -> bool:
+def close_handle(tx: Tx, scope: str, address: str) -> None:
+    """The owner of a handle closed it to the desk."""
+    tx.run(_close_handle, where=scope, written=address)
+
+
+def set_state(tx: Tx, row: int, attempt: int, state: str, again_at: datetime, detail: str) -> bool:
     """Settle a row under the number of its attempt; does its present state still allow it?"""
     found = tx.one(_state_of, row=row, count=attempt)
     if found is None or not follows(found[0], state):
@@ -227,23 +190,13 @@ def _settled(tx: Any, row: int, attempt: int, state: str, again_at: datetime, de
     return bool(changed == 1)
 
 
-def _tell(tx: Any, store: Store, reply: Due, state: str, detail: str, now: datetime) -> None:
-    effects = Effects(Known())
-    told = reply_came(f"reply.{state}", channel=reply.channel, attempt=reply.attempt, detail=detail)
-    come(
-        tx, store, effects, reply=reply.message, conversation=reply.conversation, state=state, now=now, told=told,
-        automatic=bool(reply.body.get("automatic")),
-    )  # fmt: skip
-    effects.write(tx, now, store.receivers)
-
-
 def is_under_way(store: Store, due: Due) -> bool:
     """Is this attempt still the row's present one? Ask right before a call: who was stopped may have lost it."""
     with store.database.read() as tx:
         return tx.one(_under_way, row=due.row, count=due.attempt) is not None
 
 
-def _hide_secrets(tx: Any, due: Due) -> None:
+def hide_secrets(tx: Tx, due: Due) -> None:
     """What was sent is kept without the secrets in it. A visitor of the live-chat page reads it from the outbox: there
     it stays as it is until it is too old."""
     body = due.body
@@ -256,7 +209,8 @@ def _hide_secrets(tx: Any, due: Due) -> None:
         tx.run(_rewrite, row=due.row, count=due.attempt, whole=kept)
 
 
-def _take_provider_id(tx: Any, due: Due, external_id: str) -> None:
+def take_provider_id(tx: Tx, due: Due, external_id: str) -> None:
+    """A sent reply is known by its provider's id from now on, unless that is taken."""
     ours = due.key
     theirs = f"{ours.rpartition(':')[0]}:{external_id}" if ":" in ours and "@" not in ours else external_id
     if theirs == ours or tx.one(_taken, where=due.channel, theirs=theirs) is not None:
@@ -267,14 +221,10 @@ def _take_provider_id(tx: Any, due: Due, external_id: str) -> None:
     tx.run(_rename_thread_key, where=due.channel, ours=ours, theirs=theirs)
 
 
-def recover(store: Store, kind: str, channel: str, now: datetime) -> int:
-    """Rows that a dead sender left in `sending`: replies become unknown, the others are sent again. How many there
-    were."""
-
-    state, words = ("unknown" if kind == "reply" else "pending"), "the sender stopped while it was sending"
+def left_sending(store: Store, kind: str, channel: str) -> list[Due]:
+    """Rows that a dead sender left in `sending`."""
     with store.database.read() as tx:
-        left = [_due_of(row) for row in tx.rows(_sending, what=kind, where=channel)]
-    return sum(settle(store, due, state, now, detail=words) for due in left)
+        return [_due_of(row) for row in tx.rows(_sending, what=kind, where=channel)]
 
 
 def addressed(store: Store, messages: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """How far is a partition decided, and did its last owner leave it in the middle? The cursor's row, and its marks.
 
 In: a transaction, a partition's number, the fencing token of its lease. Each change raises `LostOwnership` when another
-node holds the lease. The cursor itself moves with the effects of a batch (`router.store.ledger`).
+node holds the lease. The cursor itself moves with the effects of a batch (`router.store.store`).
 """
 
 from __future__ import annotations

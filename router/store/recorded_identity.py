@@ -20,7 +20,7 @@ from router.store import tables as t
 from router.store.statement import Statement, Tx, member
 
 if TYPE_CHECKING:
-    from router.store.ledger import Aside
+    from router.store.store import Aside
 
 __all__ = ["close", "content_names", "listed_as", "unlisted"]
 

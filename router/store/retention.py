@@ -4,28 +4,27 @@ Ages (`[retention]`) count from the newest arrival or from now, whichever is ear
 makes nothing old. A raw goes by its arrival, never by the message's own date, and only behind its partition's cursor
 and without an open entry of what was set aside; how many went is counted beside the cursor, so that `audit` knows a
 raw that was forgotten from one that is lost. What only relates reports of the same time goes with that time
-(`router.match.incident.reach`). All is deleted in pages, each a transaction of its own. Blocking.
+(`forget_markers`). All is deleted in pages, each a transaction of its own. Blocking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import bindparam, delete, exists, func, literal_column, or_, select, tuple_, update
 
-from router.match import incident
-from router.store import privacy
 from router.store import tables as t
-from router.store.ledger import Store
+from router.store.erasing import delete_conversations
 from router.store.read import queries
 from router.store.schema import ASIDE
 from router.store.statement import Statement, Tx, among, member
+from router.store.store import Store
 from router.store.tables import instant, micros
 
-__all__ = ["forget", "forget_markers", "horizon"]
+__all__ = ["KINDS", "Ages", "forget", "forget_markers", "horizon"]
 
 _R, _P, _A, _D, _O, _T, _C = (
     t.raws.c, t.positions.c, t.set_aside.c, t.decisions.c, t.outbox.c, t.attempts.c, t.conversations.c,
@@ -108,6 +107,8 @@ _passing = {
     for kind in ("text", "type")
 }  # fmt: skip
 _forget_repeats = Statement(delete(t.idempotency).where(t.idempotency.c.at < _before))
+#: Those kinds of markers.
+KINDS = tuple(_passing)
 _closed = Statement(
     select(_C.number)
     .where(among(_C.status, "closed"), _C.merged_into == 0, _C.closed_at.is_not(None), _C.closed_at < _before)
@@ -119,6 +120,27 @@ _SENT = frozenset({"sent", "delivered", "read"})
 _GIVEN_UP = _SENT | {"failed"}
 
 
+class Ages(Protocol):
+    """How long each is kept; None is for ever. (`router.policy.values.Retention` is one.)"""
+
+    @property
+    def raws(self) -> timedelta | None: ...
+    @property
+    def decisions(self) -> timedelta | None: ...
+    @property
+    def events(self) -> timedelta | None: ...
+    @property
+    def idempotency(self) -> timedelta | None: ...
+    @property
+    def attempts(self) -> timedelta | None: ...
+    @property
+    def outbox(self) -> timedelta | None: ...
+    @property
+    def files(self) -> timedelta | None: ...
+    @property
+    def conversations(self) -> timedelta | None: ...
+
+
 def horizon(store: Store, now: datetime) -> datetime:
     """The instant that ages count from: now, or the newest arrival where the clock is ahead of it."""
     with store.database.read() as tx:
@@ -126,12 +148,12 @@ def horizon(store: Store, now: datetime) -> datetime:
     return min(now, instant(max(known))) if known else now
 
 
-def forget(store: Store, now: datetime) -> dict[str, int]:
-    """Delete what is older than `[retention]` says; how many rows of which kind went. Safe to repeat and to interrupt.
+def forget(store: Store, ages: Ages, now: datetime) -> dict[str, int]:
+    """Delete what is older than these ages say; how many rows of which kind went. Safe to repeat and to interrupt.
 
     The caller answers for the clock: nothing may be forgotten while it is in doubt.
     """
-    ages, since = store.policy.retention, horizon(store, now)
+    since = horizon(store, now)
 
     def before(age: timedelta | None) -> int | None:
         return None if age is None else micros(since - age)
@@ -145,15 +167,15 @@ def forget(store: Store, now: datetime) -> dict[str, int]:
     return {kind: count for kind, count in gone.items() if count}
 
 
-def forget_markers(store: Store, now: datetime) -> int:
-    """Delete the markers by which nothing can be related any more: those of words, and those of a type and a rare word.
-    How many went. Safe to repeat and to interrupt; the clock is the caller's, as in `forget`."""
+def forget_markers(store: Store, within: Mapping[str, timedelta | None], now: datetime) -> int:
+    """Delete the markers by which nothing can be related any more: those of words, and those of a type and a rare
+    word. `within` says for each kind how long it relates (None: for ever). How many went. Safe to repeat and to
+    interrupt; the clock is the caller's, as in `forget`."""
     since, gone = horizon(store, now), 0
     for kind, statement in _passing.items():
-        within = incident.reach(f"{kind}:", store.policy.follow_ups)
-        page = _PAGE
-        while within is not None and page == _PAGE:
-            page = _run(store, statement, before=micros(since - within), rows=_PAGE)
+        age, page = within.get(kind), _PAGE
+        while age is not None and page == _PAGE:
+            page = _run(store, statement, before=micros(since - age), rows=_PAGE)
             gone += page
     return gone
 
@@ -233,7 +255,7 @@ def _old_conversations(store: Store, before: int | None, now: datetime) -> int:
 
 
 def _delete_family(tx: Tx, number: int, now: datetime) -> None:
-    privacy.delete_conversations(tx, queries.family(tx, number), now)
+    delete_conversations(tx, queries.family(tx, number), now)
 
 
 def _run(store: Store, statement: Statement, **values: Any) -> int:

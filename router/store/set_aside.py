@@ -2,41 +2,38 @@
 and what a provider announced without its content, until that is fetched.
 
 Each keeps its raw and its reason; `replay` decides it again from the stored bytes, as it came. Nothing is lost by
-being set aside. Blocking functions over the store; translating is the caller's (`translate`), since the router knows
-no channel.
+being set aside. Blocking functions over the store; `router.desk.replay` decides again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import and_, bindparam, exists, or_, select, update
 
-from router.errors import InvalidPayload, NotFound, Refused
-from router.model import Decision, DeskEvent, Message
-from router.ports import Raw, Translation
+from router.errors import NotFound
+from router.ports import Raw
 from router.seal import Sealed
 from router.store import tables as t
-from router.store.ledger import Arrival, Store, Undecidable
 from router.store.read.queries import utc
 from router.store.schema import ASIDE
 from router.store.statement import Statement, among, insert
+from router.store.store import Store
 from router.store.tables import instant, micros
 from router.text.secrets.redact import redact
 
 __all__ = [
-    "ANNOUNCED", "TO_FETCH", "drop", "fetched", "keep_invalid", "listed", "raw_at", "raws_between", "replay",
-    "replay_raw", "to_fetch", "unfetched", "waiting",
+    "ANNOUNCED", "TO_FETCH", "drop", "fetched", "keep_invalid", "listed", "raw_at", "raws_between",
+    "replayed", "staying", "still_aside", "to_fetch", "unfetched", "waiting",
 ]  # fmt: skip
 
 #: The kind of what was announced, and why it is set aside.
 ANNOUNCED: Final = "announced"
 TO_FETCH: Final = "it was announced without its content, which is fetched from the provider"
 
-Translate = Callable[[Raw], Sequence[Message | DeskEvent]]
 _decode_meta = msgspec.json.Decoder(dict[str, str]).decode
 _A, _R, _K = t.set_aside.c, t.raws.c, t.raw_keys.c
 _its_key = and_(_K.partition == _R.partition, _K.position == _R.position)
@@ -185,47 +182,20 @@ def raws_between(store: Store, channel: str, since: datetime, until: datetime) -
     return [(row[0], row[1]) for row in rows]
 
 
-def replay_raw(
-    store: Store, place: tuple[int, int], translate: Translate, now: datetime, *, wanted: int | None = None
-) -> list[Decision]:
-    """Decide a stored raw again: what is known already is a redelivery, what was dropped stays dropped unless it is
-    `wanted`, and so does what is dead for itself while another item is. Raises InvalidPayload or Undecidable."""
-    raw = raw_at(store, *place)
+def staying(store: Store, place: tuple[int, int]) -> list[tuple[int, str]]:
+    """The items of a raw that stay aside when it is decided again, with their states."""
     with store.database.read() as tx:
-        staying = tx.rows(_staying, part=place[0], place=place[1])
-    dropped = {item for item, state in staying if wanted is not None or state == "dropped"} - {wanted}
-    found = Translation.of(translate(raw))
-    arrivals = [
-        Arrival(what=what, received_at=raw.received_at, raw=place)
-        for what, item in zip(found, found.items, strict=True)
-        if item not in dropped
-    ]
-    decisions = store.decide(arrivals, now, history=raw.history)
-    _refuse_odd(found, wanted)
-    return decisions
+        return [(row[0], row[1]) for row in tx.rows(_staying, part=place[0], place=place[1])]
 
 
-def _refuse_odd(found: Translation, wanted: int | None) -> None:
-    """Raise InvalidPayload when the wanted part of a raw still gives no message; the others are decided by now."""
-    odd = next((mistake for mistake in found.mistakes if mistake.index == wanted), None)
-    if odd is not None:
-        raise odd
-    if any(part.index == wanted for part in found.announced):
-        raise InvalidPayload(TO_FETCH, index=wanted)
+def replayed(store: Store, number: int, reason: str) -> None:
+    """It was decided again: closed."""
+    store.again(lambda tx: tx.run(_set_state, number=number, what="replayed", why=reason, more=1))
 
 
-def replay(store: Store, number: int, translate: Translate, now: datetime) -> list[Decision]:
-    """Decide what was set aside again; it is closed when that works, else keeps the new reason and raises `Refused`."""
-    entry = one(store, number)
-    partition, _, position = str(entry["raw"]).rpartition(":")
-    try:
-        decisions = replay_raw(store, (int(partition), int(position)), translate, now, wanted=entry["item"])
-    except (InvalidPayload, Undecidable) as failure:
-        reason = failure.reason if isinstance(failure, InvalidPayload) else f"it cannot be decided: {failure}"
-        store.again(lambda tx: tx.run(_set_state, number=number, what="open", why=redact(reason).text, more=1))
-        raise Refused(f"{number} stays set aside: {reason}") from failure
-    store.again(lambda tx: tx.run(_set_state, number=number, what="replayed", why=str(entry["reason"]), more=1))
-    return decisions
+def still_aside(store: Store, number: int, reason: str) -> None:
+    """It was tried again and stays open, for this reason."""
+    store.again(lambda tx: tx.run(_set_state, number=number, what="open", why=redact(reason).text, more=1))
 
 
 def to_fetch(store: Store, rows: int) -> list[tuple[int, str, tuple[int, int], int]]:

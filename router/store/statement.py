@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from math import inf
 from typing import Any
 
@@ -107,17 +106,14 @@ def _serial(table: Table, name: str) -> bool:
 
 
 class Tx:
-    """One transaction on one driver cursor: `rows`, `one`, `run`, `many`. `default_waits`: how long each queue lets
-    wait where nothing is promised, by which a conversation's place in the working order is written. `statements`: how
-    many there were."""
+    """One transaction on one driver cursor: `rows`, `one`, `run`, `many`. `statements`: how many there were."""
 
-    __slots__ = ("_cursor", "default_waits", "dialect", "statements")
+    __slots__ = ("_cursor", "dialect", "statements")
 
-    def __init__(self, cursor: Any, dialect: str, default_waits: Mapping[str, timedelta] | None = None) -> None:
+    def __init__(self, cursor: Any, dialect: str) -> None:
         self._cursor = cursor
         self.dialect = dialect
         self.statements = 0
-        self.default_waits: Mapping[str, timedelta] = default_waits or {}
 
     def rows(self, statement: Statement, **values: Any) -> list[tuple[Any, ...]]:
         """All rows of a query (or of a RETURNING)."""

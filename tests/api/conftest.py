@@ -15,11 +15,12 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from router.account import Role
+from router.desk import Ledger
 from router.desk.accounts import account as people
 from router.desk.accounts import passwords, tokens
 from router.policy.load import from_text, preset_text
 from router.seal import Sealer
-from router.store import Database, Store, schema
+from router.store import Database, schema
 from workers.http.api.app import api
 
 #: What a page of the desk sends with each request that changes something.
@@ -35,7 +36,7 @@ def now() -> datetime:
 class Desk:
     """A desk's API; `as_("lead")` is a program with a token of that role, `browser()` a browser without a session."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Ledger) -> None:
         self.store = store
         self.app = Starlette(routes=[Mount("/api", api(store, now, asyncio.Event()))])
         self._tokens: dict[str, str] = {}
@@ -68,7 +69,7 @@ def desk(ledger_url: str) -> Iterator[Desk]:
     """The wallet desk's API on a fresh ledger of either database."""
     database = Database(ledger_url)
     schema.ensure(database)
-    yield Desk(Store(database, from_text(preset_text("wallet"), folder=Path()), Sealer(b"k" * 32)))
+    yield Desk(Ledger(database, from_text(preset_text("wallet"), folder=Path()), Sealer(b"k" * 32)))
     database.close()
 
 

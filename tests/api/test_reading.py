@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from router.desk.acts import reply as answer
 from router.ref import ref_of
-from router.store import answer
 from tests.api.conftest import Desk
 from tests.ledger.conftest import NOON
 from tests.ledger.conftest import Desk as Ledger

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from router.desk.replay import replay, replay_raw
 from router.errors import Refused
 from router.model import Redelivery
-from router.store.set_aside import drop, listed, raws_between, replay, replay_raw
+from router.store.set_aside import drop, listed, raws_between
 from workers.daemon import announced
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from router.desk.reads.audit import audit
 from router.errors import ConfigurationError
 from router.policy.values import Policy
 from router.store.read import queries
-from router.store.read.audit import audit
 from workers.daemon.channels import Channels
 from workers.lab.bench import copies
 from workers.lab.bench.corpus import corpus

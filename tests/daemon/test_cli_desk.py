@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from router.desk import Ledger
+from router.desk.duties.sent import settle
 from router.policy.load import load
-from router.store import Store
-from router.store.outbox import claim, settle
+from router.store.outbox import claim
 
 TRANSFER = "转账2000一直没到账，单号TP202603010077"
 FROZEN = "我的账户被冻结了，登录后提示账户受限"
@@ -103,7 +104,7 @@ def test_a_person_settles_a_reply_of_which_nobody_knows(desk: Any) -> None:
     desk("reply", 1, "--text", "已为您核实", "--agent", "li")
     refused(desk("reply", 1, "--settle", "sent"), "C-1 has no reply whose fate is unknown.")
     policy = load(desk.folder / "omnirouter.toml")
-    store = Store.open(policy)
+    store = Ledger.open(policy)
     (due,) = claim(store, "reply", "app-chat", datetime.now(UTC))
     settle(store, due, "unknown", datetime.now(UTC), detail="no answer")
     store.close()

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from router.desk import Ledger
 from router.policy.values import Policy
-from router.store import Store
 
 COMMAND = Path(sys.executable).with_name("omnirouter")
 
@@ -74,7 +74,7 @@ def test_a_command_without_stdout_does_its_work(tmp_path: Path) -> None:
 
 
 def _database(folder: Path) -> None:
-    store = Store.open(Policy.load(None), url=f"sqlite:///{folder / 'omnirouter.db'}")
+    store = Ledger.open(Policy.load(None), url=f"sqlite:///{folder / 'omnirouter.db'}")
     store.close()
 
 

@@ -19,12 +19,13 @@ import structlog
 from msgspec.structs import replace
 
 from adapters.kit.http import Caller
+from router.desk import Arrival, Ledger, take_in
 from router.model import Message, Sender
 from router.policy.load import from_text
 from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import create_key
-from router.store import Arrival, Database, Store, schema
+from router.store import Database, schema
 from router.store.clock import Mark, database_time, last_mark, put_mark
 from router.store.read import queries
 from workers.daemon.clock import LONG_AWAY, Clock, boot_id, steady
@@ -310,13 +311,13 @@ async def running(policy: Policy, hands: Hands) -> AsyncIterator[Desk]:
     await task
 
 
-def customer(store: Store, number: int, at: datetime) -> None:
+def customer(store: Ledger, number: int, at: datetime) -> None:
     """A customer writes, and waits for an answer within two hours."""
     message = Message(
         external_id=f"m{number}", channel="chat", channel_kind="webhook", sent_at=at, text="转账没到账",
         thread=f"u-{number}", sender=Sender(handle=f"u-{number}"),
     )  # fmt: skip
-    store.decide([Arrival(what=message, received_at=at)], at)
+    take_in(store, [Arrival(what=message, received_at=at)], at)
 
 
 async def test_a_jump_of_six_hours_breaches_nobody(policy: Policy, hands: Hands) -> None:

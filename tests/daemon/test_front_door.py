@@ -31,8 +31,8 @@ from starlette.requests import Request as HttpRequest
 
 import adapters
 from adapters.kit import signature
+from router.desk import Ledger
 from router.policy.values import ChannelPolicy, Policy
-from router.store import Store
 from router.store.log import Log
 from workers.daemon.channels import Channels
 from workers.daemon.metrics import Metrics
@@ -102,7 +102,7 @@ VECTORS = [v for v in json.loads(FILE.read_text(encoding="utf-8"))["vectors"] if
 class Door:
     """The daemon's HTTP application on a port of this machine, with a clock and a look at what it kept."""
 
-    def __init__(self, store: Store, log: Log) -> None:
+    def __init__(self, store: Ledger, log: Log) -> None:
         self.now = NOW
         self.store = store
         self.log = log
@@ -162,7 +162,7 @@ class Door:
 @contextlib.contextmanager
 def opened(policy: Policy, folder: Path) -> Iterator[Door]:
     """A front door of this policy on a fresh database in the folder."""
-    store = Store.open(replace(policy, desk_database=f"sqlite:///{folder / 'desk.db'}"))
+    store = Ledger.open(replace(policy, desk_database=f"sqlite:///{folder / 'desk.db'}"))
     door = Door(store, Log(store.database, store.sealer, 16))
     yield door
     door.stop()
@@ -438,7 +438,7 @@ def test_a_database_that_is_locked_away(chat: Door, fields: dict[str, Any]) -> N
     assert sum(chat.kept()) == 1
 
 
-def impatient(store: Store) -> None:
+def impatient(store: Ledger) -> None:
     """Let the store's writer wait for nobody."""
     with store.database.write() as tx:
         tx._cursor.execute("PRAGMA busy_timeout = 0")

@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
+from router.desk.acts import conversation as acts
+from router.desk.acts import relate
 from router.errors import Refused
 from router.model import Attachment
-from router.store import desk as acts
-from router.store import relations, set_aside
+from router.store import set_aside
 from workers.cli import main
 from workers.http.livechat.visitor import COOKIE, Allowance, Visitors
 
@@ -270,7 +271,7 @@ async def test_two_visitors_with_one_order(chat_desk: Callable[..., Any]) -> Non
         first, second = await desk.stored(2)
         assert first["conversation"] != second["conversation"]
         joined = (first["conversation"], second["conversation"])
-        relations.merge(desk.store, *joined, agent="li", now=desk.clock())
+        relate.merge(desk.store, *joined, agent="li", now=desk.clock())
         with pytest.raises(Refused, match="name who is answered"):
             acts.reply(desk.store, first["conversation"], "给哪一位", agent="li", now=desk.clock())
         acts.reply(
@@ -292,7 +293,7 @@ async def test_notes_and_other_channels_stay_inside(chat_desk: Callable[..., Any
         await desk.stored(1)
         await elsewhere.write("账户登录不了")
         first, second = await desk.stored(2)
-        relations.merge(desk.store, first["conversation"], second["conversation"], agent="li", now=desk.clock())
+        relate.merge(desk.store, first["conversation"], second["conversation"], agent="li", now=desk.clock())
         acts.note(desk.store, first["conversation"], "可疑，转风控", agent="li", now=desk.clock())
         acts.reply(
             desk.store, first["conversation"], "答复", agent="li", now=desk.clock(), channel="app-chat"

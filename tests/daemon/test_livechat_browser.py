@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
 
+from router.desk.acts import conversation as acts
 from router.model import Attachment
-from router.store import desk as acts
 
 EVENING = datetime(2026, 3, 1, 13, 50, tzinfo=UTC)  # Sunday 21:50 in Shanghai
 NIGHT = datetime(2026, 3, 1, 15, 10, tzinfo=UTC)  # 23:10

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from playwright.async_api import FrameLocator, Locator, Page, async_playwright, expect
 
+from router.desk.acts import conversation as acts
 from router.model import Attachment
-from router.store import desk as acts
 
 EVENING = datetime(2026, 3, 1, 13, 50, tzinfo=UTC)  # Sunday 21:50 in Shanghai
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()

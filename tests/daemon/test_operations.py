@@ -23,13 +23,14 @@ from sqlalchemy import text
 import workers.http.front_door as web_module
 import workers.http.readiness as readiness_module
 from adapters.kit.signature import sign_standard
+from router.desk import Ledger
 from router.errors import Unreachable
 from router.policy import build
 from router.policy.load import from_text
 from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import Sealer
-from router.store import Database, Store, schema
+from router.store import Database, schema
 from router.store.log import Log
 from workers.daemon.clock import Clock
 from workers.daemon.loop import Daemon
@@ -52,17 +53,17 @@ secret = "env:OPERATIONS_SECRET"
 
 
 @pytest.fixture
-def store(ledger_url: str) -> Iterator[Store]:
+def store(ledger_url: str) -> Iterator[Ledger]:
     database = Database(ledger_url)
     schema.ensure(database)
-    yield Store(database, Policy.preset("plain"), Sealer(b"k" * 32))
+    yield Ledger(database, Policy.preset("plain"), Sealer(b"k" * 32))
     database.close()
 
 
 class Watched:
     """A readiness on ticks that the test moves."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Ledger) -> None:
         self.ticks = 0.0
         self.store = store
         self.readiness = Readiness(store, Clock(lambda: NOON), lambda: self.ticks)
@@ -79,7 +80,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(store: Store) -> Iterator[Watched]:
+def watched(store: Ledger) -> Iterator[Watched]:
     made = Watched(store)
     yield made
     made.readiness.close()

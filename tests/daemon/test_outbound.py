@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import select
 
 from adapters.kit import signature
+from router.desk import Arrival, take_in
+from router.desk.acts import conversation as acts
 from router.errors import Refused
 from router.model import Authenticity, Message, Placement, Sender
 from router.ports import Request
-from router.store import Arrival, desk
 from router.store import tables as t
 from router.store.outbox import claim
 from router.store.statement import Statement
@@ -63,7 +64,7 @@ async def heard(opened: Any, channel: str = "chat", kind: str = "webhook", who: 
         text="转账2000一直没到账", sender=Sender(handle=who), **more,
     )  # fmt: skip
     arrival = Arrival(what=message, received_at=opened.clock())
-    (placed,) = await asyncio.to_thread(opened.store.decide, [arrival], opened.clock())
+    (placed,) = await asyncio.to_thread(take_in, opened.store, [arrival], opened.clock())
     assert isinstance(placed, Placement)
     return placed.conversation.number
 
@@ -71,7 +72,7 @@ async def heard(opened: Any, channel: str = "chat", kind: str = "webhook", who: 
 async def answered(opened: Any, number: int, text: str = "已为您核实") -> int:
     """An agent answered; the number of the reply."""
     said: int = await asyncio.to_thread(
-        lambda: desk.reply(opened.store, number, text, agent="li", now=opened.clock())
+        lambda: acts.reply(opened.store, number, text, agent="li", now=opened.clock())
     )  # fmt: skip
     return said
 
@@ -110,7 +111,7 @@ async def test_what_was_sent_is_kept_without_its_secrets(open_desk: OpenDesk, re
     """The customer gets the agent's words as they are; once they are sent, the outbox holds no code or card of them."""
     async with open_desk(configured(receiver.url), NOW) as opened:
         number = await heard(opened)
-        desk.reply(opened.store, number, "您的验证码 884213，卡 4111 1111 1111 1111", agent="li", now=opened.clock())
+        acts.reply(opened.store, number, "您的验证码 884213，卡 4111 1111 1111 1111", agent="li", now=opened.clock())
         await in_state(opened, "sent")
         (asked,) = receiver.asked
         assert json.loads(asked.body)["data"]["text"] == "您的验证码 884213，卡 4111 1111 1111 1111"

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from platforms.node import CONFIGURATION, NOW, Node
 
+from router.desk import Ledger, take_in
 from router.errors import LostOwnership
 from router.policy.load import from_text
 from router.policy.values import Policy
-from router.store import Store
 from router.store import tables as t
+from workers.daemon import decide
 from workers.daemon.decide import ATTEMPTS, BATCH, LAST, MESSAGES, Partition
 
 HERE = Path(__file__).parent
@@ -40,25 +41,24 @@ def node(ledger_url: str, policy: Policy) -> Iterator[Node]:
 
 
 class _Transactions:
-    """Counts what `Store.decide` is asked, and lets a test break it."""
+    """Counts what `take_in` is asked, and lets a test break it."""
 
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
         self.breaks: Exception | None = None
-        self._real = store.decide
-        monkeypatch.setattr(store, "decide", self._decide)
+        monkeypatch.setattr(decide, "take_in", self._decide)
 
-    def _decide(self, arrivals: Sequence[Any], now: datetime, **more: Any) -> Any:
+    def _decide(self, ledger: Ledger, arrivals: Sequence[Any], now: datetime, **more: Any) -> Any:
         self.sizes.append(len(arrivals))
         if self.breaks is not None:
             raise self.breaks
-        return self._real(arrivals, now, **more)
+        return take_in(ledger, arrivals, now, **more)
 
 
 @pytest.fixture
-def transactions(node: Node, monkeypatch: pytest.MonkeyPatch) -> _Transactions:
+def transactions(monkeypatch: pytest.MonkeyPatch) -> _Transactions:
     """The transactions of the node's store."""
-    return _Transactions(node.store, monkeypatch)
+    return _Transactions(monkeypatch)
 
 
 async def test_a_raw_that_cannot_be_translated_is_set_aside_alone(node: Node) -> None:

@@ -20,11 +20,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from router.desk import Ledger
 from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import create_key
 from router.secret import Secret
-from router.store import Store
 from router.store.leases import Leases
 from router.store.log import RECORDED
 from workers.cli.opened import opened
@@ -362,7 +362,7 @@ async def append(desk: Any, raws: list[Raw]) -> list[tuple[int, int]]:
 async def test_whoever_held_the_partition_may_end(run: Any, wire: Any, ledger_url: str) -> None:
     """An ingest beside a daemon or another ingest waits for it, and goes on by itself when that one ends."""
     policy = msgspec.structs.replace(Policy.load(None), desk_database=ledger_url, privacy=with_key(run.folder))
-    store = Store.open(policy, create=True)
+    store = Ledger.open(policy, create=True)
     log = open_log(policy, store)
     raws = list(lines([json.dumps(wire("m-1", TRANSFER)).encode()], "app-chat", datetime.now(UTC)))
     try:
@@ -386,7 +386,7 @@ def with_key(folder: Path) -> Any:
     return msgspec.structs.replace(Policy.load(None).privacy, key=Secret(f"file:{folder / 'desk.key'}"))
 
 
-def appended(store: Store) -> bool:
+def appended(store: Ledger) -> bool:
     """Does the log hold something?"""
     with store.database.engine.connect() as connection:
         return bool(connection.exec_driver_sql("SELECT count(*) FROM raws").scalar())

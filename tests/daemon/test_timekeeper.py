@@ -15,13 +15,14 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from router.desk import Arrival, Ledger, take_in
+from router.desk.acts import conversation as acts
+from router.desk.duties.due import next_wake_at, settle_history, wake
 from router.model import Conversation, Message, Placement, Sender
 from router.policy.values import Policy
-from router.store import Arrival, Store, desk
 from router.store import tables as t
 from router.store.read import queries
 from router.store.statement import Statement
-from router.store.wake import next_wake_at, settle_history, wake
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 POLICY = Policy.preset("wallet")
@@ -33,7 +34,7 @@ class Watched:
 
     def __init__(self, path: Path, policy: Policy = POLICY) -> None:
         self.path = path
-        self.store = Store.open(policy, url=f"sqlite:///{path}")
+        self.store = Ledger.open(policy, url=f"sqlite:///{path}")
         self.now = MONDAY
         self._ids = count(1)
 
@@ -43,7 +44,7 @@ class Watched:
             external_id=f"m{next(self._ids)}", channel=channel, channel_kind=kind, sent_at=self.now, text=text,
             thread="u-1", sender=Sender(handle="u-1"),
         )  # fmt: skip
-        (placed,) = self.store.decide([Arrival(what=message, received_at=self.now)], self.now, **more)
+        (placed,) = take_in(self.store, [Arrival(what=message, received_at=self.now)], self.now, **more)
         assert isinstance(placed, Placement)
         return placed.conversation.number
 
@@ -110,7 +111,7 @@ def test_an_answered_chat_is_left_alone(watched: Watched) -> None:
     """Answered in time, nobody is warned of anything, however long the desk looks."""
     number = watched.hears()
     watched.now += timedelta(seconds=50)
-    desk.reply(watched.store, number, "正在核实", agent="li", now=watched.now)
+    acts.reply(watched.store, number, "正在核实", agent="li", now=watched.now)
     assert watched.passes(days=3) == []
     assert next_wake_at(watched.store) is None
     assert watched.notices() == []
@@ -120,7 +121,7 @@ def test_a_late_answer_is_recorded_and_ends_the_ladder(watched: Watched) -> None
     """Answered while the timekeeper was down: the breach is recorded, but no step fires for a clock that has ended."""
     number = watched.hears()
     watched.now += timedelta(minutes=10)
-    desk.reply(watched.store, number, "正在核实", agent="li", now=watched.now)
+    acts.reply(watched.store, number, "正在核实", agent="li", now=watched.now)
     assert watched.passes(hours=6) == ["breach first_reply"]
     (told,) = watched.events("deadline.breach")
     assert told["data"]["policy"] == "chat"
@@ -141,7 +142,7 @@ def test_a_chaser_makes_no_second_breach(watched: Watched) -> None:
 def test_requeued_is_free_for_everybody(watched: Watched) -> None:
     """Whoever took it and let it lie no longer holds it after the requeue, and an event says so."""
     number = watched.hears()
-    desk.take(watched.store, number, agent="li", now=watched.now)
+    acts.take(watched.store, number, agent="li", now=watched.now)
     watched.passes(minutes=33)
     assert watched.state(number).holder == ""
     (told,) = watched.events("conversation.released")
@@ -170,7 +171,7 @@ def test_a_formal_complaint_is_told_of_its_progress(watched: Watched) -> None:
     number = watched.hears()
     watched.passes(hours=4, minutes=3)
     watched.now += timedelta(minutes=1)
-    desk.reply(watched.store, number, "已受理您的投诉", agent="li", now=watched.now)
+    acts.reply(watched.store, number, "已受理您的投诉", agent="li", now=watched.now)
     rows = {c["metric"]: c for c in queries.clock_rows(watched.state(number), POLICY.promises, watched.now)}
     assert rows["update"]["due_at"] == "2026-03-04T16:00:00Z"
     told = len(watched.notices())
@@ -181,7 +182,7 @@ def test_a_formal_complaint_is_told_of_its_progress(watched: Watched) -> None:
 def test_a_person_s_transfer_survives_the_ladder(watched: Watched) -> None:
     """What a person moved stays pinned; the ladder may still raise it to a complaint, with its own deadlines."""
     number = watched.hears()
-    desk.move(watched.store, number, "risk", agent="li", now=watched.now)
+    acts.move(watched.store, number, "risk", agent="li", now=watched.now)
     watched.passes(hours=5)
     state = watched.state(number)
     assert (state.queue, state.pinned) == ("complaints", True)
@@ -208,9 +209,9 @@ _KILLED = """
 import os, sys
 from datetime import datetime
 from router.policy.values import Policy
-from router.store import Store
-from router.store.wake import wake
-store = Store.open(Policy.preset("wallet"), url=f"sqlite:///{sys.argv[1]}")
+from router.desk import Ledger
+from router.desk.duties.due import wake
+store = Ledger.open(Policy.preset("wallet"), url=f"sqlite:///{sys.argv[1]}")
 store.bell.ring_in = lambda tx, topic="": os._exit(9)  # all is written, nothing committed
 wake(store, datetime.fromisoformat(sys.argv[2]))
 """
@@ -278,7 +279,7 @@ first_reply = "2m"
             external_id="m1", channel="chat", channel_kind="webhook", sent_at=MONDAY, text="在吗", thread="u-1",
             sender=Sender(handle="u-1"),
         )  # fmt: skip
-        opened.store.decide([Arrival(what=message, received_at=MONDAY)], MONDAY)
+        take_in(opened.store, [Arrival(what=message, received_at=MONDAY)], MONDAY)
         opened.clock.move(minutes=2, seconds=1)
         opened.store.bell.ring()
         (breach,) = await opened.until(lambda: opened.events("deadline.breach"))

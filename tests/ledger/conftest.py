@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from router.desk import Arrival, Ledger, take_in
 from router.model import Message, Sender
 from router.policy.load import from_text, preset_text
 from router.policy.values import Policy
 from router.seal import Sealer
-from router.store import Arrival, Database, Store, schema
+from router.store import Database, schema
 from router.store import tables as t
 
 #: Monday 12:00 in Shanghai.
@@ -38,9 +39,9 @@ def database(ledger_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def store(database: Database, policy: Policy) -> Store:
+def store(database: Database, policy: Policy) -> Ledger:
     """A store on a fresh ledger."""
-    return Store(database, policy, Sealer(b"k" * 32))
+    return Ledger(database, policy, Sealer(b"k" * 32))
 
 
 class Desk:
@@ -48,7 +49,7 @@ class Desk:
 
     noon = NOON
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Ledger) -> None:
         self.store = store
         self._ids = 0
 
@@ -79,11 +80,11 @@ class Desk:
     def take(self, *messages: Message, **more: Any) -> list[Any]:
         """Decide messages in one batch."""
         arrivals = [Arrival(what=m, received_at=m.sent_at) for m in messages]
-        return self.store.decide(arrivals, more.pop("now", NOON + timedelta(hours=2)), **more)
+        return take_in(self.store, arrivals, more.pop("now", NOON + timedelta(hours=2)), **more)
 
 
 @pytest.fixture
-def desk(store: Store) -> Desk:
+def desk(store: Ledger) -> Desk:
     """A desk on a fresh ledger."""
     return Desk(store)
 

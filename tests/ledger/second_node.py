@@ -12,18 +12,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from router.desk import Arrival, Ledger, take_in
 from router.model import Authenticity, Message, Sender
 from router.policy.load import from_text, preset_text
 from router.seal import Sealer
-from router.store import Arrival, Database, Store
+from router.store import Database
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 CUSTOMERS, PER_BATCH, MAILS = 200, 5, 100
 
 
-def opened(url: str) -> Store:
+def opened(url: str) -> Ledger:
     """The store of a node."""
-    return Store(Database(url), from_text(preset_text("wallet"), folder=Path()), Sealer(b"k" * 32))
+    return Ledger(Database(url), from_text(preset_text("wallet"), folder=Path()), Sealer(b"k" * 32))
 
 
 def words(customer: int, turn: int) -> str:
@@ -52,24 +53,24 @@ def mail(number: int, channel: str) -> Message:
     )  # fmt: skip
 
 
-def take(store: Store, messages: list[Message]) -> None:
+def take(store: Ledger, messages: list[Message]) -> None:
     """Decide messages in batches, in order."""
     for start in range(0, len(messages), PER_BATCH):
         batch = messages[start : start + PER_BATCH]
-        store.decide([Arrival(what=m, received_at=m.sent_at) for m in batch], NOON + timedelta(hours=1))
+        take_in(store, [Arrival(what=m, received_at=m.sent_at) for m in batch], NOON + timedelta(hours=1))
 
 
-def turns(store: Store, channel: str, turn: int) -> None:
+def turns(store: Ledger, channel: str, turn: int) -> None:
     """All customers write once."""
     take(store, [written(channel, customer, turn) for customer in range(CUSTOMERS)])
 
 
-def mailbox(store: Store, channel: str, turn: int) -> None:
+def mailbox(store: Ledger, channel: str, turn: int) -> None:
     """All mails of the round arrive at one mailbox."""
     take(store, [mail(turn * MAILS + i, channel) for i in range(MAILS)])
 
 
-def stream(store: Store, channel: str, turn: int) -> None:
+def stream(store: Ledger, channel: str, turn: int) -> None:
     """Full speed: twenty batches of fifty, no pause."""
     for part in range(20):
         arrivals = [
@@ -82,10 +83,10 @@ def stream(store: Store, channel: str, turn: int) -> None:
             )
             for i in range(50)
         ]  # fmt: skip
-        store.decide(arrivals, NOON)
+        take_in(store, arrivals, NOON)
 
 
-WORK: dict[str, Callable[[Store, str, int], None]] = {"turns": turns, "mailbox": mailbox, "stream": stream}
+WORK: dict[str, Callable[[Ledger, str, int], None]] = {"turns": turns, "mailbox": mailbox, "stream": stream}
 
 
 def main(url: str, work: str, argument: str) -> None:

@@ -10,13 +10,13 @@ import pytest
 from argon2 import PasswordHasher
 
 from router.account import Role
+from router.desk import Ledger
 from router.desk.accounts import account as people
 from router.desk.accounts import passwords, permissions, sessions, tokens
 from router.errors import Forbidden, Misasked, NotFound, Refused, TooOften, WrongPassword
 from router.model import Conversation
 from router.policy.load import from_text, preset_text
 from router.seal import Sealer
-from router.store import Store
 from router.store import tables as t
 from router.store.statement import Statement
 from tests.ledger.conftest import NOON
@@ -31,7 +31,7 @@ def light_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def li(store: Store) -> Store:
+def li(store: Ledger) -> Ledger:
     """A desk with an admin, who has a password, and an agent without one."""
     people.add(store, "zhang", "admin", NOON)
     passwords.set_by_link(store, passwords.invite(store, "zhang", NOON), GOOD, NOON)
@@ -39,7 +39,7 @@ def li(store: Store) -> Store:
     return store
 
 
-def everything(store: Store) -> str:
+def everything(store: Ledger) -> str:
     """All that the tables of accounts hold, as text."""
     found = []
     with store.database.read() as tx:
@@ -48,7 +48,7 @@ def everything(store: Store) -> str:
     return "\n".join(found)
 
 
-def test_a_person_comes_in_by_the_password_that_they_set(li: Store) -> None:
+def test_a_person_comes_in_by_the_password_that_they_set(li: Ledger) -> None:
     """The link is good once and for a day; the password opens the account, and nothing of either can be read later."""
     words = passwords.invite(li, "li", NOON)
     assert passwords.set_by_link(li, words, "一二三四五六七八九十", NOON + timedelta(hours=23)) == "li"
@@ -60,7 +60,7 @@ def test_a_person_comes_in_by_the_password_that_they_set(li: Store) -> None:
     assert "一二三" not in everything(li)
 
 
-def test_a_link_ends_after_a_day_and_when_a_newer_one_is_made(li: Store) -> None:
+def test_a_link_ends_after_a_day_and_when_a_newer_one_is_made(li: Ledger) -> None:
     """Only the newest link works, and only for 24 hours."""
     first = passwords.invite(li, "li", NOON)
     second = passwords.invite(li, "li", NOON)
@@ -70,7 +70,7 @@ def test_a_link_ends_after_a_day_and_when_a_newer_one_is_made(li: Store) -> None
 
 
 @pytest.mark.parametrize("bad", ["short", "aaaaaaaaaaaaaaaa", "x" * 9, "长" * 400])
-def test_a_password_that_will_not_do_is_refused_and_the_link_stays_good(li: Store, bad: str) -> None:
+def test_a_password_that_will_not_do_is_refused_and_the_link_stays_good(li: Ledger, bad: str) -> None:
     """Too short, too long or one character over and over."""
     words = passwords.invite(li, "li", NOON)
     with pytest.raises(Misasked, match="password"):
@@ -78,7 +78,7 @@ def test_a_password_that_will_not_do_is_refused_and_the_link_stays_good(li: Stor
     assert passwords.set_by_link(li, words, GOOD, NOON) == "li"
 
 
-def test_whatever_was_wrong_the_answer_is_the_same(li: Store) -> None:
+def test_whatever_was_wrong_the_answer_is_the_same(li: Ledger) -> None:
     """A stranger cannot tell a wrong password from an unknown name, a disabled account or one without a password."""
     people.add(li, "wang", "agent", NOON)
     passwords.set_by_link(li, passwords.invite(li, "wang", NOON), GOOD, NOON)
@@ -91,7 +91,7 @@ def test_whatever_was_wrong_the_answer_is_the_same(li: Store) -> None:
     assert said == {(WrongPassword, "Name or password is wrong.")}
 
 
-def test_wrong_passwords_slow_the_next_one_and_lock_nobody_out(li: Store) -> None:
+def test_wrong_passwords_slow_the_next_one_and_lock_nobody_out(li: Ledger) -> None:
     """After five wrong ones each further one doubles the wait; then the right one comes in, and the count is gone."""
     at = NOON
     for _ in range(6):
@@ -112,7 +112,7 @@ def test_wrong_passwords_slow_the_next_one_and_lock_nobody_out(li: Store) -> Non
     assert passwords.check(li, "zhang", GOOD, "10.0.0.2", at + timedelta(minutes=5)).name == "zhang"
 
 
-def test_a_session_lives_while_it_is_used_and_a_week_at_most(li: Store) -> None:
+def test_a_session_lives_while_it_is_used_and_a_week_at_most(li: Ledger) -> None:
     """Twelve hours without use end it; so does its seventh day, and so does a change of the password."""
     zhang = people.named(li, "zhang")
     secret = sessions.begin(li, zhang, "Browser\n1", NOON)
@@ -131,7 +131,7 @@ def test_a_session_lives_while_it_is_used_and_a_week_at_most(li: Store) -> None:
     assert secret not in everything(li)
 
 
-def test_sessions_are_listed_and_ended_one_by_one(li: Store) -> None:
+def test_sessions_are_listed_and_ended_one_by_one(li: Ledger) -> None:
     """Each of one's own sessions can be ended, nobody else's."""
     zhang = people.named(li, "zhang")
     one, two = (sessions.begin(li, zhang, browser, NOON) for browser in ("Firefox", "Chromium"))
@@ -149,7 +149,7 @@ def test_sessions_are_listed_and_ended_one_by_one(li: Store) -> None:
     assert sessions.of(li, "zhang", NOON) == []
 
 
-def test_who_is_disabled_is_out_at_once(li: Store) -> None:
+def test_who_is_disabled_is_out_at_once(li: Ledger) -> None:
     """Sessions and tokens of a disabled account open nothing; enabled again, the token does, the session does not."""
     people.add(li, "chen", "lead", NOON)
     secret = sessions.begin(li, people.named(li, "chen"), "", NOON)
@@ -164,7 +164,7 @@ def test_who_is_disabled_is_out_at_once(li: Store) -> None:
     assert tokens.caller(li, words, NOON) is not None
 
 
-def test_a_token_is_shown_once_and_ends_when_it_expires_or_is_revoked(li: Store) -> None:
+def test_a_token_is_shown_once_and_ends_when_it_expires_or_is_revoked(li: Ledger) -> None:
     """Its words are nowhere in the ledger; revoked by its id or with all of its program, it opens nothing."""
     token, words = tokens.add(li, "crm", "lead", NOON, expires_in=timedelta(days=30))
     assert words.startswith("omt_")
@@ -198,7 +198,7 @@ def test_a_token_is_shown_once_and_ends_when_it_expires_or_is_revoked(li: Store)
     ],
 )
 def test_a_change_that_means_nothing_is_refused_with_what_would_be_right(
-    li: Store, name: str, values: dict[str, Any], sentence: str
+    li: Ledger, name: str, values: dict[str, Any], sentence: str
 ) -> None:
     """Nothing changes then."""
     before = people.named(li, name)
@@ -207,7 +207,7 @@ def test_a_change_that_means_nothing_is_refused_with_what_would_be_right(
     assert people.named(li, name) == before
 
 
-def test_the_last_admin_stays(li: Store) -> None:
+def test_the_last_admin_stays(li: Ledger) -> None:
     """Somebody must be able to let others in: the only admin cannot be disabled until there is another."""
     with pytest.raises(Refused, match="only admin"):
         people.disable(li, "zhang", NOON)
@@ -216,13 +216,13 @@ def test_the_last_admin_stays(li: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "-x", "x" * 65, "a\n", "../x", "<b>"])
-def test_odd_names_are_refused(store: Store, name: str) -> None:
+def test_odd_names_are_refused(store: Ledger, name: str) -> None:
     """A name is one word that can stand in a line."""
     with pytest.raises(Misasked, match="not a name"):
         people.add(store, name, "agent", NOON)
 
 
-def test_a_name_is_taken_once(li: Store) -> None:
+def test_a_name_is_taken_once(li: Ledger) -> None:
     """A second account of the name is refused; a token of a person's name too, and one of another role."""
     with pytest.raises(Refused, match="already"):
         people.add(li, "li", "lead", NOON)
@@ -236,7 +236,7 @@ def test_a_name_is_taken_once(li: Store) -> None:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_every_act_has_its_roles(li: Store, role: Role) -> None:
+def test_every_act_has_its_roles(li: Ledger, role: Role) -> None:
     """An auditor only reads; a lead may all that an agent may, an admin all that a lead may; unknown acts nobody."""
     account = people.named(li, "li")
     mine = {act for act, roles in permissions.ACTS.items() if role in roles}
@@ -249,7 +249,7 @@ def test_every_act_has_its_roles(li: Store, role: Role) -> None:
         permissions.require(account, "account:add")
 
 
-def test_an_agent_changes_only_what_is_theirs(li: Store) -> None:
+def test_an_agent_changes_only_what_is_theirs(li: Ledger) -> None:
     """Conversations of their queues, and those that they hold; an auditor none, a lead all."""
     agent = people.named(li, "li")
     common: dict[str, Any] = {"number": 1, "contact": 2, "opened_at": NOON, "last_message_at": NOON}
@@ -266,7 +266,7 @@ def test_an_agent_changes_only_what_is_theirs(li: Store) -> None:
 def test_agents_of_the_configuration_are_there_from_the_start(ledger_url: str, database: Any) -> None:
     """Each gets an account once; what people changed since is not undone by the next start."""
     more = '\n[[agents]]\nname = "li"\nmail = "li@example.com"\nqueues = ["payments"]\nskills = { language = ["zh"] }\n'
-    desk = Store(database, from_text(preset_text("wallet") + more, folder=Path()), Sealer(b"k" * 32))
+    desk = Ledger(database, from_text(preset_text("wallet") + more, folder=Path()), Sealer(b"k" * 32))
     assert people.seed(desk, NOON) == ["li"]
     assert people.named(desk, "li").skills == {"language": ["zh"]}
     people.change(desk, "li", NOON, queues=["risk"])

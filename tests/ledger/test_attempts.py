@@ -10,23 +10,25 @@ from typing import Any
 import pytest
 
 from router.deadlines import fold
+from router.desk import Arrival, Ledger, take_in
+from router.desk.acts import conversation as acts
+from router.desk.acts.settle import settle_unknown
+from router.desk.duties.sent import recover, settle
+from router.desk.reads.audit import audit
 from router.model import DeskEvent
 from router.reply_states import REPLY_STATES, follows
 from router.seal import Sealer
-from router.store import Arrival, Database, Store
-from router.store import desk as acts
+from router.store import Database
 from router.store import tables as t
-from router.store.arrival import settle_unknown
-from router.store.outbox import Due, claim, is_under_way, outcomes, recover, settle
+from router.store.outbox import Due, claim, is_under_way, outcomes
 from router.store.read import queries
-from router.store.read.audit import audit
 
 
 @pytest.fixture
-def other(ledger_url: str, store: Store) -> Iterator[Store]:
+def other(ledger_url: str, store: Ledger) -> Iterator[Ledger]:
     """A second node on the same ledger."""
     database = Database(ledger_url)
-    yield Store(database, store.policy, Sealer(b"k" * 32))
+    yield Ledger(database, store.policy, Sealer(b"k" * 32))
     database.close()
 
 
@@ -37,23 +39,23 @@ def answered(desk: Any) -> tuple[int, int]:
     return number, acts.reply(desk.store, number, "已为您核实", agent="li", now=desk.noon + timedelta(minutes=2))
 
 
-def begun(store: Store, kind: str, channel: str, at: Any) -> Due:
+def begun(store: Ledger, kind: str, channel: str, at: Any) -> Due:
     (due,) = claim(store, kind, channel, at, 1)
     return due
 
 
-def state(store: Store, reply: int) -> tuple[str, int]:
+def state(store: Ledger, reply: int) -> tuple[str, int]:
     found = outcomes(store, [reply])[reply]
     return found["state"], found["attempts"]
 
 
-def clock_states(store: Store, number: int, at: Any) -> list[str]:
+def clock_states(store: Ledger, number: int, at: Any) -> list[str]:
     with store.database.read() as tx:
         c = queries.conversation(tx, number)
     return [row.state for row in fold.clocks_at(fold.from_json(c.clocks), store.policy.promises, at)]
 
 
-def test_a_node_that_comes_back_neither_sends_nor_settles_what_another_tries(desk: Any, other: Store) -> None:
+def test_a_node_that_comes_back_neither_sends_nor_settles_what_another_tries(desk: Any, other: Ledger) -> None:
     """The first node is stopped before it calls; the second takes the reply for unknown, a person for failed: the
     first one sees that it is not its own any more, and what it would say of it changes nothing."""
     number, reply = answered(desk)
@@ -70,7 +72,7 @@ def test_a_node_that_comes_back_neither_sends_nor_settles_what_another_tries(des
     assert audit(other).differences == []
 
 
-def test_what_is_sent_again_is_settled_by_who_sends_it(desk: Any, other: Store) -> None:
+def test_what_is_sent_again_is_settled_by_who_sends_it(desk: Any, other: Ledger) -> None:
     """A try that was too early is repeated by the other node; the first one's late word is of an attempt that ended."""
     _, reply = answered(desk)
     at = desk.noon + timedelta(minutes=3)
@@ -85,7 +87,7 @@ def test_what_is_sent_again_is_settled_by_who_sends_it(desk: Any, other: Store) 
     assert state(desk.store, reply) == ("sent", 2)
 
 
-def test_events_too_are_settled_under_their_attempt(desk: Any, other: Store, rows: Any) -> None:
+def test_events_too_are_settled_under_their_attempt(desk: Any, other: Ledger, rows: Any) -> None:
     """An event that another node sends again is not called sent by the one that was stopped."""
     answered(desk)
     url, at = "https://crm.example.com/hook", desk.noon + timedelta(minutes=3)
@@ -99,7 +101,7 @@ def test_events_too_are_settled_under_their_attempt(desk: Any, other: Store, row
     assert settle(other, again, "sent", at)
 
 
-def test_the_word_of_the_attempt_itself_settles_what_nobody_knew(desk: Any, other: Store) -> None:
+def test_the_word_of_the_attempt_itself_settles_what_nobody_knew(desk: Any, other: Ledger) -> None:
     """The stopped node had called, and comes back with the provider's yes: nobody tried again, so it was sent."""
     number, reply = answered(desk)
     at = desk.noon + timedelta(minutes=3)
@@ -129,7 +131,7 @@ def test_a_row_never_goes_backwards(desk: Any, database: Any) -> None:
 def told(desk: Any, *receipts: DeskEvent) -> None:
     """Receipts that came in one batch."""
     arrivals = [Arrival(what=receipt, received_at=desk.noon) for receipt in receipts]
-    desk.store.decide(arrivals, desk.noon + timedelta(hours=1))
+    take_in(desk.store, arrivals, desk.noon + timedelta(hours=1))
 
 
 def receipt(to: str, of: str, at: Any, handle: str = "") -> DeskEvent:

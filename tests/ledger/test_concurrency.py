@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from router.store import Database, desk, schema
+from router.desk.acts import conversation as acts
+from router.store import Database, schema
 from router.store import tables as t
 
 HERE = Path(__file__).parent
@@ -152,7 +153,7 @@ def test_a_command_gets_its_turn_beside_a_busy_daemon(tmp_path: Path, node_modul
         while rounds < 3:
             busy.begin()
             for _ in range(5):
-                desk.note(store, conversation["number"], f"note {notes}", agent="li", now=node_module.NOON)
+                acts.note(store, conversation["number"], f"note {notes}", agent="li", now=node_module.NOON)
                 notes += 1
             assert busy.ended()
             rounds += 1

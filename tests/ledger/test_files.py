@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 
 from router import private
+from router.desk import Arrival, Ledger, take_in
+from router.desk.acts import conversation as acts
+from router.desk.erase import erase
 from router.errors import ConfigurationError, NotFound, Unreachable
 from router.model import Message, Sender
 from router.policy.values import Policy
 from router.ports import Raw
-from router.store import Arrival, Database, Store, database, desk, schema
+from router.store import Database, database, schema
 from router.store.bell import Bell
 from router.store.log import Log
-from router.store.privacy import erase
 from router.store.turnstile import Turnstile
 from workers.daemon.single_writer import alone, lock
 
@@ -37,9 +39,9 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path) -> Iterator[Ledger]:
     """A desk on a file."""
-    opened = Store.open(Policy.load(None), url=f"sqlite:///{tmp_path}/desk.db")
+    opened = Ledger.open(Policy.load(None), url=f"sqlite:///{tmp_path}/desk.db")
     yield opened
     opened.close()
 
@@ -53,7 +55,7 @@ def message(number: int, text: str, handle: str) -> Message:
 
 def test_every_file_is_its_owners_alone(tmp_path: Path, umask: int) -> None:
     """Database, write-ahead log, shared memory, turnstile, daemon's lock, bell and key: mode 600 under any umask."""
-    store = Store.open(Policy.load(None), url=f"sqlite:///{tmp_path}/desk.db")
+    store = Ledger.open(Policy.load(None), url=f"sqlite:///{tmp_path}/desk.db")
     held = lock(store.database)
 
     def modes_now() -> dict[str, int]:
@@ -90,7 +92,7 @@ def test_what_is_written_elsewhere_is_its_owners_alone_too(tmp_path: Path, umask
     assert list(private.exposed([tmp_path / "new", tmp_path / "old", tmp_path / "none"])) == [(tmp_path / "old", 0o640)]
 
 
-def test_nothing_of_who_was_erased_is_left_in_any_file(store: Store, tmp_path: Path) -> None:
+def test_nothing_of_who_was_erased_is_left_in_any_file(store: Ledger, tmp_path: Path) -> None:
     """After an erasure no byte of his words, name or address stands in the database or its write-ahead log, however
     often its pages were divided; everybody else's stands."""
     said = [
@@ -98,9 +100,9 @@ def test_nothing_of_who_was_erased_is_left_in_any_file(store: Store, tmp_path: P
         for n in range(600)
     ]
     for start in range(0, len(said), 50):
-        store.decide([Arrival(what=m, received_at=NOON) for m in said[start : start + 50]], NOON)
-    spoken = store.decide([Arrival(what=message(999, "QUAGGA 提现失败", "h1-gnu"), received_at=NOON)], NOON)[0]
-    desk.reply(store, spoken.conversation.number, "IMPALA 已为您核实", agent="li", now=NOON)
+        take_in(store, [Arrival(what=m, received_at=NOON) for m in said[start : start + 50]], NOON)
+    spoken = take_in(store, [Arrival(what=message(999, "QUAGGA 提现失败", "h1-gnu"), received_at=NOON)], NOON)[0]
+    acts.reply(store, spoken.conversation.number, "IMPALA 已为您核实", agent="li", now=NOON)
     for contact in [row[0] for row in rows(store, "SELECT contact FROM handles WHERE address <> 'h0-gnu'")]:
         report = erase(store, contact, NOON, dry_run=False)
         assert (report["compacted"], report["log_emptied"]) == (True, True)
@@ -110,14 +112,14 @@ def test_nothing_of_who_was_erased_is_left_in_any_file(store: Store, tmp_path: P
     assert held.count(b"OKAPI") >= 200
 
 
-def rows(store: Store, sql: str) -> list[Any]:
+def rows(store: Ledger, sql: str) -> list[Any]:
     with store.database.engine.connect() as connection:
         return list(connection.exec_driver_sql(sql))
 
 
-def test_whoever_reads_on_is_told_of(store: Store) -> None:
+def test_whoever_reads_on_is_told_of(store: Ledger) -> None:
     """While another program reads, the write-ahead log cannot be emptied, and the erasure says so."""
-    decided = store.decide([Arrival(what=message(1, "转账没到账", "u-1"), received_at=NOON)], NOON)[0]
+    decided = take_in(store, [Arrival(what=message(1, "转账没到账", "u-1"), received_at=NOON)], NOON)[0]
     reader = Database(store.database.url.render_as_string())
     with pytest.MonkeyPatch.context() as patched, reader.engine.connect() as reading:
         patched.setattr(database, "_EMPTY_MS", 10)
@@ -130,7 +132,7 @@ def test_whoever_reads_on_is_told_of(store: Store) -> None:
 
 @pytest.mark.parametrize("way", ["symlink", "relative", "folder"])
 def test_one_file_has_one_daemon_however_it_is_named(
-    store: Store, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+    store: Ledger, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock is that of the file itself: by a link to it, to its folder or by another path it is taken already."""
     (tmp_path / "elsewhere").mkdir()
@@ -138,7 +140,7 @@ def test_one_file_has_one_daemon_however_it_is_named(
     (tmp_path / "folder").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path / "elsewhere")
     named = {"symlink": "link.db", "relative": "../desk.db", "folder": "../folder/desk.db"}[way]
-    other = Store.open(Policy.load(None), url=f"sqlite:///{named}")
+    other = Ledger.open(Policy.load(None), url=f"sqlite:///{named}")
     with alone(store.database) as first, alone(other.database) as second:
         assert (first, second) == (True, False)
     assert other.sealer.mac("a") == store.sealer.mac("a")
@@ -146,7 +148,7 @@ def test_one_file_has_one_daemon_however_it_is_named(
     assert not [path for path in (tmp_path / "elsewhere").iterdir() if path.name != "link.db"]
 
 
-def test_a_file_with_two_names_is_refused(store: Store, tmp_path: Path) -> None:
+def test_a_file_with_two_names_is_refused(store: Ledger, tmp_path: Path) -> None:
     """A hard link would have a write-ahead log of its own: one sentence, and nothing is touched."""
     os.link(tmp_path / "desk.db", tmp_path / "twin.db")
     twin = Database(f"sqlite:///{tmp_path}/twin.db")
@@ -155,33 +157,33 @@ def test_a_file_with_two_names_is_refused(store: Store, tmp_path: Path) -> None:
     twin.close()
 
 
-def test_a_writer_leaves_a_held_turnstile(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_leaves_a_held_turnstile(store: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence that names the file, instead of waiting for ever; and it takes its turn again when it is free."""
     monkeypatch.setattr(store.database, "_turnstile", Turnstile(tmp_path / "desk.db", 0.05))
     held = os.open(tmp_path / "desk.db-turnstile", os.O_RDWR | os.O_CREAT)
     fcntl.flock(held, fcntl.LOCK_EX)
     with pytest.raises(Unreachable, match=r"another program holds .*desk\.db-turnstile; find it with: fuser"):
-        store.decide([Arrival(what=message(1, "转账没到账", "u-1"), received_at=NOON)], NOON)
+        take_in(store, [Arrival(what=message(1, "转账没到账", "u-1"), received_at=NOON)], NOON)
     os.close(held)
     monkeypatch.undo()
-    assert len(store.decide([Arrival(what=message(1, "转账没到账", "u-1"), received_at=NOON)], NOON)) == 1
+    assert len(take_in(store, [Arrival(what=message(1, "转账没到账", "u-1"), received_at=NOON)], NOON)) == 1
 
 
 def test_who_only_reads_makes_no_file(tmp_path: Path) -> None:
     """A missing file is told, an empty one is not filled."""
     policy, path = Policy.load(None), tmp_path / "desk.db"
     with pytest.raises(NotFound, match="There is no file"):
-        Store.open(policy, url=f"sqlite:///{path}", make=False)
+        Ledger.open(policy, url=f"sqlite:///{path}", make=False)
     assert list(tmp_path.iterdir()) == []
     path.touch()
     with pytest.raises(Unreachable, match="has no tables yet"):
-        Store.open(policy, url=f"sqlite:///{path}", make=False)
+        Ledger.open(policy, url=f"sqlite:///{path}", make=False)
     made = Database(f"sqlite:///{path}", make=False)
     assert schema.status(made) == "empty"
     made.close()
 
 
-def test_the_bell_of_a_linked_file_is_heard(store: Store, tmp_path: Path) -> None:
+def test_the_bell_of_a_linked_file_is_heard(store: Ledger, tmp_path: Path) -> None:
     """A command that names the file by a link rings the daemon's bell."""
     (tmp_path / "link.db").symlink_to(tmp_path / "desk.db")
     other = Database(f"sqlite:///{tmp_path}/link.db")

@@ -10,23 +10,25 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from router.desk import Ledger
+from router.desk.acts import conversation as acts
+from router.desk.acts.relate import merge
+from router.desk.duties import retention
+from router.desk.duties.due import wake
 from router.errors import Misasked
 from router.known import REACH
 from router.model import Conversation, Standing
-from router.store import Database, Store, retention, schema
-from router.store import desk as acts
+from router.store import Database, schema
 from router.store import load as load_module
 from router.store.load import EVER, Wants, load
 from router.store.read import merges, queries, queues
-from router.store.relations import merge
 from router.store.statement import Statement
 from router.store.tables import micros
-from router.store.wake import wake
 
 Rows = Callable[[str], list[dict[str, Any]]]
 
 
-def put_markers(store: Store, key: str, *ats: int) -> None:
+def put_markers(store: Ledger, key: str, *ats: int) -> None:
     """Conversations 1001, 1002 … of contacts 1, 2 … left this marker at these instants."""
     with store.database.engine.begin() as connection:
         for n, at in enumerate(ats, 1):
@@ -34,7 +36,7 @@ def put_markers(store: Store, key: str, *ats: int) -> None:
             connection.execute(text(put), {"k": key, "c": 1000 + n, "p": n, "at": at})
 
 
-def known(store: Store, **wants: Any) -> Any:
+def known(store: Ledger, **wants: Any) -> Any:
     with store.database.write() as tx:
         return load(tx, Wants(**wants), 1)
 
@@ -45,7 +47,7 @@ def known(store: Store, **wants: Any) -> Any:
     ids=["both ends count", "within", "between two", "any time"],
 )
 def test_markers_are_known_within_their_span_the_oldest_first(
-    store: Store, span: tuple[int, int], found: list[int]
+    store: Ledger, span: tuple[int, int], found: list[int]
 ) -> None:
     """Each key is asked for in a span of its own; what lies outside is not read."""
     put_markers(store, "type:transfer@a", 30, 10, 50, 0, 20)
@@ -55,7 +57,7 @@ def test_markers_are_known_within_their_span_the_oldest_first(
     assert [micros(m.at) for m in seen["text:b"]] == [5]
 
 
-def test_of_a_marker_that_thousands_left_the_newest_are_known(store: Store) -> None:
+def test_of_a_marker_that_thousands_left_the_newest_are_known(store: Ledger) -> None:
     """As many of a common one as of any other."""
     put_markers(store, "text:a", *range(300))
     (found,) = known(store, markers={"text:a": EVER}).markers.values()
@@ -69,7 +71,7 @@ def test_wants_together_hold_both_spans() -> None:
     assert both.markers == {"a": (3, 9), "b": (1, 2)}
 
 
-def test_another_persons_conversation_is_known_as_far_as_a_link_asks(desk: Any, store: Store) -> None:
+def test_another_persons_conversation_is_known_as_far_as_a_link_asks(desk: Any, store: Ledger) -> None:
     """Whose it is and whether it is open, not its words; the sender's own is known whole; both follow merges."""
     said = "提现一直失败 错误代码 E4471 页面白屏"
     placed = desk.take(*(desk.said(said, sender=f"u-{n}") for n in range(3)))
@@ -89,7 +91,7 @@ def test_another_persons_conversation_is_known_as_far_as_a_link_asks(desk: Any, 
     assert len(roots) == 1
 
 
-def test_of_a_sender_of_years_the_newest_conversations_are_known(desk: Any, store: Store) -> None:
+def test_of_a_sender_of_years_the_newest_conversations_are_known(desk: Any, store: Ledger) -> None:
     """Sixty conversations of one sender: the forty with the latest words, and not those that closed long ago."""
     (first,) = desk.take(desk.said("转账2000没到账"))
     number, contact = first.conversation.number, first.contact.number
@@ -111,7 +113,7 @@ def test_of_a_sender_of_years_the_newest_conversations_are_known(desk: Any, stor
     assert {c.contact for c in seen.conversations.values()} == {contact}
 
 
-def test_what_only_relates_reports_of_a_time_goes_with_that_time(desk: Any, store: Store, rows: Rows) -> None:
+def test_what_only_relates_reports_of_a_time_goes_with_that_time(desk: Any, store: Ledger, rows: Rows) -> None:
     """Markers of words after 24 hours, those of a type and a rare word after the desk's half hour; numbers stay."""
     desk.take(desk.said("提现失败 错误代码 E4471 订单号 TP2026030112345678"))
 
@@ -132,7 +134,7 @@ def test_what_only_relates_reports_of_a_time_goes_with_that_time(desk: Any, stor
         assert kinds() == left
 
 
-def test_many_markers_are_forgotten_in_pages(desk: Any, store: Store, rows: Rows) -> None:
+def test_many_markers_are_forgotten_in_pages(desk: Any, store: Ledger, rows: Rows) -> None:
     """More than a page of them, all gone in one look."""
     desk.take(desk.said("你好"))
     put_markers(store, "type:transfer@a", *range(1_203))
@@ -140,7 +142,7 @@ def test_many_markers_are_forgotten_in_pages(desk: Any, store: Store, rows: Rows
     assert [row for row in rows("markers") if row["key"] == "type:transfer@a"] == []
 
 
-def waiting_in(store: Store, names: list[str]) -> list[int]:
+def waiting_in(store: Ledger, names: list[str]) -> list[int]:
     """What waits in these queues by one sort over all of it."""
     asked = "SELECT number, queue FROM conversations WHERE order_at IS NOT NULL ORDER BY order_at, number"
     with store.database.engine.connect() as connection:
@@ -148,7 +150,7 @@ def waiting_in(store: Store, names: list[str]) -> list[int]:
 
 
 @pytest.fixture
-def busy(desk: Any, store: Store) -> list[str]:
+def busy(desk: Any, store: Ledger) -> list[str]:
     """A desk with several queues in work: some late, some held, some answered, one merged."""
     texts = ("转账2000没到账", "我的账户被冻结了", "商家退款没收到", "怎么修改手机号", "提现一直失败", "银行卡绑不上")
     placed = desk.take(*(desk.said(f"{texts[n % 6]} {n}", sender=f"u-{n}") for n in range(24)))
@@ -160,13 +162,13 @@ def busy(desk: Any, store: Store) -> list[str]:
     return sorted({row.queue for row in (queries_of(store, n) for n in numbers)})
 
 
-def queries_of(store: Store, number: int) -> Conversation:
+def queries_of(store: Ledger, number: int) -> Conversation:
     with store.database.read() as tx:
         return queries.conversation_itself(tx, number)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 50])
-def test_several_queues_are_paged_as_one_list_in_working_order(store: Store, busy: list[str], limit: int) -> None:
+def test_several_queues_are_paged_as_one_list_in_working_order(store: Ledger, busy: list[str], limit: int) -> None:
     """Page after page nothing is left out and nothing comes twice, whatever the size of a page."""
     assert len(busy) > 2
     for names in (busy, busy[:1], [*busy[:2], "no such queue"], []):
@@ -186,13 +188,13 @@ def test_several_queues_are_paged_as_one_list_in_working_order(store: Store, bus
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "1.", ".1", "1.-1", "9" * 19 + ".1", "1.2.3", "١.1", "1.1 "])
-def test_a_cursor_that_no_page_gave_is_refused_in_a_sentence(store: Store, cursor: str) -> None:
+def test_a_cursor_that_no_page_gave_is_refused_in_a_sentence(store: Ledger, cursor: str) -> None:
     """Never a traceback, never a page from somewhere."""
     with store.database.read() as tx, pytest.raises(Misasked, match="right would be the `next` of a page"):
         queues.page(tx, ["payments"], cursor=cursor)
 
 
-def test_a_queue_counts_what_a_look_at_each_conversation_counts(desk: Any, store: Store, busy: list[str]) -> None:
+def test_a_queue_counts_what_a_look_at_each_conversation_counts(desk: Any, store: Ledger, busy: list[str]) -> None:
     """Waiting, due soon, breached, held, the oldest, and what waits for nobody of the desk, at several instants."""
     every = [queries_of(store, n) for n in waiting_in(store, busy)]
     apart = sum(n for _, n in queues.sizes(store.database).values())
@@ -213,7 +215,7 @@ def test_a_queue_counts_what_a_look_at_each_conversation_counts(desk: Any, store
     assert sum(count.breached for count in counted.values())
 
 
-def test_merges_are_followed_from_the_numbers_that_are_asked_about(desk: Any, store: Store) -> None:
+def test_merges_are_followed_from_the_numbers_that_are_asked_about(desk: Any, store: Ledger) -> None:
     """A chain of merges leads to its end, and the end to all that went into it."""
     placed = desk.take(*(desk.said(f"转账{n}没到账", sender=f"u-{n}") for n in range(4)))
     a, b, c, d = (p.conversation.number for p in placed)
@@ -229,7 +231,7 @@ def test_merges_are_followed_from_the_numbers_that_are_asked_about(desk: Any, st
     assert {m["conversation"] for m in queries.messages(store.database)} == {a, d}
 
 
-def test_a_chat_message_by_itself_takes_few_statements(desk: Any, store: Store) -> None:
+def test_a_chat_message_by_itself_takes_few_statements(desk: Any, store: Ledger) -> None:
     """At most forty, however the conversation stands; few lines of a chat are more."""
     lines = ("转账2000一直没到账", "订单号 TP2026030112345678", "在吗", "还没处理好吗", "另外银行卡绑不上", "谢谢")
     desk.take(desk.said("你好", sender="u-7"))

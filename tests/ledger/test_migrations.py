@@ -23,15 +23,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import router
+from router.desk import Ledger
+from router.desk.acts import conversation as acts
+from router.desk.duties.due import wake
+from router.desk.reads.audit import audit
 from router.errors import NotFound, SchemaMismatch, Unreachable
 from router.policy.values import Policy
-from router.store import Database, Store, schema
-from router.store import desk as acts
+from router.store import Database, schema
 from router.store import tables as t
 from router.store.read import queues
-from router.store.read.audit import audit
 from router.store.set_aside import raw_at
-from router.store.wake import wake
 
 ROOT = Path(router.__file__).parent.parent
 
@@ -411,7 +412,7 @@ def test_the_first_ones_seal_with_one_key(tmp_path: Path) -> None:
     together = Barrier(8)
 
     def seal(_: int) -> str:
-        store = Store.open(Policy.load(None), url=f"sqlite:///{tmp_path}/desk.db")
+        store = Ledger.open(Policy.load(None), url=f"sqlite:///{tmp_path}/desk.db")
         try:
             together.wait(120)
             return store.sealer.mac("a")

@@ -9,26 +9,28 @@ from typing import Any
 
 import pytest
 
+from router.desk import Ledger
+from router.desk.acts import conversation as acts
+from router.desk.acts import relate
+from router.desk.acts.incidents import incidents, reply_to_all
+from router.desk.duties.due import settle_history, wake
+from router.desk.erase import erase
+from router.desk.reads.audit import audit
 from router.errors import NotFound, Refused
 from router.model import Sender, Status
-from router.store import Store, outbox, relations
-from router.store import desk as acts
-from router.store.incidents import incidents, reply_to_all
-from router.store.people import contact_named, handles_of, names_of
-from router.store.privacy import erase
+from router.store import outbox
 from router.store.read import queries, queues
-from router.store.read.audit import audit
 from router.store.read.chronicle import acts as told_acts
 from router.store.read.chronicle import conversation_of_key, decided, raws_in_order
 from router.store.read.history import history_until, looked_at
+from router.store.read.people import contact_named, handles_of, names_of
 from router.store.read.report import report
-from router.store.wake import settle_history, wake
 
 TRANSFER = "转账2000一直没到账，单号TP202603010077"
 TWICE = "买电影票被扣了两次款，每次45元"
 
 
-def test_a_contact_is_found_by_every_name(desk: Any, store: Store) -> None:
+def test_a_contact_is_found_by_every_name(desk: Any, store: Ledger) -> None:
     """His number, each of his handles and the ref of his conversation name the same contact."""
     sender = Sender(handle="u-7", name="陈先生", verified={"email": "chen@customer.example"})
     desk.take(desk.said(TRANSFER, sender=sender), desk.said("您好", sender="880011"))
@@ -43,7 +45,7 @@ def test_a_contact_is_found_by_every_name(desk: Any, store: Store) -> None:
         assert [handle["address"] for handle in handles_of(tx, 1)] == ["u-7", "chen@customer.example"]
 
 
-def test_the_report_tells_waits_and_chases(desk: Any, store: Store) -> None:
+def test_the_report_tells_waits_and_chases(desk: Any, store: Ledger) -> None:
     """Ten conversations answered after one to ten minutes: p50 is the fifth, p90 the ninth."""
     for n in range(10):
         desk.take(desk.said(f"转账{n}没到账", sender=f"u-{n}"), now=desk.noon)
@@ -53,23 +55,23 @@ def test_the_report_tells_waits_and_chases(desk: Any, store: Store) -> None:
     for c in waiting:
         asked, n = c.opened_at, int(c.participants[0][1][2:])
         acts.reply(store, c.number, "您好", agent="li", now=asked + timedelta(minutes=n + 1))
-    found = report(store, desk.noon + timedelta(days=1))
+    found = report(store, store.policy.promises, desk.noon + timedelta(days=1))
     assert (found["total"]["first_reply_p50"], found["total"]["first_reply_p90"]) == (300.0, 540.0)
     (agent,) = found["by"]["agent"]
     assert (agent["name"], agent["answered"], agent["conversations"]) == ("li", 10, 10)
-    late = report(store, desk.noon + timedelta(days=1), since=desk.noon + timedelta(minutes=8))
+    late = report(store, store.policy.promises, desk.noon + timedelta(days=1), since=desk.noon + timedelta(minutes=8))
     assert late["total"]["conversations"] == 3
 
 
-def test_no_answer_is_no_first_reply(desk: Any, store: Store) -> None:
+def test_no_answer_is_no_first_reply(desk: Any, store: Ledger) -> None:
     """What the desk said before the customer asked, by itself or in a note, answers nothing."""
     desk.take(desk.said(TRANSFER))
     acts.note(store, 1, "看一下", agent="li", now=desk.noon + timedelta(minutes=5))
-    found = report(store, desk.noon)
+    found = report(store, store.policy.promises, desk.noon)
     assert (found["total"]["answered"], found["total"]["first_reply_p50"]) == (0, None)
 
 
-def test_whatever_the_desk_does_the_audit_agrees(desk: Any, store: Store) -> None:
+def test_whatever_the_desk_does_the_audit_agrees(desk: Any, store: Ledger) -> None:
     """Messages, chases, breaches, acts, a merge, a split and an erasure leave no difference."""
     sender = Sender(handle="u-7", verified={"email": "chen@customer.example"})
     desk.take(desk.said(TRANSFER, sender=sender), desk.said("还没到账吗？", sender=sender))
@@ -79,8 +81,8 @@ def test_whatever_the_desk_does_the_audit_agrees(desk: Any, store: Store) -> Non
     acts.reply(store, 1, "您好", agent="li", now=at)
     acts.status(store, 1, Status.PENDING, agent="li", now=at)
     desk.take(desk.said("谢谢", sender=sender), desk.said(TWICE, sender="u-4"))
-    relations.merge(store, 1, 3, agent="li", now=at)
-    relations.split(store, 1, [3], agent="li", now=at)
+    relate.merge(store, 1, 3, agent="li", now=at)
+    relate.split(store, 1, [3], agent="li", now=at)
     acts.spam(store, 3, agent="li", now=at)
     erase(store, contact_named(store.database, "u-4"), at, dry_run=False)
     found = audit(store, page=1)
@@ -89,14 +91,14 @@ def test_whatever_the_desk_does_the_audit_agrees(desk: Any, store: Store) -> Non
     assert found.events > 10
 
 
-def test_automatic_mail_is_no_difference(desk: Any, store: Store) -> None:
+def test_automatic_mail_is_no_difference(desk: Any, store: Ledger) -> None:
     """A bounce is kept closed; the customer who answers it opens it: the audit agrees to both."""
     desk.take(desk.mailed("Undelivered Mail Returned to Sender", automatic=True))
     found = audit(store)
     assert (found.conversations, found.differences) == (1, [])
 
 
-def test_an_edit_of_something_unknown_is_a_message(desk: Any, store: Store) -> None:
+def test_an_edit_of_something_unknown_is_a_message(desk: Any, store: Ledger) -> None:
     """It names what nobody has seen, so it is decided as what it says: reopened and chased. The audit agrees."""
     desk.take(desk.said(TRANSFER))
     acts.status(store, 1, Status.SOLVED, agent="li", now=desk.noon + timedelta(minutes=1, seconds=30))
@@ -106,7 +108,7 @@ def test_an_edit_of_something_unknown_is_a_message(desk: Any, store: Store) -> N
     assert audit(store).differences == []
 
 
-def test_what_a_blocked_person_writes_is_no_difference(desk: Any, store: Store) -> None:
+def test_what_a_blocked_person_writes_is_no_difference(desk: Any, store: Ledger) -> None:
     """It is kept in his conversation and asks for nothing there. The audit agrees."""
     desk.take(desk.said(TRANSFER))
     acts.reply(store, 1, "您好", agent="li", now=desk.noon + timedelta(minutes=1, seconds=30))
@@ -116,7 +118,7 @@ def test_what_a_blocked_person_writes_is_no_difference(desk: Any, store: Store) 
     assert audit(store).differences == []
 
 
-def test_an_album_by_webhook_is_one_asking(desk: Any, store: Store) -> None:
+def test_an_album_by_webhook_is_one_asking(desk: Any, store: Ledger) -> None:
     """Its pictures come as messages of their own, in one batch or one by one; they chase nobody. The audit agrees."""
     pictures = [desk.said(text, kind="photo", references=("album:7",)) for text in (TRANSFER, "", "")]
     desk.take(*pictures[:2])
@@ -126,7 +128,7 @@ def test_an_album_by_webhook_is_one_asking(desk: Any, store: Store) -> None:
     assert audit(store).differences == []
 
 
-def test_an_incident_is_found_and_answered(desk: Any, store: Store) -> None:
+def test_an_incident_is_found_and_answered(desk: Any, store: Ledger) -> None:
     """It is named by its id or key; solved ones get no text; without any left it is refused."""
     desk.take(*(desk.said(TWICE, sender=f"u-{n}") for n in range(4)))
     (incident,) = incidents(store)
@@ -145,7 +147,7 @@ def test_an_incident_is_found_and_answered(desk: Any, store: Store) -> None:
         reply_to_all(store, incident["key"], "x", agent="li", now=desk.noon)
 
 
-def test_nobody_is_answered_twice_for_an_incident(desk: Any, store: Store) -> None:
+def test_nobody_is_answered_twice_for_an_incident(desk: Any, store: Ledger) -> None:
     """Repeated, by id or key, the answer goes to nobody who has one; another text goes out only when it is asked for,
     and that once too."""
     desk.take(*(desk.said(TWICE, sender=f"u-{n}") for n in range(3)))
@@ -167,7 +169,7 @@ def test_nobody_is_answered_twice_for_an_incident(desk: Any, store: Store) -> No
         sent(1, " ")
 
 
-def test_history_is_shown_as_of_its_newest_message(desk: Any, store: Store) -> None:
+def test_history_is_shown_as_of_its_newest_message(desk: Any, store: Ledger) -> None:
     """Recorded conversations stand still at the newest recorded message; what comes live moves with the clock."""
     desk.take(desk.said("我的账户被冻结了"), history=True)
     newest = desk.noon + timedelta(minutes=10)
@@ -185,28 +187,28 @@ def test_history_is_shown_as_of_its_newest_message(desk: Any, store: Store) -> N
         assert looked_at(queries.conversation(tx, 1), store.policy.promises, now, newest) == now
 
 
-def test_what_happened_can_be_told_again(desk: Any, store: Store) -> None:
+def test_what_happened_can_be_told_again(desk: Any, store: Ledger) -> None:
     """The desk's own acts, named by the keys of messages, and what was decided of each message."""
     desk.take(desk.said(TRANSFER), desk.said(TWICE, sender="u-2"))
     acts.reply(store, 1, "您好", agent="li", now=desk.noon)
     acts.status(store, 2, Status.SOLVED, agent="li", now=desk.noon)
-    relations.merge(store, 1, 2, agent="li", now=desk.noon)
+    relate.merge(store, 1, 2, agent="li", now=desk.noon)
     assert [(a.kind, [key[1] for key in a.keys], a.to) for a in told_acts(store)] == [
         ("reply", ["u-1:m-1"], ""), ("status", ["u-2:m-2"], "solved"), ("merge", ["u-1:m-1", "u-2:m-2"], ""),
     ]  # fmt: skip
     assert conversation_of_key(store, ("app-chat", "u-2:m-2")) == 1
     assert conversation_of_key(store, ("app-chat", "u-2:m-9")) is None
-    found = decided(store, None)
+    found = decided(store, store.policy.promises, None)
     assert [(d.class_, d.issue_type, d.queue) for d in found.values()] == [
         ("first", "transfer_failed", "payments"), ("first", "dispute", "disputes"),
     ]  # fmt: skip
     assert next(iter(found.values())).deadlines == {"first_reply 1": "2026-03-02T04:03:00Z"}
-    assert decided(store, desk.noon + timedelta(days=1)) == {}
+    assert decided(store, store.policy.promises, desk.noon + timedelta(days=1)) == {}
     assert raws_in_order(store) == []
 
 
 def test_an_erased_person_leaves_no_thread_of_his_own(
-    desk: Any, store: Store, rows: Callable[[str], list[dict[str, Any]]]
+    desk: Any, store: Ledger, rows: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     """Keys of his own threads are gone; in a chain of mails with somebody else only his mails are forgotten."""
     desk.take(desk.said(TRANSFER, sender="u-7", thread="chat-9"))

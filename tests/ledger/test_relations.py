@@ -14,15 +14,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from router import desk as room
 from router import seal
 from router.deadlines import fold
+from router.desk import Arrival, take_in
+from router.desk.acts import conversation as work
+from router.desk.acts import relate
+from router.desk.duties.sent import settle
+from router.desk.reads.audit import audit
 from router.errors import NotFound, Refused
 from router.model import Conversation, Message, Placement, Sender, Status
 from router.policy.values import Policy, Privacy
 from router.secret import Secret
-from router.store import Arrival, Store, desk, outbox, relations
+from router.store import outbox
 from router.store.read import queries
-from router.store.read.audit import audit
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 POLICY = Policy.preset("wallet")
@@ -36,7 +41,7 @@ class Ledger:
     """A desk whose clock only moves when somebody acts; customers are handles on channels of the wallet preset."""
 
     def __init__(self, url: str, policy: Policy) -> None:
-        self.store = Store.open(policy, url=url, create=True)
+        self.store = room.Ledger.open(policy, url=url, create=True)
         self.now = MONDAY
         self._ids = count(1)
 
@@ -51,7 +56,7 @@ class Ledger:
             external_id=f"m{next(self._ids)}", channel=channel, channel_kind=kind, sent_at=at, text=text, thread=who,
             sender=Sender(handle=who), **more,
         )  # fmt: skip
-        (decision,) = self.store.decide([Arrival(what=message, received_at=at)], at)
+        (decision,) = take_in(self.store, [Arrival(what=message, received_at=at)], at)
         assert isinstance(decision, Placement)
         return decision
 
@@ -109,11 +114,11 @@ def test_what_was_merged_parts_again_as_it_was(ledger: Ledger) -> None:
     """Two conversations merged by mistake and split at once are exactly what they were."""
     a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1], "telegram")
     before, told = (ledger.state(a.number), ledger.state(b.number)), ledger.told()
-    merged = relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    merged = relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     assert (merged.messages, merged.channels) == (2, ("app-chat", "telegram"))
     assert merged.waiting_since == a.message.sent_at
     assert ledger.words(a.number) == [a.number, b.number]
-    back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    back = relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     assert back.number == b.number
     same(ledger.state(a.number), before[0])
     same(ledger.state(b.number), before[1])
@@ -124,7 +129,7 @@ def test_the_absorbed_conversation_promises_nothing_of_its_own(ledger: Ledger) -
     """After a merge only one of the two can breach: what waits has moved with its own time."""
     a, b = ledger.hear("chen", TEXTS[0], "support-mail"), ledger.hear("wang", TEXTS[1])
     due = ledger.state(b.number).next_due
-    merged = relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    merged = relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     assert merged.next_due == due
     absorbed = ledger.state(b.number)
     assert (absorbed.next_due, absorbed.next_wake_at, absorbed.merged_into) == (None, None, a.number)
@@ -139,11 +144,11 @@ def test_a_reply_while_they_were_one_is_of_the_customer_who_got_it(ledger: Ledge
     more = ledger.hear("chen", "还没处理吗?")
     assert more.conversation.number == a.number
     before = _waiting(ledger.state(a.number))
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
-    own = desk.reply(ledger.store, a.number, "您好,已处理", agent="li", now=ledger.moved(), channel="telegram")
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    own = work.reply(ledger.store, a.number, "您好,已处理", agent="li", now=ledger.moved(), channel="telegram")
     answered = ledger.now
     _send(ledger)
-    back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    back = relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     rest = ledger.state(a.number)
     assert (rest.waiting_since, rest.last_out_at, rest.chases) == (a.message.sent_at, None, 1)
     assert (_waiting(rest), rest.messages, rest.last_message_at) == (before, 2, more.message.sent_at)
@@ -161,11 +166,11 @@ def test_a_reply_to_a_customer_of_both_counts_for_both(ledger: Ledger) -> None:
     ledger.moved(10)
     b = ledger.hear("chen", TEXTS[2])
     assert b.opened
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
-    desk.reply(ledger.store, a.number, "都为您处理好了", agent="li", now=ledger.moved())
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    work.reply(ledger.store, a.number, "都为您处理好了", agent="li", now=ledger.moved())
     answered = ledger.now
     _send(ledger)
-    relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     for number in (a.number, b.number):
         state = ledger.state(number)
         assert (state.waiting_since, state.last_out_at) == (None, answered)
@@ -179,12 +184,12 @@ def test_what_the_absorbed_customer_wrote_meanwhile_goes_with_him(ledger: Ledger
     there, whether the split names them or not."""
     for named in (False, True):
         a, b = ledger.hear(f"chen-{named}", TEXTS[0]), ledger.hear(f"wang-{named}", TEXTS[1], "telegram")
-        relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
-        desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
+        relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+        work.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
         again = ledger.hear(f"wang-{named}", "还没处理吗?", "telegram", in_reply_to=b.message.external_id)
         assert again.conversation.number == a.number
         leaving = [b.number, again.number] if named else [b.number]
-        back = relations.split(ledger.store, a.number, leaving, agent="li", now=ledger.moved())
+        back = relate.split(ledger.store, a.number, leaving, agent="li", now=ledger.moved())
         rest = ledger.state(a.number)
         assert (back.number, back.waiting_since, back.messages) == (b.number, again.message.sent_at, 3)
         assert (rest.waiting_since, rest.messages, rest.chases) == (a.message.sent_at, 1, 0)
@@ -195,12 +200,12 @@ def test_an_absorbed_customer_chases_the_conversation_that_he_is_part_of(ledger:
     """Wang asks again after his conversation was merged into chen's: it is a chaser there, and a reply goes to him; it
     opens nothing, for the desk said that the two are one."""
     a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1], "telegram")
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     again = ledger.hear("wang", "还没处理吗?", "telegram")
     assert (again.conversation.number, again.class_, again.conversation.chases) == (a.number, "chaser", 1)
-    own = desk.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
+    own = work.reply(ledger.store, a.number, "您好", agent="li", now=ledger.moved())
     assert [m["sender"] for m in queries.messages_of(ledger.store.database, a.number) if m["id"] == own] == ["wang"]
-    back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    back = relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     assert (ledger.words(b.number), back.waiting_since) == ([b.number, again.number, own], None)
     assert ledger.state(a.number).waiting_since == a.message.sent_at
     assert ledger.hear("wang", "在吗", "telegram").conversation.number == b.number
@@ -209,10 +214,10 @@ def test_an_absorbed_customer_chases_the_conversation_that_he_is_part_of(ledger:
 def test_a_conversation_is_never_left_empty(ledger: Ledger) -> None:
     """When its own message has left, what it absorbed cannot leave too: the refusal says that one must stay."""
     a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
-    new = relations.split(ledger.store, a.number, [a.number], agent="li", now=ledger.moved())
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    new = relate.split(ledger.store, a.number, [a.number], agent="li", now=ledger.moved())
     with pytest.raises(Refused, match="at least one of the customer must stay"):
-        relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+        relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     assert (ledger.words(a.number), ledger.words(new.number)) == ([b.number], [a.number])
     assert audit(ledger.store).differences == []
 
@@ -220,11 +225,11 @@ def test_a_conversation_is_never_left_empty(ledger: Ledger) -> None:
 def test_what_came_meanwhile_stays(ledger: Ledger) -> None:
     """A message that came while they were one stays with the conversation that it came to, and still waits there."""
     a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
-    desk.reply(ledger.store, a.number, "已退款", agent="li", now=ledger.moved())
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    work.reply(ledger.store, a.number, "已退款", agent="li", now=ledger.moved())
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     more = ledger.hear("chen", "还没收到")
     assert more.conversation.number == a.number
-    back = relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    back = relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     rest = ledger.state(a.number)
     assert (rest.waiting_since, rest.messages, rest.chases) == (more.message.sent_at, 3, more.conversation.chases)
     assert (back.waiting_since, back.messages) == (b.message.sent_at, 1)
@@ -234,13 +239,13 @@ def test_what_came_meanwhile_stays(ledger: Ledger) -> None:
 def test_what_waited_goes_with_its_message(ledger: Ledger) -> None:
     """When only the absorbed customer waited, the other conversation promises nothing after the split."""
     a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
-    desk.reply(ledger.store, a.number, "已退款", agent="li", now=ledger.moved())
-    desk.status(ledger.store, a.number, "solved", agent="li", now=ledger.moved())
+    work.reply(ledger.store, a.number, "已退款", agent="li", now=ledger.moved())
+    work.status(ledger.store, a.number, "solved", agent="li", now=ledger.moved())
     solved_at = ledger.state(a.number).solved_at
-    merged = relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    merged = relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     assert (merged.status, merged.waiting_since) == (Status.OPEN, b.message.sent_at)
-    desk.note(ledger.store, a.number, "合并错了", agent="li", now=ledger.moved())
-    relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    work.note(ledger.store, a.number, "合并错了", agent="li", now=ledger.moved())
+    relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     rest = ledger.state(a.number)
     assert (rest.status, rest.waiting_since, rest.solved_at, rest.next_due) == (Status.SOLVED, None, solved_at, None)
     assert ledger.state(b.number).next_due is not None
@@ -251,7 +256,7 @@ def test_a_window_of_the_provider_goes_with_the_message(ledger: Ledger) -> None:
     first = ledger.hear("p-1", TEXTS[0], "facebook")
     second = ledger.hear("p-1", "还没处理吗?", "facebook")
     assert second.conversation.number == first.number
-    new = relations.split(ledger.store, first.number, [second.number], agent="li", now=ledger.moved())
+    new = relate.split(ledger.store, first.number, [second.number], agent="li", now=ledger.moved())
     rows = {r["metric"]: r for r in queries.clock_rows(new, POLICY.promises, ledger.now)}
     assert rows["reply_window"]["due_at"] == queries.utc(second.message.sent_at + timedelta(hours=24))
     assert new.waiting_since == second.message.sent_at
@@ -261,7 +266,7 @@ def test_single_messages_become_a_conversation_of_their_own(ledger: Ledger) -> N
     """A second matter in the same chat is split off: each waits since its own message, and the two are linked."""
     first = ledger.hear("chen", TEXTS[0])
     second = ledger.hear("chen", "还没处理吗?")
-    new = relations.split(ledger.store, first.number, [first.number], agent="li", now=ledger.moved())
+    new = relate.split(ledger.store, first.number, [first.number], agent="li", now=ledger.moved())
     rest = ledger.state(first.number)
     assert (rest.waiting_since, rest.messages) == (second.message.sent_at, 1)
     assert (new.waiting_since, new.messages, new.queue) == (first.message.sent_at, 1, rest.queue)
@@ -276,11 +281,11 @@ def test_a_merge_within_a_merge_parts_in_turn(ledger: Ledger) -> None:
     """Three conversations merged one after another come apart in the other order, each as it was."""
     a, b, c = (ledger.hear(who, text) for who, text in zip(("a", "b", "c"), TEXTS[:3], strict=True))
     before = [ledger.state(p.number) for p in (a, b, c)]
-    relations.merge(ledger.store, b.number, c.number, agent="li", now=ledger.moved())
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    relate.merge(ledger.store, b.number, c.number, agent="li", now=ledger.moved())
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     assert ledger.state(a.number).messages == 3
-    relations.split(ledger.store, a.number, [b.number, c.number], agent="li", now=ledger.moved())
-    relations.split(ledger.store, b.number, [c.number], agent="li", now=ledger.moved())
+    relate.split(ledger.store, a.number, [b.number, c.number], agent="li", now=ledger.moved())
+    relate.split(ledger.store, b.number, [c.number], agent="li", now=ledger.moved())
     for state, was in zip((a, b, c), before, strict=True):
         same(ledger.state(state.number), was)
 
@@ -299,25 +304,25 @@ def test_a_split_that_makes_no_sense_is_refused(ledger: Ledger, split: list[int]
     second = ledger.hear("chen", TEXTS[3])
     named = [{1: first.number, 2: second.number}.get(n, n) for n in split]
     with pytest.raises(Refused, match=sentence):
-        relations.split(ledger.store, first.number, named, agent="li", now=ledger.moved())
+        relate.split(ledger.store, first.number, named, agent="li", now=ledger.moved())
 
 
 def test_a_note_alone_is_no_conversation(ledger: Ledger) -> None:
     """What only the desk said cannot be split off."""
     first = ledger.hear("chen", TEXTS[0])
-    note = desk.note(ledger.store, first.number, "疑似诈骗", agent="li", now=ledger.moved())
+    note = work.note(ledger.store, first.number, "疑似诈骗", agent="li", now=ledger.moved())
     with pytest.raises(Refused, match="a conversation begins with one"):
-        relations.split(ledger.store, first.number, [note], agent="li", now=ledger.moved())
+        relate.split(ledger.store, first.number, [note], agent="li", now=ledger.moved())
 
 
 def test_a_conversation_is_not_merged_with_itself(ledger: Ledger) -> None:
     """Merging twice, or one with itself, is refused; a conversation that is not there is not found."""
     a, b = ledger.hear("chen", TEXTS[0]), ledger.hear("wang", TEXTS[1])
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     with pytest.raises(Refused, match="one conversation already"):
-        relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+        relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     with pytest.raises(NotFound):
-        relations.merge(ledger.store, a.number, 999, agent="li", now=ledger.moved())
+        relate.merge(ledger.store, a.number, 999, agent="li", now=ledger.moved())
 
 
 def test_links_are_made_and_undone(ledger: Ledger) -> None:
@@ -330,22 +335,22 @@ def test_links_are_made_and_undone(ledger: Ledger) -> None:
 
     there = linked()
     for _ in range(2):
-        relations.link(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+        relate.link(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
         assert b.number in linked()
-        assert relations.unlink(ledger.store, a.number, b.number, agent="li", now=ledger.moved()) >= 1
+        assert relate.unlink(ledger.store, a.number, b.number, agent="li", now=ledger.moved()) >= 1
         assert linked() == [n for n in there if n != b.number]
     with pytest.raises(Refused, match="not linked"):
-        relations.unlink(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+        relate.unlink(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     with pytest.raises(Refused, match="linked with itself"):
-        relations.link(ledger.store, a.number, a.number, agent="li", now=ledger.moved())
+        relate.link(ledger.store, a.number, a.number, agent="li", now=ledger.moved())
 
 
 def test_links_follow_a_merge(ledger: Ledger) -> None:
     """What was linked and is one now is not linked with itself; what the absorbed one was linked with is linked with
     the one that goes on, can be unlinked there, and is its own again after a split."""
     a, b, c = (ledger.hear(who, text) for who, text in zip(("a", "b", "c"), TEXTS[:3], strict=True))
-    relations.link(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
-    relations.link(ledger.store, b.number, c.number, agent="li", now=ledger.moved())
+    relate.link(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    relate.link(ledger.store, b.number, c.number, agent="li", now=ledger.moved())
 
     def linked(number: int) -> list[int]:
         with ledger.store.database.read() as tx:
@@ -355,15 +360,15 @@ def test_links_follow_a_merge(ledger: Ledger) -> None:
         return {row["id"]: [link["conversation"] for link in row["links"]] for row in ledger.told()[0]}
 
     before = exported()
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     assert (linked(a.number), linked(c.number)) == ([c.number], [a.number])
     assert exported() == {a.number: [c.number], c.number: [a.number]}
-    relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     assert exported() == before
-    relations.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
-    assert relations.unlink(ledger.store, a.number, c.number, agent="li", now=ledger.moved()) == 1
+    relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
+    assert relate.unlink(ledger.store, a.number, c.number, agent="li", now=ledger.moved()) == 1
     assert exported() == {a.number: [], c.number: []}
-    relations.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
+    relate.split(ledger.store, a.number, [b.number], agent="li", now=ledger.moved())
     assert (linked(a.number), linked(b.number)) == ([b.number], [a.number])
 
 
@@ -385,15 +390,15 @@ def _act(ledger: Ledger, numbers: list[int], what: str, which: int, text: int, m
         if heard.opened:  # another matter: from now on this is what we act on
             numbers[which] = heard.number
     elif what == "reply":
-        desk.reply(ledger.store, number, "已处理", agent="li", now=now)
+        work.reply(ledger.store, number, "已处理", agent="li", now=now)
     elif what == "note":
-        desk.note(ledger.store, number, "请跟进", agent="li", now=now)
+        work.note(ledger.store, number, "请跟进", agent="li", now=now)
     elif what == "move":
-        desk.move(ledger.store, number, "disputes", agent="li", now=now)
+        work.move(ledger.store, number, "disputes", agent="li", now=now)
     elif what == "retag":
-        desk.retag(ledger.store, number, "refund", agent="li", now=now)
+        work.retag(ledger.store, number, "refund", agent="li", now=now)
     else:
-        desk.status(ledger.store, number, what, agent="li", now=now)
+        work.status(ledger.store, number, what, agent="li", now=now)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -410,9 +415,9 @@ def test_after_any_history_a_merge_can_be_undone(
     a, b = reversed(numbers) if turned else numbers
     before, told = [ledger.state(n) for n in (a, b)], ledger.told()
     words = [ledger.words(n) for n in (a, b)]
-    relations.merge(ledger.store, a, b, agent="li", now=ledger.now)
+    relate.merge(ledger.store, a, b, agent="li", now=ledger.now)
     assert sorted(ledger.words(a)) == sorted(words[0] + words[1])
-    relations.split(ledger.store, a, words[1], agent="li", now=ledger.now)
+    relate.split(ledger.store, a, words[1], agent="li", now=ledger.now)
     for number, was, said in zip((a, b), before, words, strict=True):
         same(ledger.state(number), was)
         assert ledger.words(number) == said
@@ -446,7 +451,7 @@ def test_after_a_split_both_stand_as_if_they_had_never_been_one(
         numbers.append(own)
     a, b = numbers[0]
     words = one.words(b)
-    relations.merge(one.store, a, b, agent="li", now=one.moved())
+    relate.merge(one.store, a, b, agent="li", now=one.moved())
     two.moved()
     for what, which, minutes in meanwhile:
         if one.state(a).status == what:
@@ -460,14 +465,14 @@ def test_after_a_split_both_stand_as_if_they_had_never_been_one(
                 ledger.hear(("chen", "wang")[which], "还没处理吗?", CHANNELS[which], in_reply_to=f"m{which + 1}")
         elif what in ("reply", "answer"):  # to whoever wrote last, or by a channel
             channel = CHANNELS[which] if what == "answer" else ""
-            reply = desk.reply(one.store, a, "已处理", agent="li", now=now, channel=channel)
+            reply = work.reply(one.store, a, "已处理", agent="li", now=now, channel=channel)
             (to,) = (m["sender"] for m in queries.messages_of(one.store.database, a) if m["id"] == reply)
-            desk.reply(two.store, numbers[1][to == "wang"], "已处理", agent="li", now=now)
+            work.reply(two.store, numbers[1][to == "wang"], "已处理", agent="li", now=now)
         else:
             _act(one, [a], what, 0, 0, 0)
             for number in numbers[1]:
                 _act(two, [number], what, 0, 0, 0)
-    relations.split(one.store, a, words, agent="li", now=one.moved())
+    relate.split(one.store, a, words, agent="li", now=one.moved())
     assert audit(one.store).differences == []
     for mine, other in zip((a, b), numbers[1], strict=True):
         left, right = one.state(mine), two.state(other)
@@ -487,7 +492,7 @@ def _send(ledger: Ledger) -> None:
     """Everything that waits to be sent is taken by its channel."""
     for kind, channel in outbox.lanes(ledger.store):
         for due in outbox.claim(ledger.store, kind, channel, ledger.now):
-            assert outbox.settle(ledger.store, due, "sent", ledger.now)
+            assert settle(ledger.store, due, "sent", ledger.now)
 
 
 def _waiting(c: Conversation) -> list[tuple[str, datetime | None]]:
@@ -522,19 +527,19 @@ def test_however_merged_and_split_nothing_is_lost(
         words = ledger.words(number)
         with suppress(Refused):
             if what == "merge":
-                relations.merge(ledger.store, number, second, agent="li", now=ledger.moved())
+                relate.merge(ledger.store, number, second, agent="li", now=ledger.moved())
             elif what == "split":
-                relations.split(ledger.store, number, [words[other % len(words)]], agent="li", now=ledger.moved())
+                relate.split(ledger.store, number, [words[other % len(words)]], agent="li", now=ledger.moved())
             elif what == "split whole":
                 leaving = [n for n in words if ledger.stored_in(n) != number]
-                relations.split(ledger.store, number, leaving, agent="li", now=ledger.moved())
+                relate.split(ledger.store, number, leaving, agent="li", now=ledger.moved())
             elif what == "hear":
                 who = ("chen", "wang", "zhao")[other % 3]
                 heard.append(ledger.hear(who, "还没处理吗?", in_reply_to=f"m{other % 3 + 1}").number)
             elif what == "reply":
-                desk.reply(ledger.store, number, "已处理", agent="li", now=ledger.moved())
+                work.reply(ledger.store, number, "已处理", agent="li", now=ledger.moved())
             else:
-                desk.status(ledger.store, number, what, agent="li", now=ledger.moved())
+                work.status(ledger.store, number, what, agent="li", now=ledger.moved())
         assert audit(ledger.store).differences == []
         conversations, messages = ledger.told()
         held = {m["id"]: m["conversation"] for m in messages if m["direction"] == "in"}

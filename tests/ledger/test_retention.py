@@ -10,15 +10,17 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
+from router.desk import Ledger
+from router.desk.acts import conversation as acts
+from router.desk.duties import retention
+from router.desk.duties.sent import settle
+from router.desk.reads.audit import audit
 from router.model import Status
 from router.policy.values import Policy, Retention
 from router.ports import Raw
-from router.store import Store, retention
-from router.store import desk as acts
 from router.store.log import Log, partition_of
-from router.store.outbox import claim, settle
+from router.store.outbox import claim
 from router.store.read import queries
-from router.store.read.audit import audit
 from router.store.set_aside import keep_invalid
 from router.store.tables import micros
 
@@ -30,7 +32,7 @@ PARTITION = partition_of(Raw(channel="app-chat", body=b"", received_at=NOW), 16)
 Rows = Callable[[str], list[dict[str, Any]]]
 
 
-async def arrive(store: Store, at: datetime, *bodies: str, own_date: datetime | None = None) -> list[int]:
+async def arrive(store: Ledger, at: datetime, *bodies: str, own_date: datetime | None = None) -> list[int]:
     """Raws that arrive at an instant, whatever their own date; their positions."""
     log = Log(store.database, store.sealer, 16, now=lambda: at)
     raws = [
@@ -42,12 +44,12 @@ async def arrive(store: Store, at: datetime, *bodies: str, own_date: datetime | 
     return [position for _, position in places]
 
 
-def run(store: Store, sql: str, **values: Any) -> None:
+def run(store: Ledger, sql: str, **values: Any) -> None:
     with store.database.engine.begin() as connection:
         connection.execute(text(sql), values)
 
 
-def decided(store: Store, until: int) -> None:
+def decided(store: Ledger, until: int) -> None:
     """The cursor of the partition stands behind this position."""
     run(store, "UPDATE positions SET position = :p WHERE partition = :n", p=until, n=PARTITION)
 
@@ -56,7 +58,7 @@ def kept(rows: Rows) -> list[int]:
     return sorted(row["position"] for row in rows("raws") if row["partition"] >= 0)
 
 
-async def test_only_what_is_old_and_decided_is_forgotten(store: Store, rows: Rows) -> None:
+async def test_only_what_is_old_and_decided_is_forgotten(store: Ledger, rows: Rows) -> None:
     """An old raw behind the cursor goes; one that nobody has decided stays, however old; so does a young one."""
     old = await arrive(store, OLD, "a", "b", "c")
     young = await arrive(store, NOW, "d")
@@ -68,7 +70,7 @@ async def test_only_what_is_old_and_decided_is_forgotten(store: Store, rows: Row
     assert (kept(rows), retention.forget(store, NOW)) == (young, {})
 
 
-async def test_the_messages_own_date_makes_nothing_old(store: Store, rows: Rows) -> None:
+async def test_the_messages_own_date_makes_nothing_old(store: Ledger, rows: Rows) -> None:
     """An archive of two years ago that came in today is kept as long as what was written today."""
     places = await arrive(store, NOW, "a", "b", own_date=_LONG_AGO)
     decided(store, places[-1])
@@ -76,7 +78,7 @@ async def test_the_messages_own_date_makes_nothing_old(store: Store, rows: Rows)
     assert kept(rows) == places
 
 
-async def test_what_a_person_has_to_look_at_is_kept(store: Store, rows: Rows) -> None:
+async def test_what_a_person_has_to_look_at_is_kept(store: Ledger, rows: Rows) -> None:
     """A raw that is set aside stays while its entry is open, and goes once that is dropped or replayed."""
     places = await arrive(store, OLD, "a", "b")
     await arrive(store, NOW, "c")
@@ -94,7 +96,7 @@ async def test_what_a_person_has_to_look_at_is_kept(store: Store, rows: Rows) ->
 
 
 @pytest.mark.parametrize("ahead", [1, 400, 4_000])
-async def test_a_clock_that_is_ahead_makes_nothing_old(store: Store, rows: Rows, ahead: int) -> None:
+async def test_a_clock_that_is_ahead_makes_nothing_old(store: Ledger, rows: Rows, ahead: int) -> None:
     """Ages count from the newest arrival: a machine that starts days or years ahead forgets nothing for it."""
     places = await arrive(store, NOW - timedelta(days=20), "a", "b", "c")
     decided(store, places[-1])
@@ -102,9 +104,9 @@ async def test_a_clock_that_is_ahead_makes_nothing_old(store: Store, rows: Rows,
     assert kept(rows) == places
 
 
-async def test_more_than_a_page_goes(store: Store, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_than_a_page_goes(store: Ledger, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands are deleted a page at a time, each page counted beside the cursor."""
-    monkeypatch.setattr(retention, "_PAGE", 3)
+    monkeypatch.setattr("router.store.retention._PAGE", 3)
     places = await arrive(store, OLD, *"abcdefgh")
     young = await arrive(store, NOW, "i")
     decided(store, young[0])
@@ -123,7 +125,9 @@ async def test_more_than_a_page_goes(store: Store, rows: Rows, monkeypatch: pyte
     ],
     ids=["an undecided raw is gone", "its bytes are gone", "a decided raw was deleted by hand"],
 )
-async def test_audit_finds_a_raw_that_was_forgotten_undecided(store: Store, harm: str, field: str, stored: str) -> None:
+async def test_audit_finds_a_raw_that_was_forgotten_undecided(
+    store: Ledger, harm: str, field: str, stored: str
+) -> None:
     """A number that the log gave and that nobody decided, set aside or forgot for its age is told by its place."""
     await arrive(store, NOW, "a", "b", "c")
     decided(store, 1)
@@ -136,7 +140,7 @@ async def test_audit_finds_a_raw_that_was_forgotten_undecided(store: Store, harm
     assert bool(audit(store).differences) == (stored != "no bytes")
 
 
-async def test_audit_finds_what_was_set_aside_and_lost(store: Store) -> None:
+async def test_audit_finds_what_was_set_aside_and_lost(store: Ledger) -> None:
     """An open entry whose raw is gone can never be replayed: a person is told."""
     keep_invalid(store, Raw(channel="app-chat", body=b"x", received_at=OLD), "it is junk", OLD)
     assert audit(store).differences == []
@@ -144,13 +148,13 @@ async def test_audit_finds_what_was_set_aside_and_lost(store: Store) -> None:
     assert [(d["ref"], d["field"]) for d in audit(store).differences] == [("raw -1:1", "set aside")]
 
 
-def aged(store: Store, **ages: timedelta | None) -> None:
+def aged(store: Ledger, **ages: timedelta | None) -> None:
     """The desk keeps everything for ever but what is named."""
     never = dict.fromkeys(Retention.__struct_fields__)
     store.policy = replace(store.policy, retention=Retention(**{**never, **ages}))
 
 
-def test_what_was_sent_goes_and_what_was_not_stays(desk: Any, store: Store, rows: Rows) -> None:
+def test_what_was_sent_goes_and_what_was_not_stays(desk: Any, store: Ledger, rows: Rows) -> None:
     """Sent replies and the copies of events go by their own ages; what waits, failed or is unknown stays."""
     desk.take(desk.said("转账2000一直没到账"))
     for state in ("sent", "failed", "unknown"):
@@ -171,7 +175,7 @@ def test_what_was_sent_goes_and_what_was_not_stays(desk: Any, store: Store, rows
     assert audit(store).differences == []
 
 
-def test_a_reply_with_a_file_goes_by_the_age_of_files(desk: Any, store: Store, rows: Rows) -> None:
+def test_a_reply_with_a_file_goes_by_the_age_of_files(desk: Any, store: Ledger, rows: Rows) -> None:
     """The file that an agent sent can be fetched from the chat until files are old, also after the record is."""
     desk.take(desk.said("转账2000一直没到账"))
     acts.reply(store, 1, "见附件", agent="li", now=NOW)
@@ -184,7 +188,7 @@ def test_a_reply_with_a_file_goes_by_the_age_of_files(desk: Any, store: Store, r
     assert retention.forget(store, NOW + timedelta(days=401)) == {"outbox": 1}
 
 
-def test_decisions_go_by_when_they_were_made(desk: Any, store: Store, rows: Rows) -> None:
+def test_decisions_go_by_when_they_were_made(desk: Any, store: Ledger, rows: Rows) -> None:
     """What explains a placement goes when it is old; the message stays. Recorded ones count from the day of ingest."""
     desk.take(desk.said("转账2000一直没到账"), now=NOW)
     desk.take(desk.said("有进展吗"), now=NOW + timedelta(days=410))
@@ -195,7 +199,7 @@ def test_decisions_go_by_when_they_were_made(desk: Any, store: Store, rows: Rows
     assert retention.forget(store, datetime.now(UTC)) == {}
 
 
-def test_closed_conversations_go_only_when_that_is_asked_for(desk: Any, store: Store, rows: Rows) -> None:
+def test_closed_conversations_go_only_when_that_is_asked_for(desk: Any, store: Ledger, rows: Rows) -> None:
     """By default a conversation is kept for ever; with an age a closed one goes with all of it, an open one never."""
     desk.take(desk.said("转账2000一直没到账"), desk.said("我的账户被冻结了", sender="u-2"))
     acts.status(store, 1, Status.CLOSED, agent="li", now=NOW)
@@ -212,7 +216,7 @@ def test_closed_conversations_go_only_when_that_is_asked_for(desk: Any, store: S
     assert type(again).__name__ == "Redelivery"
 
 
-def test_what_a_repeated_request_is_answered_with_goes_after_a_week(desk: Any, store: Store, rows: Rows) -> None:
+def test_what_a_repeated_request_is_answered_with_goes_after_a_week(desk: Any, store: Ledger, rows: Rows) -> None:
     """The same key may then be used anew."""
     desk.take(desk.said("转账没到账"))
     for key, days in (("old", 8), ("young", 6)):

@@ -10,15 +10,16 @@ import pytest
 from msgspec.structs import replace
 
 from router.decision.decide import prepare
+from router.desk import Arrival, Ledger, read_in, take_in
+from router.desk.acts.conversation import note, reply
+from router.desk.erase import erase
 from router.errors import LostOwnership
 from router.model import Attachment, Authenticity, DeskEvent, MessageClass, Placement, Redelivery, Sender
 from router.seal import Sealer
-from router.store import Advance, Arrival, Aside, Database, Store, read_in
+from router.store import Advance, Aside, Database
 from router.store import database as database_module
 from router.store import tables as t
-from router.store.desk import note, reply
 from router.store.leases import Leases
-from router.store.privacy import erase
 from router.store.statement import Statement, Tx
 
 Rows = Callable[[str], list[dict[str, Any]]]
@@ -63,7 +64,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_BreakingTx]]:
 
 
 @pytest.fixture
-def fence(store: Store) -> int:
+def fence(store: Ledger) -> int:
     """The fencing token of partition 3, held by this node."""
     lease = Leases(store.database, "here").take("partition:3")
     assert lease is not None
@@ -96,8 +97,8 @@ def _rich_batch(desk: Desk, fence: int) -> Callable[[], list[Any]]:
 
     def decide() -> list[Any]:
         advance = Advance(partition=3, before=0, after=5, fence=fence)
-        fresh = Store(desk.store.database, desk.store.policy, desk.store.sealer)
-        done: list[Any] = fresh.decide(arrivals, desk.noon + timedelta(hours=1), advance=advance, aside=aside)
+        fresh = Ledger(desk.store.database, desk.store.policy, desk.store.sealer)
+        done: list[Any] = take_in(fresh, arrivals, desk.noon + timedelta(hours=1), advance=advance, aside=aside)
         return done
 
     return decide
@@ -145,7 +146,7 @@ def test_a_crash_at_any_statement_leaves_nothing(
     assert picture() == _undisturbed(desk, fence, start, picture)
 
 
-def _give_numbers_back(store: Store, start: dict[str, list[dict[str, Any]]]) -> None:
+def _give_numbers_back(store: Ledger, start: dict[str, list[dict[str, Any]]]) -> None:
     """A crash may leave a gap in the numbers; close it, so that whole ledgers can be compared."""
     with store.database.engine.begin() as connection:
         for row in start["counters"]:
@@ -177,7 +178,7 @@ def test_a_crash_at_the_commit_leaves_nothing(
     def dies(*_: Any) -> None:
         raise _Broken
 
-    monkeypatch.setattr(Store, "_move", dies)
+    monkeypatch.setattr(Ledger, "move", dies)
     with pytest.raises(_Broken):
         decide()
     left = picture()
@@ -303,7 +304,7 @@ def test_a_contact_is_as_old_as_its_first_message(desk: Desk, rows: Rows) -> Non
 
 def test_a_later_message_finds_the_conversation_that_another_was_merged_into(desk: Desk, rows: Rows) -> None:
     """After a merge by a person, a reply to the absorbed conversation's mail goes on in the one that stays."""
-    from router.store.relations import merge
+    from router.desk.acts.relate import merge
 
     (one,) = desk.take(desk.mailed("转账没到账", external_id="a@example.net", authenticity=Authenticity.PASS))
     (two,) = desk.take(
@@ -390,16 +391,16 @@ def test_what_the_desk_says_may_hold_any_character(desk: Desk, rows: Rows) -> No
     event = DeskEvent(
         channel="app-chat", event="reply", at=desk.noon, conversation_of=placed.message.external_id, text="\0好\ud800"
     )
-    desk.store.decide([Arrival(what=event, received_at=desk.noon)], desk.noon)
+    take_in(desk.store, [Arrival(what=event, received_at=desk.noon)], desk.noon)
     said = sorted(row["text"] for row in rows("messages"))
     assert said == sorted(["转账没到账", "查过\ufffd", "已到账\ufffd", "好\ufffd"])
 
 
-def test_two_stores_on_one_ledger_go_on_from_each_other(store: Store, desk: Desk, policy: Any) -> None:
+def test_two_stores_on_one_ledger_go_on_from_each_other(store: Ledger, desk: Desk, policy: Any) -> None:
     """A second node continues the conversation that the first began, with numbers of its own."""
     (first,) = desk.take(desk.said("转账没到账"))
     other_database = Database(store.database.url.render_as_string(hide_password=False))
-    other = type(desk)(Store(other_database, policy, Sealer(b"k" * 32)))
+    other = type(desk)(Ledger(other_database, policy, Sealer(b"k" * 32)))
     other._ids = 50
     (second,) = other.take(other.said("还没到账吗"))
     assert second.conversation.number == first.conversation.number

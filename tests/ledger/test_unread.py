@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from router.desk import Ledger
 from router.ports import Entry, Raw
 from router.seal import Sealer
-from router.store import Database, Store, schema
+from router.store import Database, schema
 from router.store.log import Log
 from router.store.unread import Unread
 
@@ -17,7 +18,7 @@ _AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
 
 @pytest.fixture
-async def log(store: Store) -> AsyncIterator[Log]:
+async def log(store: Ledger) -> AsyncIterator[Log]:
     """The log of a fresh ledger."""
     opened = Log(store.database, Sealer(b"k" * 32), schema.partitions(store.database))
     yield opened

@@ -12,29 +12,31 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from router.conversation.working_order import order_at
+from router.desk import Ledger
+from router.desk.acts import assign, relate
+from router.desk.acts import conversation as acts
+from router.desk.duties.due import wake
+from router.desk.duties.renewal import renew
+from router.desk.reads.audit import audit
 from router.errors import Refused
 from router.model import Sender
 from router.policy.values import AgentPolicy, Policy
 from router.seal import Sealer
-from router.store import Database, Store, assignment, relations
-from router.store import desk as acts
+from router.store import Database
 from router.store.read import queries, queues
-from router.store.read.audit import audit
-from router.store.renewal import renew
 from router.store.tables import micros
-from router.store.wake import wake
 
 NUMBER = "TP2026030112345678"
 
 
-def stored(store: Store) -> dict[int, int | None]:
+def stored(store: Ledger) -> dict[int, int | None]:
     """The places as they are written."""
     with store.database.engine.connect() as connection:
         found = connection.execute(text("SELECT number, order_at FROM conversations ORDER BY number")).all()
     return {row[0]: row[1] for row in found}
 
 
-def formula(store: Store) -> dict[int, int | None]:
+def formula(store: Ledger) -> dict[int, int | None]:
     """The places that the states give."""
     found: dict[int, int | None] = {}
     for number in stored(store):
@@ -45,13 +47,13 @@ def formula(store: Store) -> dict[int, int | None]:
     return found
 
 
-def waiting(store: Store, queue: str, **more: Any) -> list[int]:
+def waiting(store: Ledger, queue: str, **more: Any) -> list[int]:
     """The numbers of what waits in a queue, in working order."""
     with store.database.read() as tx:
         return [c.number for c in queues.waiting(tx, queue, **more)]
 
 
-def test_the_stored_place_is_right_after_every_act(desk: Any, store: Store) -> None:
+def test_the_stored_place_is_right_after_every_act(desk: Any, store: Ledger) -> None:
     """Messages, chases, replies, statuses, moves, retags, spam, merges, splits, breaches and ladders."""
     texts = ("转账2000没到账", "我的账户被冻结了", "商家退款没收到", "怎么修改手机号", "提现300一直失败")
     numbers = [p.conversation.number for p in desk.take(*(desk.said(t, sender=f"u-{n}") for n, t in enumerate(texts)))]
@@ -68,8 +70,8 @@ def test_the_stored_place_is_right_after_every_act(desk: Any, store: Store) -> N
         lambda now: acts.move(store, d, "risk", now=now, **li),
         lambda now: acts.retag(store, e, "refund", now=now, **li),
         lambda now: wake(store, now),
-        lambda now: relations.merge(store, a, e, now=now, **li),
-        lambda now: relations.split(store, a, [e], now=now, **li),
+        lambda now: relate.merge(store, a, e, now=now, **li),
+        lambda now: relate.split(store, a, [e], now=now, **li),
         lambda now: acts.note(store, a, "看过", now=now, **li),
         lambda now: acts.spam(store, b, now=now, **li),
         lambda now: acts.status(store, a, "solved", now=now, **li),
@@ -82,7 +84,7 @@ def test_the_stored_place_is_right_after_every_act(desk: Any, store: Store) -> N
     assert audit(store).differences == []
 
 
-def test_a_queue_is_read_in_working_order_by_pages(desk: Any, store: Store) -> None:
+def test_a_queue_is_read_in_working_order_by_pages(desk: Any, store: Ledger) -> None:
     """The earliest place first, then the lower number; a few cost a few; what waits for nobody is listed apart."""
     placed = desk.take(*(desk.said(f"转账{n}没到账", sender=f"u-{n}") for n in range(9)))
     numbers = [p.conversation.number for p in placed]
@@ -100,7 +102,7 @@ def test_a_queue_is_read_in_working_order_by_pages(desk: Any, store: Store) -> N
     assert queues.sizes(store.database) == {"payments": (8, 1)}
 
 
-def test_pages_of_a_queue_use_its_index(desk: Any, store: Store) -> None:
+def test_pages_of_a_queue_use_its_index(desk: Any, store: Ledger) -> None:
     """However long the queue is, a page is read by the index and sorted by nothing."""
     desk.take(desk.said("转账2000没到账"))
     asked = "SELECT * FROM conversations WHERE queue = 'payments' AND order_at IS NOT NULL ORDER BY order_at, number"
@@ -113,31 +115,31 @@ def test_pages_of_a_queue_use_its_index(desk: Any, store: Store) -> None:
     assert "TEMP B-TREE FOR ORDER BY" not in plan
 
 
-def test_next_gives_the_first_of_the_working_order(desk: Any, store: Store, policy: Policy) -> None:
+def test_next_gives_the_first_of_the_working_order(desk: Any, store: Ledger, policy: Policy) -> None:
     """What is held, on hold or answered is passed over."""
     li = AgentPolicy(name="li", queues=("payments",))
-    mine = Store(store.database, replace(policy, agents={"li": li}), Sealer(b"k" * 32))
+    mine = Ledger(store.database, replace(policy, agents={"li": li}), Sealer(b"k" * 32))
     placed = desk.take(*(desk.said(f"转账{n}没到账", sender=f"u-{n}") for n in range(4)))
     first, second, third, fourth = (p.conversation.number for p in placed)
     acts.reply(mine, first, "已到账", agent="wu", now=desk.noon + timedelta(hours=2))
     acts.take(mine, second, agent="wu", now=desk.noon + timedelta(hours=2))
     acts.status(mine, third, "on_hold", agent="wu", now=desk.noon + timedelta(hours=2))
-    given = assignment.assign_next(mine, "li", desk.noon + timedelta(hours=3))
+    given = assign.assign_next(mine, "li", desk.noon + timedelta(hours=3))
     assert given is not None
     assert given.number == fourth
-    assert assignment.assign_next(mine, "li", desk.noon + timedelta(hours=3)) is None
+    assert assign.assign_next(mine, "li", desk.noon + timedelta(hours=3)) is None
 
 
 def test_another_default_wait_is_written_at_the_next_start(desk: Any, database: Database, policy: Policy) -> None:
     """What was promised nothing is ordered by the queue's own wait, and moves when the file says another."""
     silent = replace(policy, promises=replace(policy.promises, policies=()))
-    store = Store(database, silent, Sealer(b"k" * 32))
+    store = Ledger(database, silent, Sealer(b"k" * 32))
     desk.store = store
     (placed,) = desk.take(desk.said("转账2000没到账"))
     at = placed.message.sent_at
     assert stored(store) == {placed.number: micros(at + timedelta(hours=4) - timedelta(minutes=50))}
     brief = {name: replace(queue, default_wait=timedelta(minutes=30)) for name, queue in policy.queues.items()}
-    again = Store(database, replace(silent, queues=brief), Sealer(b"k" * 32))
+    again = Ledger(database, replace(silent, queues=brief), Sealer(b"k" * 32))
     renew(again, desk.noon + timedelta(hours=2))
     assert stored(again) == {placed.number: micros(at - timedelta(minutes=20))}
 
@@ -153,7 +155,7 @@ def strangers(desk: Any) -> tuple[int, int]:
     return one.conversation.number, two.conversation.number
 
 
-def test_both_show_the_other_with_the_reason(desk: Any, store: Store, strangers: tuple[int, int]) -> None:
+def test_both_show_the_other_with_the_reason(desk: Any, store: Ledger, strangers: tuple[int, int]) -> None:
     """An agent sees from either side that somebody else named the number, and that nothing is proved."""
     shown = {c["id"]: c for c in queries.conversations(store.database, store.policy.promises, desk.noon)}
     for here, there in (strangers, strangers[::-1]):
@@ -162,7 +164,7 @@ def test_both_show_the_other_with_the_reason(desk: Any, store: Store, strangers:
         assert also["because"] == "the same order number; nothing is proved of either sender"
 
 
-def test_who_takes_one_takes_both_of_one_queue(desk: Any, store: Store, strangers: tuple[int, int]) -> None:
+def test_who_takes_one_takes_both_of_one_queue(desk: Any, store: Ledger, strangers: tuple[int, int]) -> None:
     """Not what another agent holds, nor what lies in another queue."""
     now = desk.noon + timedelta(hours=2)
     acts.take(store, strangers[0], agent="li", now=now)
@@ -180,17 +182,17 @@ def test_who_takes_one_takes_both_of_one_queue(desk: Any, store: Store, stranger
     assert _holders(store, strangers) == ["li", ""]
 
 
-def _holders(store: Store, numbers: tuple[int, ...]) -> list[str]:
+def _holders(store: Ledger, numbers: tuple[int, ...]) -> list[str]:
     with store.database.read() as tx:
         return [queries.conversation_itself(tx, number).holder for number in numbers]
 
 
 @pytest.mark.parametrize("by", ["accept", "merge"])
 def test_joining_stores_who_checked_the_person_and_how(
-    desk: Any, store: Store, rows: Any, strangers: tuple[int, int], by: str
+    desk: Any, store: Ledger, rows: Any, strangers: tuple[int, int], by: str
 ) -> None:
     """One conversation from then on, and parted again it is two."""
-    now, join = desk.noon + timedelta(hours=2), getattr(relations, by)
+    now, join = desk.noon + timedelta(hours=2), getattr(relate, by)
     one = join(store, *strangers, agent="li", now=now, checked="called back, knew the last payment")
     assert one.number == strangers[0]
     (merged,) = rows("merges")
@@ -198,22 +200,24 @@ def test_joining_stores_who_checked_the_person_and_how(
     (told,) = [json.loads(e["body"]) for e in rows("events") if e["type"] == "conversation.merged"]
     assert (told["agent"], told["checked"]) == ("li", "called back, knew the last payment")
     assert waiting(store, one.queue) == [one.number]
-    relations.split(store, one.number, [strangers[1]], agent="li", now=now)
+    relate.split(store, one.number, [strangers[1]], agent="li", now=now)
     assert waiting(store, one.queue) == list(strangers)
 
 
-def test_what_a_person_refused_no_machine_links_again(desk: Any, store: Store, strangers: tuple[int, int]) -> None:
+def test_what_a_person_refused_no_machine_links_again(desk: Any, store: Ledger, strangers: tuple[int, int]) -> None:
     """The number is named once more: no link, no event."""
     now = desk.noon + timedelta(hours=2)
-    assert relations.refuse(store, *strangers, agent="li", now=now) == 1
+    assert relate.refuse(store, *strangers, agent="li", now=now) == 1
     more = desk.said(f"订单号 {NUMBER} 有进展吗", sender="visitor-b", sent_at=now)
     (again,) = desk.take(more, now=now)
     assert (again.conversation.number, again.links) == (strangers[1], ())
     with pytest.raises(Refused, match="are not linked; to join them all the same: omnirouter merge"):
-        relations.accept(store, *strangers, agent="li", now=now)
+        relate.accept(store, *strangers, agent="li", now=now)
 
 
-def test_a_reply_meets_the_clock_only_of_whom_was_answered(desk: Any, store: Store, strangers: tuple[int, int]) -> None:
+def test_a_reply_meets_the_clock_only_of_whom_was_answered(
+    desk: Any, store: Ledger, strangers: tuple[int, int]
+) -> None:
     """The stranger gets nothing of the answer, and waits on."""
     acts.reply(store, strangers[0], "您的转账已到账", agent="li", now=desk.noon + timedelta(hours=2))
     with store.database.read() as tx:
@@ -233,7 +237,7 @@ def test_a_reply_meets_the_clock_only_of_whom_was_answered(desk: Any, store: Sto
     ],
 )
 def test_retag_labels_the_first_message_that_says_something(
-    desk: Any, store: Store, said: list[str], labelled: int
+    desk: Any, store: Ledger, said: list[str], labelled: int
 ) -> None:
     """A training line is what the matter was told by, not the greeting before it."""
     sender = Sender(handle="u-1")

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from router.desk import Ledger
 from router.errors import LostOwnership
 from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import Sealer
-from router.store import Database, Store, is_transient, schema
+from router.store import Database, is_transient, schema
 from router.store import tables as t
 from router.store.leases import Leases
 from router.store.log import Log
@@ -35,8 +36,8 @@ queue = "general"
 class Node:
     """One node that owns the partition of the channel `lines`."""
 
-    def __init__(self, url: str, policy: Policy, name: str = "here", store: Store | None = None) -> None:
-        self.store = store or Store(Database(url), policy, Sealer(b"k" * 32))
+    def __init__(self, url: str, policy: Policy, name: str = "here", store: Ledger | None = None) -> None:
+        self.store = store or Ledger(Database(url), policy, Sealer(b"k" * 32))
         schema.ensure(self.store.database)
         self.channels = Channels(policy, self.store.database)
         self.log = Log(self.store.database, self.store.sealer, 16)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from router.store import desk as acts
-from router.store.read.audit import audit
+from router.desk.acts import conversation as acts
+from router.desk.reads.audit import audit
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 CONFIGURATION = """

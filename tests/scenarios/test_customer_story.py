@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from platforms import wechat, x
 
-from router.store import desk as acts
-from router.store import relations
+from router.desk.acts import conversation as acts
+from router.desk.acts import relate
 from router.store.channel_state import cursor_of
 from router.store.read import queries
 from workers.cli.conversation.explain import explained
@@ -169,7 +169,7 @@ class Story:
         assert other != number
         [here] = [c for c in self.desk.conversations() if c["id"] == number]
         assert (other, "unproven_link") in [(link["conversation"], link["reason"]) for link in here["links"]]
-        relations.merge(self.desk.store, number, other, agent="li", now=self.desk.clock())
+        relate.merge(self.desk.store, number, other, agent="li", now=self.desk.clock())
 
     def answer(self, number: int, text: str, channel: str = "") -> None:
         """An agent answers, by the customer's last channel or another."""

@@ -17,12 +17,14 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import select
 
+from router.desk import Arrival, Ledger, take_in
+from router.desk.acts import conversation as acts
 from router.match import reply_address
 from router.model import Conversation, Placement
 from router.policy.values import Policy
 from router.ports import Raw
 from router.ref import ref_of
-from router.store import Arrival, Store, desk, outbox
+from router.store import outbox
 from router.store import tables as t
 from router.store.read import queries
 from workers.daemon.channels import Channels
@@ -82,7 +84,7 @@ class Office:
     """A desk that reads mails and answers them, with its clock."""
 
     def __init__(self, policy: Policy) -> None:
-        self.store = Store.open(policy)
+        self.store = Ledger.open(policy)
         self.channels = Channels(policy, self.store.database, now=lambda: self.at)
         self.at = MONDAY
         self._count = 0
@@ -104,14 +106,14 @@ class Office:
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         raw = Raw(channel="support-mail", body=f"{head}\r\n{words}".encode(), received_at=self.at)
         [message] = self.channels.translate(raw)
-        [decision] = self.store.decide([Arrival(what=message, received_at=self.at)], self.at)
+        [decision] = take_in(self.store, [Arrival(what=message, received_at=self.at)], self.at)
         assert isinstance(decision, Placement), decision
         return decision
 
     def answer(self, number: int) -> str:
         """Answer a conversation; the Message-ID of the answer."""
         self.at += timedelta(minutes=3)
-        own = desk.reply(self.store, number, "我们正在核实 / we are on it.", agent="li", now=self.at, force=True)
+        own = acts.reply(self.store, number, "我们正在核实 / we are on it.", agent="li", now=self.at, force=True)
         with self.store.database.engine.connect() as connection:
             found = connection.execute(
                 select(t.messages.c.external_id, t.messages.c.handle).filter_by(number=own)

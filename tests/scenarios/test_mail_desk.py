@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.store import desk as acts
+from router.desk.acts import conversation as acts
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 

@@ -27,8 +27,8 @@ import structlog
 from mnemonic import Mnemonic
 
 from adapters.kit.signature import sign_standard
+from router.desk.acts import conversation as acts
 from router.ports import Raw
-from router.store import desk as acts
 from router.store import set_aside
 from router.store.read import queries
 from router.wire import message as wire

@@ -18,15 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.decision.decide import decide
+from router.desk import Arrival, Ledger, erase, take_in
+from router.desk.acts import conversation as acts
+from router.desk.acts import relate
+from router.desk.acts.recipients import Recipients, recipients
 from router.errors import Misasked, Refused
 from router.known import Known
 from router.model import Direction, Placement
 from router.policy.load import from_text
 from router.policy.values import Policy
 from router.ports import Raw
-from router.store import Arrival, Store, desk, outbox, privacy, relations
+from router.store import outbox
 from router.store.read import queries
-from router.store.recipients import Recipients, recipients
 from workers.daemon.channels import Channels
 
 MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)
@@ -94,7 +97,7 @@ class Office:
     """The decision over mails as the adapter reads them, and the ledger for what is answered."""
 
     def __init__(self, policy: Policy) -> None:
-        self.store = Store.open(policy)
+        self.store = Ledger.open(policy)
         self.policy = policy
         self.channels = Channels(policy, self.store.database, now=lambda: MONDAY)
         self.at = MONDAY + timedelta(days=1)
@@ -113,13 +116,13 @@ class Office:
     def read(self, one: Letter) -> Placement:
         """Take a mail into the ledger."""
         [message] = self.channels.translate(one.raw())
-        [placed] = self.store.decide([Arrival(what=message, received_at=self.at)], self.at)
+        [placed] = take_in(self.store, [Arrival(what=message, received_at=self.at)], self.at)
         assert isinstance(placed, Placement), placed
         return placed
 
     def answer(self, number: int, **more: Any) -> dict[str, Any]:
         """Answer; whom it goes to, as the outbox has it."""
-        own = desk.reply(self.store, number, "we are on it", agent="ann", now=self.at, force=True, **more)
+        own = acts.reply(self.store, number, "we are on it", agent="ann", now=self.at, force=True, **more)
         return outbox.addressed(self.store, [own])[own]
 
     def whom(self, number: int) -> Recipients:
@@ -394,7 +397,7 @@ def test_people_who_take_part_stay_in_cc(office: Office) -> None:
 def test_who_got_a_copy_of_our_answer_may_answer_it(office: Office) -> None:
     """The token in our Message-ID was made for another one of the thread: he goes on with it all the same."""
     number = office.read(COPIED[0]).conversation.number
-    own = desk.reply(office.store, number, "we are on it", agent="ann", now=office.at)
+    own = acts.reply(office.store, number, "we are on it", agent="ann", now=office.at)
     ours = next(m["external_id"] for m in queries.messages_of(office.store.database, number) if m["id"] == own)
     late = letter("Cy <cy@corp.example>", 60, "Thanks, but it is still stuck.", In_Reply_To=f"<{ours}>")
     placed = office.read(late)
@@ -406,7 +409,7 @@ def test_two_who_wrote_are_not_answered_unnamed(office: Office) -> None:
     """After a merge of two people who write mails, and for a forward that nothing proves, the reply names one."""
     first = office.read(letter("di@mail.example", 0, "my card is lost")).conversation.number
     second = office.read(letter("ed@post.example", 5, "提现失败")).conversation.number
-    relations.merge(office.store, first, second, agent="ann", now=office.at)
+    relate.merge(office.store, first, second, agent="ann", now=office.at)
     with pytest.raises(Refused, match="2 people wrote in C-"):
         office.answer(first)
     assert office.answer(first, to="di@mail.example") == {"to": "di@mail.example", "cc": []}
@@ -431,7 +434,7 @@ def reread(office: Office) -> Callable[[Letter], Any]:
 
     def again(one: Letter) -> Any:
         [message] = office.channels.translate(one.raw())
-        [decision] = office.store.decide([Arrival(what=message, received_at=office.at)], office.at)
+        [decision] = take_in(office.store, [Arrival(what=message, received_at=office.at)], office.at)
         assert not isinstance(decision, Placement)
         return decision
 
@@ -445,7 +448,7 @@ def test_who_is_erased_is_named_nowhere(office: Office) -> None:
     brought = office.read(FORWARDS[0]).conversation.number
     colleague = office.read(letter("ma@wallet.example", 300, "my own card")).contact.number
     for contact in (erased, colleague):
-        privacy.erase(office.store, contact, office.at, dry_run=False)
+        erase.erase(office.store, contact, office.at, dry_run=False)
     with office.store.database.read() as tx:
         assert queries.conversation(tx, number).copied == ("cy@corp.example",)
     [message] = queries.messages_of(office.store.database, brought)

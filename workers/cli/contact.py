@@ -18,7 +18,7 @@ from workers.cli.conversation.acts import done, say
 from workers.cli.printing import json_line, line, warn
 
 if TYPE_CHECKING:
-    from router.store import Store
+    from router.desk import Ledger
 
 __all__ = ["block", "contact_set", "erase", "export_contact"]
 
@@ -31,8 +31,8 @@ contact_argument = click.argument("contact", metavar="CONTACT", help="His number
 @json_option
 def erase(contact: str, yes: bool, as_json: bool) -> int:
     """Erase a person over all his handles: messages, conversations, keys of his raws. A dry run, unless --yes."""
-    from router.store.people import contact_named, handles_of
-    from router.store.privacy import erase as erase_contact
+    from router.desk.erase import erase as erase_contact
+    from router.store.read.people import contact_named, handles_of
     from workers.cli.opened import opened
 
     with opened(reading=not yes) as desk:
@@ -63,8 +63,8 @@ def erase(contact: str, yes: bool, as_json: bool) -> int:
 @json_option
 def export_contact(contact: str, as_json: bool) -> int:
     """All that is kept of a person, as one JSON value (--json or not)."""
-    from router.store.people import contact_named
-    from router.store.privacy import export
+    from router.desk.erase import export
+    from router.store.read.people import contact_named
     from workers.cli.opened import opened
 
     with opened(reading=True) as desk:
@@ -79,9 +79,9 @@ def export_contact(contact: str, as_json: bool) -> int:
 @json_option
 def block(handle: str, agent: str, undo: bool, as_json: bool) -> int:
     """Block the person behind a handle: what he writes is kept and promises nothing."""
-    from router.store import desk
+    from router.desk.acts import conversation as acts
 
-    contact = done(lambda store, now: desk.block(store, handle, agent=agent, now=now, undo=undo))
+    contact = done(lambda store, now: acts.block(store, handle, agent=agent, now=now, undo=undo))
     word = "no longer blocked" if undo else "blocked (--undo lets him write again)"
     return say(as_json, f"Contact {contact} is {word}.", contact=contact, blocked=not undo)
 
@@ -93,14 +93,14 @@ def block(handle: str, agent: str, undo: bool, as_json: bool) -> int:
 @json_option
 def contact_set(contact: str, values: tuple[str, ...], agent: str, as_json: bool) -> int:
     """Set attributes of a contact, which rules can read as contact.KEY."""
-    from router.store import desk
-    from router.store.people import contact_named
+    from router.desk.acts import conversation as acts
+    from router.store.read.people import contact_named
 
     pairs = dict(_pair(value) for value in values)
 
-    def act(store: Store, now: datetime) -> tuple[int, dict[str, str]]:
+    def act(store: Ledger, now: datetime) -> tuple[int, dict[str, str]]:
         number = contact_named(store.database, contact)
-        return number, desk.set_contact(store, number, pairs, agent=agent, now=now)
+        return number, acts.set_contact(store, number, pairs, agent=agent, now=now)
 
     number, attributes = done(act)
     told = ", ".join(f"{key}={value}" for key, value in attributes.items()) or "no attributes"

@@ -89,10 +89,10 @@ def _demo_secret(policy: Policy) -> str:
     """The secret of the demo desk's chat: the variable's, else one derived from the desk's own key."""
     import base64
 
-    from router.store import Store
+    from router.desk import Ledger
 
     if not os.environ.get(_SECRET_VARIABLE):
-        store = Store.open(policy)
+        store = Ledger.open(policy)
         derived = store.sealer.derive("demo chat")
         store.close()
         os.environ[_SECRET_VARIABLE] = "whsec_" + base64.b64encode(derived).decode()

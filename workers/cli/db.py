@@ -14,6 +14,7 @@ from workers.cli.command import command, json_option
 from workers.cli.printing import json_line, line, warn
 
 if TYPE_CHECKING:
+    from router.desk.ledger import database_of
     from router.store import Database
 
 __all__ = ["check", "current", "sql", "upgrade"]
@@ -22,10 +23,10 @@ __all__ = ["check", "current", "sql", "upgrade"]
 @contextlib.contextmanager
 def _database(*, create: bool = False) -> Iterator[Database]:
     """The configured database. A missing SQLite file is made only where that is asked for. Raises `NotFound`."""
-    from router.store import Database
+    from router.desk.ledger import database_of
     from workers.cli.chosen import configured
 
-    database = Database.of(configured(), make=create)
+    database = database_of(configured(), make=create)
     database.require_folder()
     if not create:
         database.require()
@@ -103,10 +104,10 @@ def check(as_json: bool) -> int:
 @command("db sql")
 def sql() -> int:
     """The statements of all migrations for this kind of database, without running them."""
-    from router.store import Database, schema
+    from router.store import schema
     from workers.cli.chosen import configured
 
-    database = Database.of(configured())
+    database = database_of(configured())
     try:
         print(schema.sql(database))
     finally:

@@ -29,8 +29,8 @@ __all__ = ["agents", "audit", "incidents", "incidents_reply", "report", "simulat
 @json_option
 def agents(name: str | None, state: str | None, as_json: bool) -> int:
     """Who is there; with a name and a word: say that somebody is present, away or absent."""
-    from router.store.assignment import agents as present_agents
-    from router.store.assignment import presence
+    from router.desk.acts.assign import agents as present_agents
+    from router.desk.acts.assign import presence
     from workers.cli.opened import opened
 
     if name is not None and state is None:
@@ -55,7 +55,7 @@ def agents(name: str | None, state: str | None, as_json: bool) -> int:
 @json_option
 def incidents(everything: bool, as_json: bool) -> int:
     """What several customers report at the same time, with their conversations."""
-    from router.store.incidents import incidents as found
+    from router.desk.acts.incidents import incidents as found
     from workers.cli.opened import local, opened
 
     with opened(reading=True) as desk:
@@ -87,7 +87,7 @@ def _local(at: str | None, policy: Any, told: Any) -> str:
 @json_option
 def incidents_reply(incident: str, text: str, agent: str, again: bool, as_json: bool) -> int:
     """One text to all conversations of an incident that are in work; nobody gets it twice."""
-    from router.store.incidents import reply_to_all
+    from router.desk.acts.incidents import reply_to_all
     from workers.cli.conversation.acts import words_of
     from workers.cli.opened import opened
 
@@ -114,7 +114,7 @@ def report(since: str | None, as_json: bool) -> int:
 
     start = instant(since, "--since") if since else None
     with opened(reading=True) as desk:
-        found = reported(desk.store, datetime.now(UTC), since=start)
+        found = reported(desk.store, desk.store.policy.promises, datetime.now(UTC), since=start)
     if as_json:
         json_line(found)
         return 0
@@ -148,7 +148,7 @@ def _span(seconds: float | None) -> str:
 @json_option
 def audit(as_json: bool) -> int:
     """Rebuild each conversation from its messages and events and compare; no difference is normal."""
-    from router.store.read.audit import audit as compared
+    from router.desk.reads.audit import audit as compared
     from workers.cli.opened import opened
 
     with opened(reading=True) as desk:

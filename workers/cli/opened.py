@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from router.desk import Ledger
 from router.errors import ConfigurationError
 from router.policy.values import Policy
-from router.store import Store
 from workers.cli.chosen import configured
 from workers.cli.printing import warn
 from workers.daemon.channels import Channels
@@ -30,7 +30,7 @@ class Desk:
 
     def __init__(self, policy: Policy, *, make: bool = False) -> None:
         self.policy = policy
-        self.store = Store.open(policy, make=make)
+        self.store = Ledger.open(policy, make=make)
         self.channels = Channels(policy, self.store.database)
 
     def log(self) -> Log:

@@ -21,9 +21,9 @@ from workers.cli.command import command, json_option
 from workers.cli.printing import json_of, line
 
 if TYPE_CHECKING:
+    from router.desk import Ledger
     from router.model import Conversation
     from router.policy.values import Policy
-    from router.store import Store
 
 __all__ = ["listed", "print_queues", "queues", "waiting_by_queue"]
 
@@ -64,7 +64,7 @@ def queues(queue: str | None, limit: int, as_json: bool) -> int:
 
 
 def listed(
-    store: Store, names: Sequence[str], now: datetime, limit: int
+    store: Ledger, names: Sequence[str], now: datetime, limit: int
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, list[dict[str, Any]]]]:
     """The first `limit` of each queue: of what waits, in working order, and of what is in work and does not."""
     waiting, apart = (
@@ -74,17 +74,17 @@ def listed(
     return waiting, apart
 
 
-def waiting_by_queue(store: Store, now: datetime, *, apart: bool = False) -> dict[str, list[dict[str, Any]]]:
+def waiting_by_queue(store: Ledger, now: datetime, *, apart: bool = False) -> dict[str, list[dict[str, Any]]]:
     """What waits (`apart`: what is in work and does not), by queue in the order of the file, in working order, each
     with the words of the time left."""
     return {name: list(_rows(store, name, now, apart=apart)) for name in store.policy.queues}
 
 
-def _rows(store: Store, queue: str, now: datetime, *, apart: bool, page: int = _PAGE) -> Iterator[dict[str, Any]]:
+def _rows(store: Ledger, queue: str, now: datetime, *, apart: bool, page: int = _PAGE) -> Iterator[dict[str, Any]]:
     """The conversations of a queue as they are shown, read in pages of the order they stand in."""
-    from router.store.people import names_of
     from router.store.read import queries
     from router.store.read import queues as stored
+    from router.store.read.people import names_of
 
     for some in stored.pages(store.database, queue, apart=apart, page=page):
         with store.database.read() as tx:
@@ -113,7 +113,7 @@ def _shown(
     }
 
 
-def _write_json(store: Store, names: Sequence[str], sizes: Mapping[str, tuple[int, int]], now: datetime) -> None:
+def _write_json(store: Ledger, names: Sequence[str], sizes: Mapping[str, tuple[int, int]], now: datetime) -> None:
     """One line of JSON, written as it is read."""
     sys.stdout.write("[")
     for place, name in enumerate(names):

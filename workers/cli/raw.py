@@ -119,8 +119,9 @@ async def _backfill(desk: Desk, channel: str, since: datetime, until: datetime |
 @summary_option
 def replay(channel: str, since: str, until: str | None, as_json: bool) -> int:
     """Decide again from the stored bytes: what is known already is a redelivery."""
+    from router.desk.replay import replay_raw
     from router.model import Placement
-    from router.store.set_aside import raws_between, replay_raw
+    from router.store.set_aside import raws_between
     from workers.cli.opened import instant, opened
 
     now = datetime.now(UTC)
@@ -191,7 +192,7 @@ def dead_show(number: int, raw: bool, as_json: bool) -> int:
 @json_option
 def dead_replay(number: int | None, all_of_them: bool, reason: str, as_json: bool) -> int:
     """Decide one again, from the stored bytes; or all, or all of a reason, with a summary."""
-    from router.store.set_aside import replay as decide_again
+    from router.desk.replay import replay as decide_again
     from workers.cli.opened import opened
 
     if sum((number is not None, all_of_them, bool(reason))) != 1:
@@ -213,8 +214,8 @@ def _messages(count: int) -> str:
 
 def _replay_many(desk: Desk, reason: str, as_json: bool) -> int:
     """Decide what is open, or what of it has this reason, one by one; what stays aside says why."""
+    from router.desk.replay import replay as decide_again
     from router.store import is_transient
-    from router.store.set_aside import replay as decide_again
     from router.store.set_aside import waiting
 
     done = {"replayed": 0, "messages": 0, "stay": 0}

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import structlog
 
+from router.desk import Ledger
 from router.errors import (
     BadSettings,
     ConfigurationError,
@@ -23,7 +24,6 @@ from router.errors import (
     Throttled,
 )
 from router.ports import Announced, Announcing, Raw, Translation
-from router.store import Store
 from router.store.leases import Lease
 from router.store.log import Log
 from router.store.set_aside import fetched, raw_at, to_fetch, unfetched
@@ -40,7 +40,7 @@ _POLL, _FIRST_PAUSE, _LONGEST_PAUSE, _SETTINGS_PAUSE = 1.0, 2.0, 900.0, 300.0
 class Fetching:
     """The work of the duty `announced`."""
 
-    def __init__(self, store: Store, channels: Channels, log: Log, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Ledger, channels: Channels, log: Log, now: Callable[[], datetime]) -> None:
         self._store = store
         self._channels = channels
         self._log = log

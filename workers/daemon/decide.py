@@ -21,10 +21,11 @@ import msgspec
 import structlog
 
 from router.decision.decide import prepare
-from router.errors import InvalidPayload
+from router.desk import Arrival, Ledger, take_in
+from router.errors import InvalidPayload, Undecidable
 from router.model import Decision, Message, Placement, Sender
 from router.ports import Entry, Translation
-from router.store import Advance, Arrival, Aside, Store, Undecidable, is_transient, positions
+from router.store import Advance, Aside, is_transient, positions
 from router.store.set_aside import ANNOUNCED, TO_FETCH
 from router.store.transient import short_of
 from workers.daemon.channels import Channels
@@ -93,7 +94,7 @@ class _Piece(msgspec.Struct, frozen=True):
 class Partition:
     """One partition that this node owns under a fencing token. All methods block; call them off the event loop."""
 
-    def __init__(self, store: Store, channels: Channels, number: int, fence: int) -> None:
+    def __init__(self, store: Ledger, channels: Channels, number: int, fence: int) -> None:
         self.number = number
         self.fence = fence
         self._store = store
@@ -308,8 +309,8 @@ class Partition:
             inside_after=after[1],
             fence=self.fence,
         )
-        decisions = self._store.decide(
-            [a for a, _ in arrivals], now, advance=advance, aside=aside, history=history, trial=trial
+        decisions = take_in(
+            self._store, [a for a, _ in arrivals], now, advance=advance, aside=aside, history=history, trial=trial
         )
         if not trial:
             self.position, self._inside = after

@@ -23,10 +23,11 @@ import structlog
 import uvicorn
 from starlette.routing import Mount
 
+from router.desk import Ledger
 from router.desk.accounts.account import seed
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
 from router.policy.values import Policy
-from router.store import Store, is_transient
+from router.store import is_transient
 from router.store.clock import utc_now
 from router.store.leases import Leases
 from workers.daemon.announced import Fetching
@@ -91,7 +92,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._draining = asyncio.Event()
         self.metrics = Metrics()
-        self.store = Store.open(policy)
+        self.store = Ledger.open(policy)
         self._lock_file = self._lock()
         self._doubt = Doubt(self.clock, self.store.database)
         self.readiness = Readiness(self.store, self.clock)

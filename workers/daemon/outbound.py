@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from router.desk import Ledger
+from router.desk.duties.sent import recover, settle
 from router.errors import (
     BadSettings,
     ConfigurationError,
@@ -30,9 +32,9 @@ from router.errors import (
 )
 from router.model import Attachment
 from router.ports import Receipt, Reply
-from router.store import Store, is_transient
+from router.store import is_transient
 from router.store.leases import Lease
-from router.store.outbox import Due, claim, is_under_way, lanes, recover, settle
+from router.store.outbox import Due, claim, is_under_way, lanes
 from router.store.tables import instant
 from workers.daemon.channels import Channels
 from workers.daemon.leadership import Duties
@@ -57,7 +59,7 @@ class Outbound:
     """Sends what the outbox holds. `run` watches for lanes; each lane is worked by its own task under its own lease."""
 
     def __init__(
-        self, store: Store, channels: Channels, duties: Duties, metrics: Metrics, now: Callable[[], datetime],
+        self, store: Ledger, channels: Channels, duties: Duties, metrics: Metrics, now: Callable[[], datetime],
         believed: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         self._store = store

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from router.desk import Ledger
 from router.desk.accounts.sessions import forget_ended
-from router.store import Store
-from router.store.assignment import release_absent
+from router.desk.acts.assign import release_absent
+from router.desk.duties.due import next_wake_at, wake
+from router.desk.duties.renewal import renew
+from router.desk.duties.retention import forget, forget_markers
 from router.store.leases import Lease
-from router.store.renewal import renew
-from router.store.retention import forget, forget_markers
-from router.store.wake import next_wake_at, wake
 from workers.daemon.clock import Clock
 from workers.daemon.doubt import Doubt
 from workers.daemon.metrics import Metrics
@@ -39,7 +39,7 @@ _PAGE = 200
 class Timekeeper:
     """The work of the duty `timekeeper`."""
 
-    def __init__(self, store: Store, metrics: Metrics, clock: Clock, doubt: Doubt) -> None:
+    def __init__(self, store: Ledger, metrics: Metrics, clock: Clock, doubt: Doubt) -> None:
         self._store = store
         self._metrics = metrics
         self._clock = clock

@@ -20,9 +20,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 
+from router.desk import Ledger
 from router.errors import ConfigurationError, OmnirouterError
 from router.ports import Accepted, Answer, Refused, Request
-from router.store import Store
 from router.store.log import Log
 from router.store.set_aside import keep_invalid
 from workers.daemon.channels import Channels
@@ -40,7 +40,7 @@ _PATIENCE = 10.0
 
 
 def front_door(
-    store: Store,
+    store: Ledger,
     channels: Channels,
     log: Log,
     metrics: Metrics,
@@ -75,7 +75,7 @@ def front_door(
 async def _receive(
     request: HttpRequest,
     name: str,
-    store: Store,
+    store: Ledger,
     channels: Channels,
     log: Log,
     metrics: Metrics,
@@ -107,7 +107,7 @@ async def _receive(
 
 
 async def take(
-    verdict: Accepted | Refused, name: str, store: Store, log: Log, metrics: Metrics, now: Callable[[], datetime]
+    verdict: Accepted | Refused, name: str, store: Ledger, log: Log, metrics: Metrics, now: Callable[[], datetime]
 ) -> Response:
     """Make durable what a channel accepted, then give its answer; 503 while the log cannot take more, or does not in
     time."""
@@ -126,7 +126,7 @@ async def take(
 
 
 async def _take(
-    verdict: Accepted | Refused, name: str, store: Store, log: Log, metrics: Metrics, now: Callable[[], datetime]
+    verdict: Accepted | Refused, name: str, store: Ledger, log: Log, metrics: Metrics, now: Callable[[], datetime]
 ) -> Response:
     if isinstance(verdict, Refused):
         if verdict.invalid is not None:

@@ -15,8 +15,9 @@ from typing import Final
 
 import msgspec
 
+from router.desk import Ledger
 from router.errors import OmnirouterError
-from router.store import Store, schema
+from router.store import schema
 from router.store.read.backlog import Backlog, backlog
 from workers.daemon.clock import Clock
 
@@ -40,7 +41,7 @@ class _Look(msgspec.Struct, frozen=True):
 class Readiness:
     """The readiness of one node. `ticks` is a clock in seconds that no correction moves."""
 
-    def __init__(self, store: Store, clock: Clock, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Ledger, clock: Clock, ticks: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
         self._ticks = ticks

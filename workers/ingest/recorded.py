@@ -19,16 +19,17 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import bindparam, select
 
+from router.desk import Ledger
+from router.desk.duties.due import settle_history
 from router.errors import LostOwnership
 from router.model import Placement
 from router.ports import Raw
-from router.store import Store, recorded_identity
+from router.store import recorded_identity
 from router.store import tables as t
 from router.store.clock import utc_now
 from router.store.leases import Lease, Leases
 from router.store.log import RECORDED, Log
 from router.store.statement import Statement, member
-from router.store.wake import settle_history
 from workers.daemon.channels import Channels
 from workers.daemon.decide import Decided, Partition
 from workers.daemon.single_writer import alone
@@ -66,7 +67,7 @@ class Summary(msgspec.Struct, kw_only=True):
     conversations: int = 0
 
 
-async def ingest(store: Store, channels: Channels, log: Log, raws: Iterable[Raw], *, live: bool) -> Summary:
+async def ingest(store: Ledger, channels: Channels, log: Log, raws: Iterable[Raw], *, live: bool) -> Summary:
     """Take recorded raws in. `live` lets replies, events and notices go out as for fresh ones. Safe to repeat."""
     reader = _Ingest(store, channels, log, live)
     _ = store.policy.tagger
@@ -102,7 +103,7 @@ def _portions(raws: Iterable[Raw], most: int, size: int) -> Iterator[list[Raw]]:
 class _Ingest:
     """One run: the partitions it decides itself, and what came of its raws."""
 
-    def __init__(self, store: Store, channels: Channels, log: Log, live: bool) -> None:
+    def __init__(self, store: Ledger, channels: Channels, log: Log, live: bool) -> None:
         self._store = store
         self._channels = channels
         self._log = log

@@ -13,14 +13,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from router.desk import Ledger
+from router.desk.acts import conversation as acts
+from router.desk.duties.due import next_wake_at, wake
 from router.model import Placement, Status
 from router.policy.values import Policy
 from router.ref import ref_of
-from router.store import Store, desk, schema
+from router.store import schema
 from router.store.leases import Leases
 from router.store.log import Log
 from router.store.read import queries
-from router.store.wake import next_wake_at, wake
 from router.value import Value
 from workers.cli.conversation.explain import explained
 from workers.cli.conversation.why import clock_lines, local
@@ -55,7 +57,7 @@ def play() -> Played:
     """Play the day on a throw-away database; nothing of it stays and nothing goes out."""
     policy = Policy.preset("wallet")
     with tempfile.TemporaryDirectory(prefix="omnirouter-demo-") as folder:
-        store = Store.open(policy, url=f"sqlite:///{Path(folder) / 'demo.db'}")
+        store = Ledger.open(policy, url=f"sqlite:///{Path(folder) / 'demo.db'}")
         try:
             return asyncio.run(_Day(store).played())
         finally:
@@ -65,7 +67,7 @@ def play() -> Played:
 class _Day:
     """The desk while the day passes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Ledger) -> None:
         self._store = store
         self._channels = Channels(store.policy, store.database)
         self._log = Log(store.database, store.sealer, schema.partitions(store.database), bell=store.bell)
@@ -85,7 +87,7 @@ class _Day:
                     self._say(scene)
                 else:
                     number = self._number(scene.to)
-                    desk.status(self._store, number, Status.SOLVED, agent=scene.agent, now=scene.at)
+                    acts.status(self._store, number, Status.SOLVED, agent=scene.agent, now=scene.at)
                     self._step(scene.at, scene.agent, number, "solved", "")
             now = SCENES[-1].at + _AFTER
             self._pass(now)
@@ -115,7 +117,7 @@ class _Day:
 
     def _say(self, answer: Answer) -> None:
         number = self._number(answer.to)
-        desk.reply(self._store, number, answer.text, agent=answer.agent, now=answer.at)
+        acts.reply(self._store, number, answer.text, agent=answer.agent, now=answer.at)
         self._step(answer.at, answer.agent, number, "reply", answer.text)
 
     def _number(self, scene: str) -> int:

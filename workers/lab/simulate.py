@@ -18,13 +18,17 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from router.conversation.acts import reply_given
-from router.errors import InvalidPayload, NotFound, OmnirouterError
+from router.desk import Arrival, Ledger, take_in
+from router.desk.acts import conversation as acts
+from router.desk.acts import relate
+from router.desk.transaction import act as transact
+from router.errors import InvalidPayload, NotFound, OmnirouterError, Undecidable
 from router.model import Conversation
 from router.policy.values import Policy
 from router.ref import ref_of
-from router.store import Arrival, Database, Store, Undecidable, desk, relations, schema
-from router.store.act import act as transact
-from router.store.read.chronicle import Act, Decided, acts, conversation_of_key, decided, raws_in_order
+from router.store import Database, schema
+from router.store.read.chronicle import Act, Decided, conversation_of_key, decided, raws_in_order
+from router.store.read.chronicle import acts as told_acts
 from router.store.set_aside import raw_at
 from workers.daemon.channels import Channels
 
@@ -35,14 +39,14 @@ _BATCH = 200
 
 
 def simulate(
-    store: Store, other: Policy, *, since: datetime | None = None,
+    store: Ledger, other: Policy, *, since: datetime | None = None,
     passing: Callable[[Places], Iterable[tuple[datetime, int, int]]] = lambda places: places,
 ) -> dict[str, Any]:  # fmt: skip
     """Decide everything again under `other`; only what was sent since then is compared. `passing` may draw a bar."""
     with tempfile.TemporaryDirectory(prefix="omnirouter-") as folder:
         database = Database(f"sqlite:///{Path(folder) / 'copy.db'}")
         schema.ensure(database)
-        copy = Store(database, other, store.sealer)
+        copy = Ledger(database, other, store.sealer)
         try:
             skipped = _Course(store, copy).run(passing(raws_in_order(store)))
             return _compared(store, copy, since, skipped)
@@ -53,11 +57,11 @@ def simulate(
 class _Course:
     """One run through the history: raws in their order, and between them what the desk did."""
 
-    def __init__(self, store: Store, copy: Store) -> None:
+    def __init__(self, store: Ledger, copy: Ledger) -> None:
         self._store = store
         self._copy = copy
         self._channels = Channels(copy.policy, copy.database)
-        self._acts = acts(store)
+        self._acts = told_acts(store)
         self._arrivals: list[Arrival] = []
         self._skipped = 0
 
@@ -94,7 +98,7 @@ class _Course:
         """Decide what was gathered; what cannot be decided is left out and counted."""
         while self._arrivals:
             try:
-                self._copy.decide(self._arrivals, self._arrivals[0].received_at, history=True)
+                take_in(self._copy, self._arrivals, self._arrivals[0].received_at, history=True)
             except Undecidable as failure:
                 del self._arrivals[failure.index]
                 self._skipped += 1
@@ -109,11 +113,11 @@ class _Course:
         first, *rest = [n for n in numbers if n is not None]
         try:
             if act.kind == "status":
-                desk.status(self._copy, first, act.to, agent=act.agent, now=act.at)
+                acts.status(self._copy, first, act.to, agent=act.agent, now=act.at)
             elif act.kind == "reply":
-                transact(self._copy, first, act.at, lambda _, c, effects: effects.change(self._replied(c, act)))
+                transact(self._copy, first, act.at, lambda _, c, effects: effects.put(self._replied(c, act)))
             elif rest and rest[0] != first:
-                relations.merge(self._copy, first, rest[0], agent=act.agent, now=act.at)
+                relate.merge(self._copy, first, rest[0], agent=act.agent, now=act.at)
         except OmnirouterError:
             return
 
@@ -122,8 +126,8 @@ class _Course:
         return replace(after, messages=after.messages + 1)
 
 
-def _compared(store: Store, copy: Store, since: datetime | None, skipped: int) -> dict[str, Any]:
-    before, after = decided(store, since), decided(copy, since)
+def _compared(store: Ledger, copy: Ledger, since: datetime | None, skipped: int) -> dict[str, Any]:
+    before, after = decided(store, store.policy.promises, since), decided(copy, copy.policy.promises, since)
     changes: list[dict[str, Any]] = []
     for key, old in before.items():
         new = after.get(key)

@@ -14,10 +14,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from router.account import Account, Role
+from router.desk.ledger import Ledger
 from router.errors import Misasked, NotFound, Refused
 from router.policy.values import Policy
 from router.store import accounts as rows
-from router.store.ledger import Store
 from router.store.statement import Tx
 
 __all__ = ["add", "change", "disable", "fresh", "keep", "listed", "named", "seed"]
@@ -43,14 +43,14 @@ def fresh(
     return account
 
 
-def keep(tx: Tx, store: Store, new: Account, now: datetime) -> None:
+def keep(tx: Tx, store: Ledger, new: Account, now: datetime) -> None:
     """Keep a new account within a transaction, with its event. Raises `Refused` when the name is taken."""
     if not rows.add_account(tx, new):
         raise Refused(f"There is an account {new.name!r} already; `omnirouter accounts list` shows it.")
 
 
 def add(
-    store: Store, name: str, role: str, now: datetime, *, queues: Sequence[str] = (), mail: str = "",
+    store: Ledger, name: str, role: str, now: datetime, *, queues: Sequence[str] = (), mail: str = "",
     language: str = "",
 ) -> Account:
     """Add a person. They set their password by a one-time link (`passwords.invite`)."""
@@ -59,7 +59,7 @@ def add(
     return new
 
 
-def change(store: Store, name: str, now: datetime, **values: Any) -> Account:
+def change(store: Ledger, name: str, now: datetime, **values: Any) -> Account:
     """Change fields of an account: role, queues, mail, language, skills, capacity, shift. Raises `Refused` where
     nobody would be left who may add accounts."""
     if "role" in values:
@@ -78,7 +78,7 @@ def change(store: Store, name: str, now: datetime, **values: Any) -> Account:
     return store.again(work)
 
 
-def disable(store: Store, name: str, now: datetime, *, undo: bool = False) -> Account:
+def disable(store: Ledger, name: str, now: datetime, *, undo: bool = False) -> Account:
     """Let an account in no more (or again): its sessions end at once, its tokens open nothing."""
 
     def work(tx: Tx) -> Account:
@@ -93,19 +93,19 @@ def disable(store: Store, name: str, now: datetime, *, undo: bool = False) -> Ac
     return store.again(work)
 
 
-def listed(store: Store) -> list[Account]:
+def listed(store: Ledger) -> list[Account]:
     """All accounts, by name."""
     with store.database.read() as tx:
         return rows.accounts(tx)
 
 
-def named(store: Store, name: str) -> Account:
+def named(store: Ledger, name: str) -> Account:
     """The account of this name. Raises `NotFound`."""
     with store.database.read() as tx:
         return _found(tx, name)
 
 
-def seed(store: Store, now: datetime) -> list[str]:
+def seed(store: Ledger, now: datetime) -> list[str]:
     """Add the agents of the configuration that have no account yet; what people changed since stays. Their names."""
 
     def work(tx: Tx) -> list[str]:

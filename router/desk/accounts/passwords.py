@@ -19,8 +19,8 @@ from router.account import Account
 from router.desk.accounts.secrets import digest, fresh
 from router.errors import Misasked, NotFound, Refused, TooOften, WrongPassword
 from router.store import accounts as rows
-from router.store.ledger import Store
 from router.store.statement import Tx
+from router.store.store import Store
 
 __all__ = ["LINK_LIFE", "SHORTEST", "check", "invite", "set_by_link", "whose_link"]
 

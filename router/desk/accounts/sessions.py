@@ -12,8 +12,8 @@ from router.account import Account, Caller, Session
 from router.desk.accounts.secrets import digest, fresh
 from router.errors import NotFound
 from router.store import accounts as rows
-from router.store.ledger import Store
 from router.store.statement import Tx
+from router.store.store import Store
 
 __all__ = ["IDLE", "LIFE", "begin", "caller", "end", "forget_ended", "of"]
 

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from router.account import Account, Caller, Role, Token
 from router.desk.accounts import account as people
 from router.desk.accounts.secrets import digest, fresh
+from router.desk.ledger import Ledger
 from router.errors import Misasked, NotFound
 from router.store import accounts as rows
-from router.store.ledger import Store
 from router.store.statement import Tx
 
 __all__ = ["PREFIX", "add", "caller", "listed", "revoke"]
@@ -26,7 +26,7 @@ _LONGEST = 200
 
 
 def add(
-    store: Store, name: str, role: str, now: datetime, *, expires_in: timedelta | None = None,
+    store: Ledger, name: str, role: str, now: datetime, *, expires_in: timedelta | None = None,
     queues: Sequence[str] = (),
 ) -> tuple[Token, str]:
     """Make a token of the program `name`, whose account is made where there is none. Returns it and its words, which
@@ -59,7 +59,7 @@ def _same(found: Account, role: Role) -> None:
         raise Misasked(f"{found.name} has the role {found.role}; ask for that one, or choose another name.")
 
 
-def caller(store: Store, words: str, now: datetime) -> Caller | None:
+def caller(store: Ledger, words: str, now: datetime) -> Caller | None:
     """Who comes by these words; None when no living token has them."""
     if not words.startswith(PREFIX) or len(words) > _LONGEST:
         return None
@@ -74,13 +74,13 @@ def caller(store: Store, words: str, now: datetime) -> Caller | None:
     return Caller(account=account, token=found.id)
 
 
-def listed(store: Store) -> list[Token]:
+def listed(store: Ledger) -> list[Token]:
     """All tokens, by account and age, revoked and expired ones too."""
     with store.database.read() as tx:
         return rows.tokens(tx)
 
 
-def revoke(store: Store, which: str, now: datetime) -> list[str]:
+def revoke(store: Ledger, which: str, now: datetime) -> list[str]:
     """Revoke a token by its id, or all of a program by its name. Their ids. Raises `NotFound`."""
     revoked = store.again(lambda tx: rows.revoke_token(tx, which, now)) if which else []
     if not revoked:

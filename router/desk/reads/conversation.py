@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
+from router.desk import Ledger
+from router.desk.acts.recipients import recipients
 from router.errors import Refused
 from router.forms import (
     ContactForm,
@@ -24,11 +26,10 @@ from router.forms import (
     UnprovenForm,
 )
 from router.model import Conversation
-from router.store import Store, outbox
-from router.store.people import names_of
+from router.store import outbox
 from router.store.read import contacts, queries
 from router.store.read.history import history_until, looked_at
-from router.store.recipients import recipients
+from router.store.read.people import names_of
 from router.store.statement import Tx
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def state(store: Store, number: int, now: datetime) -> ConversationForm:
+def state(store: Ledger, number: int, now: datetime) -> ConversationForm:
     """The conversation as it is now."""
     until = history_until(store.database)
     with store.database.read() as tx:
@@ -45,7 +46,7 @@ def state(store: Store, number: int, now: datetime) -> ConversationForm:
         return shown(tx, store, [c], until, now)[0]
 
 
-def shown(tx: Tx, store: Store, found: Sequence[Conversation], until: datetime | None, now: datetime
+def shown(tx: Tx, store: Ledger, found: Sequence[Conversation], until: datetime | None, now: datetime
           ) -> list[ConversationForm]:  # fmt: skip
     """Conversations in the form that goes out, with names and links, in a few queries for all of them."""
     links = queries.links_of(tx, [c.number for c in found])
@@ -54,7 +55,7 @@ def shown(tx: Tx, store: Store, found: Sequence[Conversation], until: datetime |
 
 
 def _shown(
-    store: Store, c: Conversation, links: Sequence[Mapping[str, Any]], name: str, until: datetime | None, now: datetime
+    store: Ledger, c: Conversation, links: Sequence[Mapping[str, Any]], name: str, until: datetime | None, now: datetime
 ) -> ConversationForm:
     promises = store.policy.promises
     form = queries.shown_conversation(c, promises, looked_at(c, promises, now, until), links)
@@ -75,7 +76,7 @@ def _unproven(one: Mapping[str, Any]) -> UnprovenForm:
     return {"conversation": one["conversation"], "ref": one["ref"], "because": one.get("because")}
 
 
-def deadlines(store: Store, number: int, now: datetime) -> list[DeadlineForm]:
+def deadlines(store: Ledger, number: int, now: datetime) -> list[DeadlineForm]:
     """The promises of a conversation as they stand now."""
     promises, until = store.policy.promises, history_until(store.database)
     with store.database.read() as tx:
@@ -83,7 +84,7 @@ def deadlines(store: Store, number: int, now: datetime) -> list[DeadlineForm]:
     return cast(list[DeadlineForm], list(queries.clock_rows(c, promises, looked_at(c, promises, now, until))))
 
 
-def messages(store: Store, number: int) -> list[MessageForm]:
+def messages(store: Ledger, number: int) -> list[MessageForm]:
     """The messages of a conversation over all its channels, by time, with what became of each reply."""
     found = queries.messages_of(store.database, number)
     out = [m["id"] for m in found if m["direction"] == "out"]
@@ -100,7 +101,7 @@ def _delivery(
     return cast(DeliveryForm, {"to": "", "cc": [], **sent[number], **addressed.get(number, {})})
 
 
-def timeline(store: Store, number: int) -> list[TimelineItem]:
+def timeline(store: Ledger, number: int) -> list[TimelineItem]:
     """Messages of all channels, notes and the desk's events in one list, by time."""
     with store.database.read() as tx:
         root = queries.conversation(tx, number).number
@@ -111,12 +112,12 @@ def timeline(store: Store, number: int) -> list[TimelineItem]:
     return sorted(items, key=lambda item: item["at"])
 
 
-def seen(store: Store, number: int) -> int:
+def seen(store: Ledger, number: int) -> int:
     """The number of the last event of a conversation: what a reply names so that nobody answers twice."""
     return max((event["seq"] for event in queries.events_of(store.database, number)), default=0)
 
 
-def recipient(store: Store, number: int) -> RecipientsForm:
+def recipient(store: Ledger, number: int) -> RecipientsForm:
     """Whom an answer would go to, and what has to be named before one can be given."""
     with store.database.read() as tx:
         try:
@@ -129,7 +130,7 @@ def recipient(store: Store, number: int) -> RecipientsForm:
     }  # fmt: skip
 
 
-def decisions(store: Store, number: int) -> list[DecidedForm]:
+def decisions(store: Ledger, number: int) -> list[DecidedForm]:
     """The decisions about a conversation's messages, oldest first."""
     with store.database.read() as tx:
         root = queries.conversation(tx, number).number
@@ -139,13 +140,13 @@ def decisions(store: Store, number: int) -> list[DecidedForm]:
     return [cast(DecidedForm, {"message": n, **why}) for n, why in decided.items() if why is not None]
 
 
-def contact(store: Store, number: int) -> ContactForm:
+def contact(store: Ledger, number: int) -> ContactForm:
     """A person who writes, with their handles."""
     with store.database.read() as tx:
         return contacts.contact(tx, number)
 
 
-def contact_conversations(store: Store, number: int, now: datetime) -> list[ConversationForm]:
+def contact_conversations(store: Ledger, number: int, now: datetime) -> list[ConversationForm]:
     """The newest conversations of a contact over all channels."""
     until = history_until(store.database)
     with store.database.read() as tx:

@@ -7,21 +7,21 @@ from: an agent's page may be empty and still lead on. Nothing here writes.
 from __future__ import annotations
 
 from router.account import Account, Role
+from router.desk import Ledger
 from router.forms import FeedItem
-from router.store import Store
 from router.store.read import feed
 
 __all__ = ["page", "start"]
 
 
-def page(store: Store, account: Account, last: int, limit: int) -> tuple[list[FeedItem], int]:
+def page(store: Ledger, account: Account, last: int, limit: int) -> tuple[list[FeedItem], int]:
     """At most `limit` events behind `last` are looked at; those that the account may see, and where to go on."""
     with store.database.read() as tx:
         found = feed.after(tx, last, limit)
     return [item for item in found if _sees(account, item)], found[-1]["seq"] if found else last
 
 
-def start(store: Store, last: int | None) -> tuple[int, bool]:
+def start(store: Ledger, last: int | None) -> tuple[int, bool]:
     """Where to begin: behind `last`, or with what comes from now on; and whether something behind `last` is no longer
     kept, so that the reader must look at everything anew."""
     with store.database.read() as tx:

@@ -11,10 +11,10 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from router.account import Account, Role
+from router.desk.ledger import Ledger
 from router.desk.reads.conversation import shown
 from router.errors import Misasked
 from router.forms import ConversationForm, ConversationPage, QueueForm
-from router.store import Store
 from router.store.read import lists
 from router.store.read import queues as stored
 from router.store.read.history import history_until
@@ -24,7 +24,7 @@ from router.store.read.queries import utc
 __all__ = ["conversations", "queues"]
 
 
-def queues(store: Store, account: Account, now: datetime) -> list[QueueForm]:
+def queues(store: Ledger, account: Account, now: datetime) -> list[QueueForm]:
     """The queues that the account works or oversees, in the order of the configuration, as they stand now."""
     with store.database.read() as tx:
         found = stored.counts(tx, now)
@@ -45,7 +45,7 @@ def _queue(name: str, count: stored.Count) -> QueueForm:
 
 
 def conversations(
-    store: Store, account: Account, wanted: Wanted, now: datetime, *, order: str = "work", limit: int = 50,
+    store: Ledger, account: Account, wanted: Wanted, now: datetime, *, order: str = "work", limit: int = 50,
     cursor: str = "",
 ) -> ConversationPage:  # fmt: skip
     """One page of the conversations that are asked for and that the account may see. Raises `Misasked`."""

@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select
 
+from router.deadlines.fold import Promises
 from router.event_reading import read
 from router.events import ConversationMerged, ConversationStatus, ReplyQueued
 from router.model import Key
 from router.store import tables as t
-from router.store.ledger import Store
 from router.store.read import queries
 from router.store.statement import Statement, among
+from router.store.store import Store
 from router.store.tables import instant
 from router.value import Value
 
@@ -117,10 +118,10 @@ def conversation_of_key(store: Store, key: Key) -> int | None:
         return None if row is None else queries.conversation(tx, row[0]).number
 
 
-def decided(store: Store, since: datetime | None) -> dict[Key, Decided]:
+def decided(store: Store, promises: Promises, since: datetime | None) -> dict[Key, Decided]:
     """What was decided of every customer message sent since then, by its key."""
     clocks: dict[int, dict[str, str]] = {}
-    for clock in queries.deadlines(store.database, store.policy.promises, _LATEST):
+    for clock in queries.deadlines(store.database, promises, _LATEST):
         due = clock["due_at"] or "paused"
         clocks.setdefault(clock["conversation"], {})[f"{clock['metric']} {clock['cycle']}"] = due
     found: dict[Key, Decided] = {}

@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import and_, bindparam, func, select
 
-from router.deadlines.fold import clocks_at, from_json
+from router.deadlines.fold import Promises, clocks_at, from_json
 from router.store import tables as t
 from router.store.codec import CONVERSATION_COLUMNS, conversation_of
-from router.store.ledger import Store
 from router.store.read import merges, queries
 from router.store.read.history import history_until, looked_at
 from router.store.statement import Statement, member
+from router.store.store import Store
 from router.store.tables import micros
 
 __all__ = ["report"]
@@ -91,9 +91,9 @@ class Figures(msgspec.Struct):
         }
 
 
-def report(store: Store, now: datetime, *, since: datetime | None = None) -> dict[str, Any]:
+def report(store: Store, promises: Promises, now: datetime, *, since: datetime | None = None) -> dict[str, Any]:
     """The figures of the conversations opened since then (None: all of them)."""
-    promises, until = store.policy.promises, history_until(store.database)
+    until = history_until(store.database)
     total, by = Figures(), {name: defaultdict[str, Figures](Figures) for name in DIMENSIONS}
     for page in _pages(store, _conversations_page, since=0 if since is None else micros(since)):
         found = [c for c in map(conversation_of, page) if not c.merged_into]

@@ -57,10 +57,10 @@ async def _answer(ask: Callable[[], Awaitable[str]]) -> tuple[int, str]:
 
 def _database(policy: Policy) -> str:
     """Connect and compare the schema with this version's. Raises Unreachable or SchemaMismatch."""
-    from router.store.database import Database
+    from router.desk.ledger import database_of
     from router.store.schema import mismatch, status, unsafe_settings
 
-    database = Database.of(policy)
+    database = database_of(policy)
     database.require_folder()
     if database.path is not None and not database.path.exists():
         return f"{database.path} is not there yet; the daemon makes it."
@@ -84,6 +84,7 @@ def _database(policy: Policy) -> str:
 def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember, Callable[[], None]]:
     """The channel's own memory, so that what is proved here holds for the daemon; without a ledger it lasts for this
     call. Also how to close it."""
+    from router.desk.ledger import database_of
     from router.store import channel_state
     from router.store.database import Database
     from router.store.schema import status
@@ -92,7 +93,7 @@ def _memory(policy: Policy, name: str) -> tuple[_Recall, _Remember, Callable[[],
     database: Database | None = None
     opened = contextlib.ExitStack()
     with contextlib.suppress(OmnirouterError):
-        found = Database.of(policy)
+        found = database_of(policy)
         opened.callback(found.close)
         if (found.path is None or found.path.exists()) and status(found) == "current":
             database = found

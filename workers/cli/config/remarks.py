@@ -62,10 +62,10 @@ def _no_way_out(policy: Policy) -> Iterator[str]:
 
 def _exposed(policy: Policy) -> Iterator[str]:
     """Files of the desk that somebody else than their owner may read or change."""
-    from router.store.database import Database
+    from router.desk.ledger import database_of
 
     try:
-        database = Database.of(policy, make=False)
+        database = database_of(policy, make=False)
     except OmnirouterError:  # said with what is not set
         return
     paths = database.files

@@ -20,8 +20,8 @@ from workers.cli.command import PATH, agent_option, command, conversation_argume
 from workers.cli.printing import json_line, line
 
 if TYPE_CHECKING:
+    from router.desk import Ledger
     from router.model import Attachment, Conversation
-    from router.store import Store
 
 __all__ = [
     "done", "move", "note", "release", "reply", "retag", "say", "spam", "state_of", "status", "take", "words_of",
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 text_option = click.option("--text", metavar="TEXT", required=True, help="The words; - reads them from stdin.")
 
 
-def done(act: Callable[[Store, datetime], _T]) -> _T:
+def done(act: Callable[[Ledger, datetime], _T]) -> _T:
     from workers.cli.opened import opened
 
     with opened() as desk:
@@ -110,8 +110,10 @@ def reply(
 
     With --settle: say what became of a reply of which nobody knows whether it was sent.
     """
+    from router.desk.acts import conversation as acts
+    from router.desk.acts import settle as arrival
     from router.ref import number_of, ref_of
-    from router.store import arrival, desk, outbox
+    from router.store import outbox
 
     if settle:
         return _settle(conversation, settle, message, agent, as_json)
@@ -119,8 +121,8 @@ def reply(
         raise Misasked("What does the reply say? Give --text TEXT, or - for stdin.")
     number, words, files = number_of(conversation), words_of(text), _attachments(attach or [])
 
-    def act(store: Store, now: datetime) -> tuple[int, dict[str, Any]]:
-        own = desk.reply(
+    def act(store: Ledger, now: datetime) -> tuple[int, dict[str, Any]]:
+        own = acts.reply(
             store, number, words, agent=agent, now=now, channel=channel, to=to, cc=cc or (), attachments=files,
             seen=seen, force=force,
         )  # fmt: skip
@@ -141,8 +143,8 @@ def reply(
 
 
 def _settle(conversation: str, state: str, message: int, agent: str, as_json: bool) -> int:
+    from router.desk.acts import settle as arrival
     from router.ref import number_of, ref_of
-    from router.store import arrival
 
     number = number_of(conversation)
     own = done(
@@ -159,11 +161,11 @@ def _settle(conversation: str, state: str, message: int, agent: str, as_json: bo
 @json_option
 def note(conversation: str, text: str, agent: str, as_json: bool) -> int:
     """Write a note that no customer sees."""
+    from router.desk.acts import conversation as acts
     from router.ref import number_of, ref_of
-    from router.store import desk
 
     number, words = number_of(conversation), words_of(text)
-    own = done(lambda store, now: desk.note(store, number, words, agent=agent, now=now))
+    own = done(lambda store, now: acts.note(store, number, words, agent=agent, now=now))
     return say(as_json, f"Note {own} on {ref_of(number)}.", message=own, conversation=number, ref=ref_of(number))
 
 
@@ -174,11 +176,11 @@ def note(conversation: str, text: str, agent: str, as_json: bool) -> int:
 @json_option
 def status(conversation: str, to: str, agent: str, as_json: bool) -> int:
     """Set a conversation open, pending, on_hold, solved or closed."""
+    from router.desk.acts import conversation as acts
     from router.ref import number_of, ref_of
-    from router.store import desk
 
     number = number_of(conversation)
-    c = done(lambda store, now: desk.status(store, number, to, agent=agent, now=now))
+    c = done(lambda store, now: acts.status(store, number, to, agent=agent, now=now))
     return say(as_json, f"{ref_of(c.number)} is {c.status.value}.", **state_of(c))
 
 
@@ -189,15 +191,16 @@ def status(conversation: str, to: str, agent: str, as_json: bool) -> int:
 @json_option
 def take(conversation: str, agent: str, force: bool, as_json: bool) -> int:
     """Take a conversation, so that nobody else answers it; with it those of its queue that name the same number."""
+    from router.desk.acts import conversation as acts
+    from router.desk.acts import relate
     from router.ref import number_of, ref_of
-    from router.store import desk, relations
 
     number = number_of(conversation)
 
-    def act(store: Store, now: datetime) -> tuple[Conversation, list[str]]:
-        taken = desk.take(store, number, agent=agent, now=now, force=force)
+    def act(store: Ledger, now: datetime) -> tuple[Conversation, list[str]]:
+        taken = acts.take(store, number, agent=agent, now=now, force=force)
         with store.database.read() as tx:
-            others = [other for other in relations.unproven(tx, taken) if other.holder == agent]
+            others = [other for other in relate.unproven(tx, taken) if other.holder == agent]
         return taken, [ref_of(other.number) for other in others]
 
     c, also = done(act)
@@ -212,11 +215,11 @@ def take(conversation: str, agent: str, force: bool, as_json: bool) -> int:
 @json_option
 def release(conversation: str, agent: str, force: bool, as_json: bool) -> int:
     """Give a conversation back to its queue."""
+    from router.desk.acts import conversation as acts
     from router.ref import number_of, ref_of
-    from router.store import desk
 
     number = number_of(conversation)
-    c = done(lambda store, now: desk.release(store, number, agent=agent, now=now, force=force))
+    c = done(lambda store, now: acts.release(store, number, agent=agent, now=now, force=force))
     return say(as_json, f"{ref_of(c.number)} is back in queue {c.queue}; nobody holds it.", **state_of(c))
 
 
@@ -227,11 +230,11 @@ def release(conversation: str, agent: str, force: bool, as_json: bool) -> int:
 @json_option
 def move(conversation: str, queue: str, agent: str, as_json: bool) -> int:
     """Move a conversation to another queue; it stays there until it is solved."""
+    from router.desk.acts import conversation as acts
     from router.ref import number_of, ref_of
-    from router.store import desk
 
     number = number_of(conversation)
-    c = done(lambda store, now: desk.move(store, number, queue, agent=agent, now=now))
+    c = done(lambda store, now: acts.move(store, number, queue, agent=agent, now=now))
     return say(as_json, f"{ref_of(c.number)} is in queue {c.queue} now, whatever the rules say.", **state_of(c))
 
 
@@ -242,11 +245,11 @@ def move(conversation: str, queue: str, agent: str, as_json: bool) -> int:
 @json_option
 def retag(conversation: str, issue_type: str, agent: str, as_json: bool) -> int:
     """Correct a conversation's issue type: it is routed and timed anew, and kept as a label for training."""
+    from router.desk.acts import conversation as acts
     from router.ref import number_of, ref_of
-    from router.store import desk
 
     number = number_of(conversation)
-    c = done(lambda store, now: desk.retag(store, number, issue_type, agent=agent, now=now))
+    c = done(lambda store, now: acts.retag(store, number, issue_type, agent=agent, now=now))
     return say(as_json, f"{ref_of(c.number)} is about {c.issue_type}, in queue {c.queue}.", **state_of(c))
 
 
@@ -256,9 +259,9 @@ def retag(conversation: str, issue_type: str, agent: str, as_json: bool) -> int:
 @json_option
 def spam(conversation: str, agent: str, as_json: bool) -> int:
     """Mark a conversation as spam: closed, nobody is told, nothing is promised."""
+    from router.desk.acts import conversation as acts
     from router.ref import number_of, ref_of
-    from router.store import desk
 
     number = number_of(conversation)
-    c = done(lambda store, now: desk.spam(store, number, agent=agent, now=now))
+    c = done(lambda store, now: acts.spam(store, number, agent=agent, now=now))
     return say(as_json, f"{ref_of(c.number)} is spam and closed; to block its sender: omnirouter block.", **state_of(c))

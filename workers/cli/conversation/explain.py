@@ -17,8 +17,8 @@ from workers.cli.command import command, json_option
 from workers.cli.printing import json_line, line
 
 if TYPE_CHECKING:
+    from router.desk import Ledger
     from router.policy.values import Policy
-    from router.store import Store
     from router.store.statement import Tx
     from workers.cli.opened import Desk
 
@@ -44,7 +44,7 @@ def explain(what: str, as_json: bool) -> int:
     return 0
 
 
-def explained(store: Store, what: str, now: datetime) -> tuple[dict[str, Any], Iterator[str]]:
+def explained(store: Ledger, what: str, now: datetime) -> tuple[dict[str, Any], Iterator[str]]:
     """The explanation of what a person named, for programs and as lines. Raises `NotFound`."""
     from router.ref import number_of, ref_of
     from router.store.read import queries
@@ -96,8 +96,8 @@ def show(conversation: str, full: bool, as_json: bool) -> int:
 
 def _shown(desk: Desk, number: int, now: datetime) -> dict[str, Any]:
     from router.store import outbox
-    from router.store.people import handles_of, names_of
     from router.store.read import queries
+    from router.store.read.people import handles_of, names_of
     from workers.cli.conversation.why import state_of
 
     state = state_of(desk.store, number, now)
@@ -130,8 +130,8 @@ def _delivery(
 
 def _answers(tx: Tx, number: int) -> dict[str, Any]:
     """Whom an answer would go to, and what has to be named before one can be given."""
+    from router.desk.acts.recipients import recipients
     from router.store.read import queries
-    from router.store.recipients import recipients
 
     try:
         found = recipients(tx, queries.conversation(tx, number))

@@ -16,8 +16,8 @@ from workers.cli.command import agent_option, command, conversation_argument, js
 from workers.cli.conversation.acts import done, say, state_of
 
 if TYPE_CHECKING:
+    from router.desk import Ledger
     from router.model import Conversation
-    from router.store import Store
 
 __all__ = ["link", "link_accept", "link_refuse", "merge", "split", "unlink"]
 
@@ -34,11 +34,11 @@ checked_option = click.option("--checked", metavar="HOW", default="", help="How 
 @json_option
 def merge(a: str, b: str, agent: str, checked: str, as_json: bool) -> int:
     """Make one conversation of two: B goes into A; splitting B's messages off gives both back."""
+    from router.desk.acts import relate
     from router.ref import number_of
-    from router.store import relations
 
     into, gone = number_of(a), number_of(b)
-    c = done(lambda store, now: relations.merge(store, into, gone, agent=agent, now=now, checked=checked))
+    c = done(lambda store, now: relate.merge(store, into, gone, agent=agent, now=now, checked=checked))
     return _joined(c, gone, checked, as_json)
 
 
@@ -50,11 +50,11 @@ def merge(a: str, b: str, agent: str, checked: str, as_json: bool) -> int:
 @json_option
 def link_accept(a: str, b: str, agent: str, checked: str, as_json: bool) -> int:
     """The same person and matter: two linked conversations become one, the older goes on."""
+    from router.desk.acts import relate
     from router.ref import number_of
-    from router.store import relations
 
     one, other = number_of(a), number_of(b)
-    c = done(lambda store, now: relations.accept(store, one, other, agent=agent, now=now, checked=checked))
+    c = done(lambda store, now: relate.accept(store, one, other, agent=agent, now=now, checked=checked))
     return _joined(c, other if c.number == one else one, checked, as_json)
 
 
@@ -72,11 +72,11 @@ def _joined(c: Conversation, gone: int, checked: str, as_json: bool) -> int:
 @json_option
 def link_refuse(a: str, b: str, agent: str, as_json: bool) -> int:
     """Not the same: the link between two conversations is undone, and no machine makes it again."""
+    from router.desk.acts import relate
     from router.ref import number_of, ref_of
-    from router.store import relations
 
     one, other = number_of(a), number_of(b)
-    undone = done(lambda store, now: relations.refuse(store, one, other, agent=agent, now=now))
+    undone = done(lambda store, now: relate.refuse(store, one, other, agent=agent, now=now))
     sentence = f"{ref_of(one)} and {ref_of(other)} are not the same, and stay apart."
     return say(as_json, sentence, conversations=[one, other], linked=False, undone=undone)
 
@@ -88,19 +88,19 @@ def link_refuse(a: str, b: str, agent: str, as_json: bool) -> int:
 @json_option
 def split(conversation: str, messages: tuple[str, ...], agent: str, as_json: bool) -> int:
     """Take messages out of a conversation; what was merged whole comes back as it was."""
+    from router.desk.acts import relate
     from router.ref import number_of, ref_of
-    from router.store import relations
     from router.store.read import queries
 
     number = number_of(conversation)
 
-    def act(store: Store, now: datetime) -> Conversation:
+    def act(store: Ledger, now: datetime) -> Conversation:
         with store.database.read() as tx:
             found = [(text, queries.message_number(tx, text.strip("<>"))) for text in messages]
         unknown = [text for text, place in found if place is None]
         if unknown:
             raise NotFound(f"There is no message {', '.join(unknown)}; `omnirouter show {conversation}` lists them.")
-        return relations.split(store, number, [place[0] for _, place in found if place], agent=agent, now=now)
+        return relate.split(store, number, [place[0] for _, place in found if place], agent=agent, now=now)
 
     c = done(act)
     sentence = f"{ref_of(c.number)} stands by itself: {c.messages} messages, in queue {c.queue}."
@@ -114,11 +114,11 @@ def split(conversation: str, messages: tuple[str, ...], agent: str, as_json: boo
 @json_option
 def link(a: str, b: str, agent: str, as_json: bool) -> int:
     """Say that two conversations have to do with each other; both stay."""
+    from router.desk.acts import relate
     from router.ref import number_of, ref_of
-    from router.store import relations
 
     one, other = number_of(a), number_of(b)
-    done(lambda store, now: relations.link(store, one, other, agent=agent, now=now))
+    done(lambda store, now: relate.link(store, one, other, agent=agent, now=now))
     return say(as_json, f"{ref_of(one)} and {ref_of(other)} are linked.", conversations=[one, other], linked=True)
 
 
@@ -129,10 +129,10 @@ def link(a: str, b: str, agent: str, as_json: bool) -> int:
 @json_option
 def unlink(a: str, b: str, agent: str, as_json: bool) -> int:
     """Undo the links between two conversations, whoever made them."""
+    from router.desk.acts import relate
     from router.ref import number_of, ref_of
-    from router.store import relations
 
     one, other = number_of(a), number_of(b)
-    undone = done(lambda store, now: relations.unlink(store, one, other, agent=agent, now=now))
+    undone = done(lambda store, now: relate.unlink(store, one, other, agent=agent, now=now))
     sentence = f"{ref_of(one)} and {ref_of(other)} are no longer linked."
     return say(as_json, sentence, conversations=[one, other], linked=False, undone=undone)

@@ -18,7 +18,7 @@ from router.store.read import queries
 from router.store.read.history import history_until, looked_at
 
 if TYPE_CHECKING:
-    from router.store import Store
+    from router.desk import Ledger
 
 __all__ = [
     "clock_lines", "conversation_lines", "left", "local", "message_lines", "of_conversation", "of_message", "state_of",
@@ -28,7 +28,7 @@ _OTHER = "other"
 _WEEK = timedelta(days=7)
 
 
-def of_message(store: Store, number: int, now: datetime) -> dict[str, Any]:
+def of_message(store: Ledger, number: int, now: datetime) -> dict[str, Any]:
     """The decision about a message, with the message and its conversation as they are now. Raises `NotFound`."""
     with store.database.read() as tx:
         found = queries.message_number(tx, str(number))
@@ -41,7 +41,7 @@ def of_message(store: Store, number: int, now: datetime) -> dict[str, Any]:
     return {"message": message, "decision": decision, "conversation": state_of(store, conversation, now)}
 
 
-def of_conversation(store: Store, number: int, now: datetime) -> dict[str, Any]:
+def of_conversation(store: Ledger, number: int, now: datetime) -> dict[str, Any]:
     """A conversation as it is now, and the decisions about its messages, oldest first. Raises `NotFound`."""
     state = state_of(store, number, now)
     messages = queries.messages_of(store.database, state["id"])
@@ -50,7 +50,7 @@ def of_conversation(store: Store, number: int, now: datetime) -> dict[str, Any]:
     return {"conversation": state, "messages": decided}
 
 
-def state_of(store: Store, number: int, now: datetime) -> dict[str, Any]:
+def state_of(store: Ledger, number: int, now: datetime) -> dict[str, Any]:
     """The conversation with its clocks, as of `at`: `now` for all that lives. Raises `NotFound`."""
     promises, until = store.policy.promises, history_until(store.database)
     with store.database.read() as tx:

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from router.account import Caller, Role
+from router.desk import Ledger
 from router.desk.accounts import account as people
 from router.desk.accounts import passwords, tokens
-from router.store import Store
 from workers.http.api.callers import Callers
 from workers.http.api.forms import AccountForm, AccountName, Given, Instant, Shown, TokenForm, account_form, token_form
 
@@ -66,7 +66,7 @@ class AddedAccount(Shown):
     link: Link
 
 
-def account_routes(store: Store, now: Callable[[], datetime], callers: Callers) -> APIRouter:
+def account_routes(store: Ledger, now: Callable[[], datetime], callers: Callers) -> APIRouter:
     """`/accounts` and `/tokens`."""
     routes = APIRouter(tags=["accounts"])
 

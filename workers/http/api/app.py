@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
-from router.store import Store
+from router.desk import Ledger
 from workers.http.api.accounts import account_routes
 from workers.http.api.callers import Callers
 from workers.http.api.conversations import conversation_routes
@@ -38,7 +38,7 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def api(store: Store, now: Callable[[], datetime], closing: asyncio.Event) -> ASGIApp:
+def api(store: Ledger, now: Callable[[], datetime], closing: asyncio.Event) -> ASGIApp:
     """The application; it is mounted as `/api`. Its streams end when `closing` is set."""
     app = FastAPI(
         title=_TITLE,

@@ -14,9 +14,9 @@ from fastapi import Request
 from starlette.responses import Response
 
 from router.account import Caller
+from router.desk import Ledger
 from router.desk.accounts import permissions, sessions, tokens
 from router.policy.values import Web
-from router.store import Store
 from workers.http.api.problems import ForbiddenRequest, Unauthorized
 
 __all__ = ["Callers"]
@@ -30,7 +30,7 @@ _NOBODY = "Log in, or send a token: Authorization: Bearer omt_…"
 class Callers:
     """Knows who sends a request, and gives browsers their cookie."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Ledger, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
         self._web: Web = store.policy.web

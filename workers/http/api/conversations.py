@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from typing_extensions import TypedDict
 
 from router.account import Caller
+from router.desk import Ledger
 from router.desk.reads import conversation as reads
 from router.desk.reads import lists
 from router.forms import (
@@ -26,7 +27,6 @@ from router.forms import (
 )
 from router.model import Status
 from router.ref import number_of
-from router.store import Store
 from router.store.read.lists import Wanted
 from workers.http.api.callers import Callers
 from workers.http.api.forms import LARGEST, Given
@@ -71,7 +71,7 @@ class Timeline(TypedDict):
     seen: int
 
 
-def conversation_routes(store: Store, now: Callable[[], datetime], callers: Callers) -> APIRouter:
+def conversation_routes(store: Ledger, now: Callable[[], datetime], callers: Callers) -> APIRouter:
     """`/queues`, `/conversations`, `/conversations/{ref}` with what is under it, and `/contacts/{id}`."""
     routes = APIRouter(tags=["conversations"])
 

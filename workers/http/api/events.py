@@ -19,10 +19,11 @@ from fastapi.responses import StreamingResponse
 from typing_extensions import TypedDict
 
 from router.account import Account, Caller
+from router.desk import Ledger
 from router.desk.reads import feed
 from router.errors import OmnirouterError, TooOften
 from router.forms import FeedItem
-from router.store import Store, is_transient
+from router.store import is_transient
 from workers.http.api.callers import Callers
 from workers.http.api.forms import LARGEST
 
@@ -44,7 +45,7 @@ class Events(TypedDict):
     next: int
 
 
-def event_routes(store: Store, now: Callable[[], datetime], callers: Callers, closing: asyncio.Event) -> APIRouter:
+def event_routes(store: Ledger, now: Callable[[], datetime], callers: Callers, closing: asyncio.Event) -> APIRouter:
     """`/events` and `/stream`."""
     routes = APIRouter(tags=["events"])
     open_streams: Counter[str] = Counter()
@@ -103,7 +104,7 @@ def event_routes(store: Store, now: Callable[[], datetime], callers: Callers, cl
     return routes
 
 
-async def _page(store: Store, account: Account, last: int) -> tuple[list[FeedItem], int]:
+async def _page(store: Ledger, account: Account, last: int) -> tuple[list[FeedItem], int]:
     """The next events; none while the ledger is away: the stream goes on when it is back."""
     try:
         return await asyncio.to_thread(feed.page, store, account, last, _PAGE)

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import StringConstraints
 
 from router.account import Account, Caller
+from router.desk import Ledger
 from router.desk.accounts import account as people
 from router.desk.accounts import passwords, permissions, sessions
-from router.store import Store
 from workers.http.api.callers import Callers
 from workers.http.api.forms import AccountName, Given, Me, SessionForm, account_form, session_form
 from workers.http.hosts import host_of
@@ -37,7 +37,7 @@ class SetPassword(Given):
     password: _Password
 
 
-def session_routes(store: Store, now: Callable[[], datetime], callers: Callers) -> APIRouter:
+def session_routes(store: Ledger, now: Callable[[], datetime], callers: Callers) -> APIRouter:
     """`/session`, `/password`, `/me`, `/me/sessions`."""
     routes = APIRouter(tags=["sessions"])
 

@@ -24,9 +24,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from adapters.webhook import Webhook
+from router.desk import Ledger
 from router.errors import ConfigurationError, OmnirouterError
 from router.policy.values import ChannelPolicy
-from router.store import Store
 from router.store.log import Log
 from router.store.read import chat
 from workers.daemon.channels import Channels
@@ -63,7 +63,7 @@ class LiveChat:
     """The live-chat pages of a desk. `routes` go into the front door; streams end when `closing` is set."""
 
     def __init__(
-        self, store: Store, channels: Channels, log: Log, metrics: Metrics, now: Callable[[], datetime],
+        self, store: Ledger, channels: Channels, log: Log, metrics: Metrics, now: Callable[[], datetime],
         closing: asyncio.Event, bodies: Bodies,
     ) -> None:  # fmt: skip
         self._store = store

@@ -10,7 +10,7 @@ import asyncio
 from collections import OrderedDict
 from typing import Final
 
-from router.store import Store
+from router.desk import Ledger
 from router.store.read import chat
 
 __all__ = ["Stored"]
@@ -21,7 +21,7 @@ _MOST: Final = 10_000
 class Stored:
     """The bytes of each visitor, at most `most`."""
 
-    def __init__(self, store: Store, most: int) -> None:
+    def __init__(self, store: Ledger, most: int) -> None:
         self._store = store
         self._most = most
         self._held: OrderedDict[tuple[str, str], int] = OrderedDict()

@@ -17,10 +17,11 @@ from msgspec.structs import replace
 from sqlalchemy import BigInteger, Column, Integer, Table, bindparam, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from router.desk import Ledger
 from router.errors import ConfigurationError
 from router.policy.values import Policy
 from router.seal import KEY_SIZE, Sealer
-from router.store import Store, schema
+from router.store import schema
 from router.store import tables as t
 from router.store.database import Database
 from router.store.statement import Statement
@@ -54,7 +55,7 @@ _TRACES = tuple(
 )
 
 
-def empty(policy: Policy, url: str) -> Store:
+def empty(policy: Policy, url: str) -> Ledger:
     """A ledger of its own, under a key of its own. Raises ConfigurationError for one that somebody works with."""
     database = Database(url)
     database.require_folder()
@@ -67,7 +68,7 @@ def empty(policy: Policy, url: str) -> Store:
         raise ConfigurationError(
             f"The database {where} is not empty, and a bench writes invented customers: name one of its own."
         )
-    return Store(database, replace(policy, desk_database=url), Sealer(os.urandom(KEY_SIZE)))
+    return Ledger(database, replace(policy, desk_database=url), Sealer(os.urandom(KEY_SIZE)))
 
 
 @contextlib.contextmanager

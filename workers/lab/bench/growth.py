@@ -16,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from router.desk import Arrival
+from router.desk import take_in as taken_in
 from router.model import Message, Sender
 from router.policy.values import Policy
-from router.store import Arrival
 from workers.daemon.channels import Channels
 from workers.lab.bench import copies
 from workers.lab.bench.corpus import corpus
@@ -104,7 +105,7 @@ class _Desk:
         counted = self._store.database.statements
         cpu = time.process_time()
         for message in said:
-            self._store.decide([Arrival(what=message, received_at=message.sent_at)], message.sent_at)
+            taken_in(self._store, [Arrival(what=message, received_at=message.sent_at)], message.sent_at)
         cpu = time.process_time() - cpu
         return cpu / len(said) * 1e6, (self._store.database.statements - counted) / len(said)
 

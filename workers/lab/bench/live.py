@@ -25,11 +25,12 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select
 
 from adapters.kit.signature import sign_standard
+from router.desk import Arrival, take_in
 from router.errors import OmnirouterError
 from router.policy.values import Policy
 from router.ports import Cursor, Raw
 from router.seal import create_key
-from router.store import Arrival, Database
+from router.store import Database
 from router.store import tables as t
 from router.store.log import Log
 from router.store.statement import Statement
@@ -88,7 +89,7 @@ def _alone(messages: int) -> dict[str, Any]:
         for number, message in enumerate(said):
             if number == _WARM:
                 cpu, counted = time.process_time(), store.database.statements
-            store.decide([Arrival(what=message, received_at=message.sent_at)], message.sent_at)
+            take_in(store, [Arrival(what=message, received_at=message.sent_at)], message.sent_at)
         cpu, counted = time.process_time() - cpu, store.database.statements - counted
         store.close()
     return {

@@ -20,12 +20,13 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from router.decision.decide import decide_prepared, prepare
+from router.desk import Ledger
 from router.known import Known
 from router.match.features import tagged, telling_part
 from router.model import Message
 from router.policy.values import Policy
 from router.ports import Raw
-from router.store import Store, schema
+from router.store import schema
 from router.store import tables as t
 from router.store.database import Database
 from router.store.log import Log
@@ -113,7 +114,7 @@ def _placed(database: Database, mails: Sequence[Mail]) -> list[dict[str, Any]]:
     return [{"what": f"  {what}", "mails": f"{some} of {of}"} for what, (some, of) in counts.items()]
 
 
-def take_in(store: Store, channels: Channels, mails: Sequence[bytes]) -> tuple[float, float]:
+def take_in(store: Ledger, channels: Channels, mails: Sequence[bytes]) -> tuple[float, float]:
     """Take recorded mails in, as `ingest` does; seconds of CPU and of the clock."""
     now = datetime.now(UTC)
     raws = [Raw(channel=CHANNEL, body=body, received_at=now, history=True) for body in mails]
@@ -161,7 +162,7 @@ def _bare(rows: Rows, messages: int, url: str) -> tuple[float, float]:
 
 def _stages(policy: Policy, mails: Sequence[bytes]) -> list[dict[str, Any]]:
     """CPU a mail of the stages by themselves, without any database."""
-    store = Store.open(replace(policy, desk_database="sqlite://"), create=True)
+    store = Ledger.open(replace(policy, desk_database="sqlite://"), create=True)
     channels = Channels(policy, store.database)
     now = datetime.now(UTC)
     raws = [Raw(channel=CHANNEL, body=body, received_at=now) for body in mails]

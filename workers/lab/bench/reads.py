@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from router.desk import Arrival, take_in
+from router.desk.duties.due import next_wake_at, wake
 from router.model import Message
 from router.policy.values import Policy
 from router.ports import Raw
-from router.store import Arrival
 from router.store.database import Database
 from router.store.read import queries, queues
 from router.store.statement import Tx
-from router.store.wake import next_wake_at, wake
 from workers.cli.queue import listed
 from workers.daemon.channels import Channels
 from workers.daemon.decide import BATCH
@@ -98,7 +98,7 @@ class _Desk:
         arrivals = [Arrival(what=m, received_at=m.sent_at) for m in said if isinstance(m, Message)]
         for start in range(0, len(arrivals), BATCH):
             part = arrivals[start : start + BATCH]
-            self._store.decide(part, max(one.received_at for one in part))
+            take_in(self._store, part, max(one.received_at for one in part))
 
     def _count(self) -> int:
         return sum(waits for waits, _ in queues.sizes(self._store.database).values())

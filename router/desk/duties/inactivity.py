@@ -8,7 +8,6 @@ events, so each act happens once (router.conversation.closing and router.convers
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
@@ -16,17 +15,15 @@ from router.conversation import closing
 from router.conversation.acts import status_set
 from router.conversation.assignment import passes_on
 from router.conversation.transitions import handed_on
+from router.desk.duties.automatic import say
+from router.desk.ledger import Ledger
 from router.event_reading import read
 from router.events import ConversationReminded, ConversationRouted, ConversationStatus, Told
 from router.model import Conversation, Status
 from router.store import tables as t
-from router.store.automatic import say
+from router.store.change import Change
 from router.store.statement import Statement, Tx, among
 from router.store.tables import instant
-from router.store.write import Effects
-
-if TYPE_CHECKING:
-    from router.store.ledger import Store
 
 __all__ = ["end_what_is_quiet", "hand_on"]
 
@@ -40,9 +37,9 @@ _acts = Statement(
 _TO = {"solve": Status.SOLVED, "close": Status.CLOSED}
 
 
-def hand_on(c: Conversation, store: Store, effects: Effects, now: datetime) -> Conversation:
+def hand_on(c: Conversation, ledger: Ledger, effects: Change, now: datetime) -> Conversation:
     """The conversation in the queue that the last step of its rule names, when nobody took it until then."""
-    passed = passes_on(c, store.policy)
+    passed = passes_on(c, ledger.policy)
     if passed is None or passed[0] > now:
         return c
     after = handed_on(c, passed[1])
@@ -54,7 +51,7 @@ def hand_on(c: Conversation, store: Store, effects: Effects, now: datetime) -> C
 
 
 def end_what_is_quiet(
-    tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime
+    tx: Tx, ledger: Ledger, c: Conversation, effects: Change, now: datetime
 ) -> tuple[Conversation, tuple[str, ...], datetime | None]:
     """Remind, solve and close as is due; the state after it, what was done, and when to look again."""
     done: list[str] = []
@@ -67,24 +64,24 @@ def end_what_is_quiet(
             reminded_at = None
         if "remind" in done:
             reminded_at = now
-        due = closing.due(c, store.policy, now, since=since, reminded_at=reminded_at)
+        due = closing.due(c, ledger.policy, now, since=since, reminded_at=reminded_at)
         if not due.do:
             return c, tuple(done), due.again_at
-        c = _remind(tx, store, c, effects, now) if due.do == "remind" else _end(c, store, due.do, effects, now)
+        c = _remind(tx, ledger, c, effects, now) if due.do == "remind" else _end(c, ledger, due.do, effects, now)
         done.append(due.do)
     return c, tuple(done), None
 
 
-def _remind(tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime) -> Conversation:
-    effects.change(c)
-    after = say(tx, store, c, effects, closing.reminder(c, store.policy), now)
+def _remind(tx: Tx, ledger: Ledger, c: Conversation, effects: Change, now: datetime) -> Conversation:
+    effects.put(c)
+    after = say(tx, ledger, c, effects, closing.reminder(c, ledger.policy), now)
     reminded = ConversationReminded(sent=after is not None)
     effects.tell(Told(at=now, event=reminded, conversation=c.number))
     return after or c
 
 
-def _end(c: Conversation, store: Store, do: str, effects: Effects, now: datetime) -> Conversation:
-    after = status_set(c, _TO[do], now, store.policy)
+def _end(c: Conversation, ledger: Ledger, do: str, effects: Change, now: datetime) -> Conversation:
+    after = status_set(c, _TO[do], now, ledger.policy)
     ended = ConversationStatus(before=c.status.value, to=after.status.value, agent="", reason="quiet")
     effects.tell(Told(at=now, event=ended, conversation=c.number))
     return after

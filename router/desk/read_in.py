@@ -16,13 +16,13 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from router.decision.decide import Delivered, Prepared, delivered, prepare
+from router.desk.storable import kept
 from router.errors import Undecidable
 from router.model import DeskEvent, Key, Message
 from router.policy.values import Policy
 from router.store import tables as t
 from router.store.database import Database
 from router.store.statement import Statement, member
-from router.store.storable import kept
 
 __all__ = ["Arrival", "Came", "read_in", "read_on"]
 

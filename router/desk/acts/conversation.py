@@ -1,9 +1,9 @@
 """What can a person of the desk do to a conversation? Each act is one transaction with its event; undoable where it
 makes sense.
 
-In: the store, the conversation's number, who acts, the present instant. Out: the state after it. A reply is refused
+In: the ledger, the conversation's number, who acts, the present instant. Out: the state after it. A reply is refused
 when another agent holds the conversation or somebody answered since the given event, so no customer is answered
-twice. Blocking functions; relations between conversations (merge, split, link) are in `router.store.relations`.
+twice. Blocking functions; relations between conversations (merge, split, link) are in `router.desk.acts.relate`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from router.conversation.acts import let_go, note_taken, status_set
 from router.conversation.rerouting import retagged
 from router.conversation.transitions import ENDED, held
 from router.conversation.transitions import moved as moved_to
+from router.desk.acts.relate import unproven
+from router.desk.acts.reply import reply
+from router.desk.ledger import Ledger
+from router.desk.storable import words
+from router.desk.transaction import act, desk_row, refuse_held
 from router.errors import Misasked, NotFound
 from router.events import (
     ContactBlocked,
@@ -33,19 +38,15 @@ from router.events import (
     NoteTaken,
     Told,
 )
-from router.known import Known
 from router.model import Conversation, Direction, Status
 from router.policy.values import Policy
 from router.store import tables as t
-from router.store.act import act, contact_of_number, desk_row, locked, refuse_held
-from router.store.answer import reply
-from router.store.ledger import Store
+from router.store.change import Change
+from router.store.locking import locked
 from router.store.read import queries
-from router.store.relations import unproven
+from router.store.read.people import contact_of_number
 from router.store.statement import Statement, Tx, as_json, member, upsert
-from router.store.storable import words
 from router.store.tables import micros
-from router.store.write import Effects
 from router.text.meaning import utterance
 from router.text.meaning.fold import fold
 from router.text.secrets import scrub_ids
@@ -83,24 +84,26 @@ _set_blocked = Statement(
 _handle = Statement(select(t.handles.c.contact, t.handles.c.scope).where(t.handles.c.address == bindparam("written")))
 
 
-def note(store: Store, number: int, text: str, *, agent: str, now: datetime) -> int:
+def note(ledger: Ledger, number: int, text: str, *, agent: str, now: datetime) -> int:
     """Note something for the desk; the customer never sees it and no clock moves. Returns the note's number."""
     if not text.strip():
         raise Misasked("A note needs words.")
     text, agent = words(text), words(agent)
 
-    def change(tx: Tx, c: Conversation, effects: Effects) -> int:
-        own = store.reserve_numbers(tx, 1)
-        after = note_taken(c, now, store.policy)
-        effects.change(replace(after, messages=after.messages + 1))
-        effects.say(desk_row(own, c, text, agent, now, Direction.NOTE, channel="desk", external_id=f"note:{own}"))
+    def change(tx: Tx, c: Conversation, effects: Change) -> int:
+        own = ledger.reserve_numbers(tx, 1)
+        after = note_taken(c, now, ledger.policy)
+        effects.put(replace(after, messages=after.messages + 1))
+        effects.add_message(
+            desk_row(own, c, text, agent, now, Direction.NOTE, channel="desk", external_id=f"note:{own}")
+        )  # fmt: skip
         effects.tell(Told(at=now, event=NoteTaken(agent=agent), conversation=c.number, message=own))
         return own
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
-def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> Conversation:
+def status(ledger: Ledger, number: int, to: str, *, agent: str, now: datetime) -> Conversation:
     """Set a status. Raises `Refused` for a word that is none."""
     try:
         wanted = Status(to)
@@ -108,24 +111,24 @@ def status(store: Store, number: int, to: str, *, agent: str, now: datetime) -> 
         known = ", ".join(Status)
         raise Misasked(f"{to!r} is no status; right would be one of: {known}.") from None
 
-    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
-        after = status_set(c, wanted, now, store.policy)
+    def change(_: Tx, c: Conversation, effects: Change) -> Conversation:
+        after = status_set(c, wanted, now, ledger.policy)
         if after != c:
-            effects.change(after)
+            effects.put(after)
             told = ConversationStatus(before=c.status.value, to=wanted.value, agent=agent, reason="")
             effects.tell(Told(at=now, event=told, conversation=c.number))
         return after
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
-def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
+def take(ledger: Ledger, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
     """Hold a conversation, so that nobody else answers it; with it those of the same queue that name the same number
     unproven and that nobody holds. Raises `Refused` when another agent holds it."""
     if not agent:
         raise Misasked("Who takes it? Name the agent with --agent NAME.")
 
-    def change(tx: Tx, c: Conversation, effects: Effects) -> Conversation:
+    def change(tx: Tx, c: Conversation, effects: Change) -> Conversation:
         if not force:
             refuse_held(c, agent)
         for other in unproven(tx, c):
@@ -134,66 +137,66 @@ def take(store: Store, number: int, *, agent: str, now: datetime, force: bool = 
                 _hold(also, agent, effects, now)
         return _hold(c, agent, effects, now)
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
-def _hold(c: Conversation, agent: str, effects: Effects, now: datetime) -> Conversation:
+def _hold(c: Conversation, agent: str, effects: Change, now: datetime) -> Conversation:
     after = held(c, agent)
-    effects.change(after)
+    effects.put(after)
     effects.tell(Told(at=now, event=ConversationTaken(agent=agent), conversation=c.number))
     return after
 
 
-def release(store: Store, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
+def release(ledger: Ledger, number: int, *, agent: str, now: datetime, force: bool = False) -> Conversation:
     """Let a conversation go. Raises `Refused` when it is another agent who holds it."""
 
-    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+    def change(_: Tx, c: Conversation, effects: Change) -> Conversation:
         if not force:
             refuse_held(c, agent)
-        after = let_go(c, store.policy)
+        after = let_go(c, ledger.policy)
         if c.holder:
-            effects.change(after)
+            effects.put(after)
             released = ConversationReleased(held_by=c.holder, agent=agent, reason="")
             effects.tell(Told(at=now, event=released, conversation=c.number))
         return after
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
-def move(store: Store, number: int, queue: str, *, agent: str, now: datetime) -> Conversation:
+def move(ledger: Ledger, number: int, queue: str, *, agent: str, now: datetime) -> Conversation:
     """Transfer to a queue: it stays there until solved, whatever the rules say. Raises `Refused` for an unknown
     queue."""
-    if queue not in store.policy.queues:
-        raise Misasked(f"There is no queue {queue!r}; the configuration has: {', '.join(store.policy.queues)}.")
+    if queue not in ledger.policy.queues:
+        raise Misasked(f"There is no queue {queue!r}; the configuration has: {', '.join(ledger.policy.queues)}.")
 
-    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+    def change(_: Tx, c: Conversation, effects: Change) -> Conversation:
         after = moved_to(c, queue)
-        effects.change(after)
+        effects.put(after)
         moved = ConversationMoved(before=c.queue, to=queue, agent=agent)
         effects.tell(Told(at=now, event=moved, conversation=c.number))
         return after
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
-def retag(store: Store, number: int, issue_type: str, *, agent: str, now: datetime) -> Conversation:
+def retag(ledger: Ledger, number: int, issue_type: str, *, agent: str, now: datetime) -> Conversation:
     """Say what it is about; no machine overrules it. Stored as a label of the first message that says it, routed and
     timed anew."""
-    known = store.policy.tagger.issue_types
+    known = ledger.policy.tagger.issue_types
     if issue_type not in known:
         raise Misasked(f"There is no issue type {issue_type!r}; the configuration has: {', '.join(known)}.")
 
-    def change(tx: Tx, c: Conversation, effects: Effects) -> Conversation:
-        after = retagged(c, issue_type, contact_of_number(tx, c.contact).attributes, store.policy, now)
-        effects.change(after)
-        labelled = _telling(tx, c, store.policy)
+    def change(tx: Tx, c: Conversation, effects: Change) -> Conversation:
+        after = retagged(c, issue_type, contact_of_number(tx, c.contact).attributes, ledger.policy, now)
+        effects.put(after)
+        labelled = _telling(tx, c, ledger.policy)
         if labelled:
             tx.run(_put_label, message=labelled, issue_type=issue_type, by=agent, at=micros(now))
         told = ConversationRetagged(before=c.issue_type, to=issue_type, queue=after.queue, agent=agent)
         effects.tell(Told(at=now, event=told, conversation=c.number))
         return after
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
 def _telling(tx: Tx, c: Conversation, policy: Policy) -> int:
@@ -206,37 +209,37 @@ def _telling(tx: Tx, c: Conversation, policy: Policy) -> int:
     return int(heard[0][0]) if heard else 0
 
 
-def spam(store: Store, number: int, *, agent: str, now: datetime) -> Conversation:
+def spam(ledger: Ledger, number: int, *, agent: str, now: datetime) -> Conversation:
     """Mark as spam: closed, no promise, nobody told."""
 
-    def change(_: Tx, c: Conversation, effects: Effects) -> Conversation:
+    def change(_: Tx, c: Conversation, effects: Change) -> Conversation:
         flags = tuple(dict.fromkeys((*c.flags, "spam")))
-        after = replace(status_set(c, Status.CLOSED, now, store.policy), flags=flags, next_wake_at=None)
-        effects.change(after)
+        after = replace(status_set(c, Status.CLOSED, now, ledger.policy), flags=flags, next_wake_at=None)
+        effects.put(after)
         effects.tell(Told(at=now, event=ConversationSpam(agent=agent), conversation=c.number))
         return after
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
-def block(store: Store, address: str, *, agent: str, now: datetime, undo: bool = False) -> int:
+def block(ledger: Ledger, address: str, *, agent: str, now: datetime, undo: bool = False) -> int:
     """Block the contact behind a handle: what he writes is stored and promises nothing. Returns his number."""
 
     def work(tx: Tx) -> int:
         row = tx.one(_handle, written=address)
         if row is None:
             raise NotFound("No contact has this handle; right would be an address as `omnirouter show` prints it.")
-        effects = Effects(Known())
+        effects = ledger.change()
         tx.run(_set_blocked, who=row[0], yes=not undo)
         kind = ContactUnblocked if undo else ContactBlocked
         effects.tell(Told(at=now, event=kind(contact=row[0], agent=agent)))
-        effects.write(tx, now, store.receivers)
+        ledger.write(tx, effects, now)
         return int(row[0])
 
-    return store.again(work)
+    return ledger.again(work)
 
 
-def set_contact(store: Store, number: int, values: Mapping[str, str], *, agent: str, now: datetime) -> dict[str, str]:
+def set_contact(ledger: Ledger, number: int, values: Mapping[str, str], *, agent: str, now: datetime) -> dict[str, str]:
     """Set attributes of a contact (an empty value removes one). Returns all of them."""
 
     def work(tx: Tx) -> dict[str, str]:
@@ -245,10 +248,10 @@ def set_contact(store: Store, number: int, values: Mapping[str, str], *, agent: 
         attributes = {**found.attributes, **written}
         attributes = {key: value for key, value in attributes.items() if value}
         tx.run(_set_attributes, who=found.number, facts=as_json(attributes))
-        effects = Effects(Known())
+        effects = ledger.change()
         changed = ContactChanged(contact=found.number, keys=tuple(sorted(written)), agent=agent)
         effects.tell(Told(at=now, event=changed))
-        effects.write(tx, now, store.receivers)
+        ledger.write(tx, effects, now)
         return attributes
 
-    return store.again(work)
+    return ledger.again(work)

@@ -1,6 +1,6 @@
 """Which contact did a person mean, and what are contacts called?
 
-In: his number, one of his handles, or the ref of one of his conversations. Nothing here writes.
+In: their number, one of their handles, or the ref of one of their conversations. Nothing here writes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from sqlalchemy import bindparam, select
 from router.errors import NotFound
 from router.ref import number_of
 from router.store import tables as t
-from router.store.act import contact_of_number
+from router.store.codec import contact_of
 from router.store.database import Database
 from router.store.read import queries
 from router.store.statement import Statement, Tx, member
 
-__all__ = ["contact_named", "handles_of", "names_of"]
+__all__ = ["contact_named", "contact_of_number", "handles_of", "names_of"]
 
+_contact = Statement(
+    select(
+        t.contacts.c.number, t.contacts.c.name, t.contacts.c.verified, t.contacts.c.attributes, t.contacts.c.language,
+        t.contacts.c.blocked, t.contacts.c.joined_into,
+    ).where(t.contacts.c.number == bindparam("number"))
+)  # fmt: skip
 _by_address = Statement(select(t.handles.c.contact).where(t.handles.c.address == bindparam("written")))
 _handles = Statement(
     select(t.handles.c.scope, t.handles.c.address, t.handles.c.closed)
@@ -45,6 +51,14 @@ def contact_named(database: Database, text: str) -> int:
     raise NotFound(
         f"{text!r} names no contact; right would be his number, a handle as `omnirouter show` prints it, or a ref."
     )
+
+
+def contact_of_number(tx: Tx, number: int) -> Any:
+    """The contact of this number, or the one it was joined into. Raises `NotFound`."""
+    row = tx.one(_contact, number=number)
+    if row is None:
+        raise NotFound(f"There is no contact {number}.")
+    return contact_of_number(tx, row[6]) if row[6] else contact_of(row)
 
 
 def _numbered(tx: Tx, number: int, by_handle: list[int]) -> int:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from sqlalchemy import bindparam, delete, select, update
 
 from router.conversation.merge import Act, Asked, Happened, Joined, Outcome, Part, parted
+from router.desk.acts.parts import Row, Rows, belongs, messages_of, move, stays, unanswered_of
 from router.errors import Refused
 from router.event_reading import read
 from router.events import (
@@ -32,12 +33,11 @@ from router.model import Conversation, MessageClass, Status
 from router.policy.values import Policy
 from router.ref import ref_of
 from router.store import tables as t
-from router.store.act import contact_of_number
-from router.store.parts import Row, Rows, belongs, messages_of, move, stays, unanswered_of
+from router.store.change import Change
 from router.store.read import queries
+from router.store.read.people import contact_of_number
 from router.store.statement import Statement, Tx, among, as_json, member
 from router.store.tables import instant
-from router.store.write import Effects
 
 __all__ = ["Family", "family_of", "unmerged"]
 
@@ -110,7 +110,7 @@ def _since(tx: Tx, number: int, absorbed: int) -> list[Happening]:
     return found
 
 
-def unmerged(tx: Tx, c: Conversation, absorbed: int, effects: Effects, now: datetime, policy: Policy) -> Conversation:
+def unmerged(tx: Tx, c: Conversation, absorbed: int, effects: Change, now: datetime, policy: Policy) -> Conversation:
     """Part the two; returns the absorbed one. Raises `Refused` when no person merged them, or nobody would stay."""
     row = tx.one(_merge_of, number=absorbed)
     if row is None or row[0] != c.number:
@@ -125,8 +125,8 @@ def unmerged(tx: Tx, c: Conversation, absorbed: int, effects: Effects, now: date
     untouched = _plain(before["one"]) == _plain(msgspec.json.decode(as_json(c)))
     rest, back = parted(c, mine, theirs, now, policy, untouched=untouched)
     back = replace(back, contact=still.contact, version=still.version)
-    effects.change(replace(rest, contact=c.contact, version=c.version))
-    effects.change(back)
+    effects.put(replace(rest, contact=c.contact, version=c.version))
+    effects.put(back)
     tx.run(_forget_merge, number=absorbed)
     move(tx, family.came, absorbed)
     tx.run(_readdress, numbers=sorted(row.number for row in family.came), contact=still.contact)

@@ -2,7 +2,7 @@
 
 An incident is named by its id, the number of the first of its conversations, or by its key. Each conversation is
 answered once, however often that is asked for; a second text goes out only when it is another one and is asked for as
-such. Blocking functions over the store.
+such. Blocking functions over the ledger.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from router.desk.acts.reply import queue_reply
+from router.desk.ledger import Ledger
+from router.desk.storable import words
+from router.desk.transaction import act, refuse_held
 from router.errors import Misasked, NotFound, Refused
 from router.event_reading import read
 from router.events import IncidentAnswered, IncidentOpened, Told
 from router.model import Conversation, Status
 from router.ref import ref_of
 from router.store import tables as t
-from router.store.act import act, refuse_held
-from router.store.answer import queue_reply
-from router.store.ledger import Store
+from router.store.change import Change
 from router.store.read import queries
 from router.store.read.queries import utc
 from router.store.statement import Statement, Tx, member
-from router.store.storable import words
 from router.store.tables import instant
-from router.store.write import Effects
 from router.text.secrets.redact import redact
 
 __all__ = ["incidents", "reply_to_all"]
@@ -44,10 +44,10 @@ _answers = Statement(
 _WORKING = (Status.OPEN, Status.PENDING, Status.ON_HOLD)
 
 
-def incidents(store: Store) -> list[dict[str, Any]]:
+def incidents(ledger: Ledger) -> list[dict[str, Any]]:
     """All incidents, oldest first, with their conversations and how many of those are in work."""
     members: defaultdict[str, list[int]] = defaultdict(list)
-    with store.database.read() as tx:
+    with ledger.database.read() as tx:
         found = tx.rows(_incidents)
         for key, number in tx.rows(_members):
             members[key].append(number)
@@ -81,7 +81,7 @@ def _shown(tx: Any, row: tuple[Any, ...], numbers: list[int]) -> dict[str, Any]:
 
 
 def reply_to_all(
-    store: Store, named: str, text: str, *, agent: str, now: datetime, again: bool = False
+    ledger: Ledger, named: str, text: str, *, agent: str, now: datetime, again: bool = False
 ) -> list[dict[str, Any]]:
     """Answer every conversation of an incident that is in work, each in its own transaction, on its own channel.
 
@@ -91,7 +91,7 @@ def reply_to_all(
     """
     if not text.strip():
         raise Misasked("A reply needs words.")
-    incident = _named(store, named)
+    incident = _named(ledger, named)
     working = [c for c in incident["conversations"] if c["status"] in _WORKING]
     if not working:
         raise Refused(f"No conversation of incident {named} is in work.")
@@ -99,17 +99,17 @@ def reply_to_all(
     for c in working:
         message, refused = 0, ""
         try:
-            message = _answer(store, c["id"], incident["key"], text, agent=agent, now=now, again=again)
+            message = _answer(ledger, c["id"], incident["key"], text, agent=agent, now=now, again=again)
         except Refused as failure:
             refused = str(failure)
         told.append({"conversation": c["id"], "ref": c["ref"], "message": message or None, "refused": refused})
     return told
 
 
-def _answer(store: Store, number: int, key: str, text: str, *, agent: str, now: datetime, again: bool) -> int:
+def _answer(ledger: Ledger, number: int, key: str, text: str, *, agent: str, now: datetime, again: bool) -> int:
     """Answer one conversation. Returns the number of the reply; raises `Refused` when it was answered so before."""
 
-    def change(tx: Tx, c: Conversation, effects: Effects) -> int:
+    def change(tx: Tx, c: Conversation, effects: Change) -> int:
         told = tx.rows(_answers, numbers=queries.family(tx, c.number))
         before = {row[0]: row[1] for row in told if _key(row[2]) == key}
         if redact(words(text)).text in before.values():
@@ -119,12 +119,12 @@ def _answer(store: Store, number: int, key: str, text: str, *, agent: str, now: 
                 f"{ref_of(c.number)} was answered already (message {max(before)}); --again sends it this too."
             )
         refuse_held(c, agent)
-        own = queue_reply(tx, store, c, effects, text, agent=agent, now=now)
+        own = queue_reply(tx, ledger, c, effects, text, agent=agent, now=now)
         answered = IncidentAnswered(key=key, agent=agent)
         effects.tell(Told(at=now, event=answered, conversation=c.number, message=own))
         return own
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
 def _key(body: str) -> str:
@@ -132,8 +132,8 @@ def _key(body: str) -> str:
     return answered.key if isinstance(answered, IncidentAnswered) else ""
 
 
-def _named(store: Store, named: str) -> dict[str, Any]:
-    found = incidents(store)
+def _named(ledger: Ledger, named: str) -> dict[str, Any]:
+    found = incidents(ledger)
     for incident in found:
         if named in (incident["key"], str(incident["id"])):
             return incident

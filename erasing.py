@@ -1,36 +1,29 @@
-"""How is a person erased, or given his own? By all his handles, with a dry run, leaving digests so that nothing comes
-back.
+"""What must be deleted when a person, or a conversation, is to be forgotten? The rows, in their order; digests stay.
 
-Erasing deletes the wrapped keys of his raws (the bytes are then noise, also in a backup that leaves the table of keys
-out), his messages, conversations, threads, handles and contact; digests of message ids stay, so a redelivered webhook
-does not bring them back. SQLite's files are then scrubbed of what was deleted. A raw
-shared with others loses its key once it is decided; their messages stay. The record of it holds numbers only (rules:
-security, 3). Blocking functions.
+In: numbers of contacts or conversations. The wrapped keys of a person's raws go, so that the bytes are noise, also in a
+backup that leaves the table of keys out; digests of message ids stay, so that a redelivery brings nothing back. Within
+the caller's transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Column, Table, bindparam, delete, literal_column, or_, select, update
 
-from router.errors import NotFound
-from router.events import ContactErased, Told
-from router.known import Known
+from router.model import Key
 from router.store import tables as t
-from router.store.act import contact_of_number
-from router.store.ledger import Store
 from router.store.naming import forget_named
-from router.store.read import queries
-from router.store.recorded import tombstone
 from router.store.statement import Statement, Tx, insert, member
 from router.store.tables import micros
-from router.store.write import Effects
 
-__all__ = ["delete_conversations", "erase", "export"]
+__all__ = [
+    "Footprint", "conversations_of", "delete_conversations", "delete_person", "erased_keys", "footprint", "people_of",
+    "tombstone",
+]  # fmt: skip
 
 _M, _C = t.messages.c, t.conversations.c
 
@@ -101,43 +94,33 @@ _mail_addresses = Statement(
     select(t.handles.c.address).where(member(t.handles.c.contact, "numbers"), t.handles.c.scope == "email")
 )
 _delete_contacts = _of(t.contacts, t.contacts.c.number)
+_erased = Statement(select(t.tombstones.c.digest).where(t.tombstones.c.digest == bindparam("key_digest")))
+_any_erased = Statement(select(t.tombstones.c.digest).limit(1))
 
 
-def erase(store: Store, contact: int, now: datetime, *, dry_run: bool = True) -> dict[str, Any]:
-    """Erase a contact over all his handles; a dry run only counts. Raises `NotFound`.
+class Footprint(NamedTuple):
+    """What is kept of a person: contacts, conversations, rows of messages, places of raws."""
 
-    The report of an erasure says whether SQLite's files hold nothing of him any more (`Scrubbed`).
-    """
-
-    def work(tx: Tx) -> dict[str, Any]:
-        root = contact_of_number(tx, contact).number
-        people = _family(tx, root)
-        conversations = [row[0] for row in tx.rows(_conversations, numbers=people)]
-        messages = tx.rows(_messages, numbers=conversations, contacts=people)
-        raws = {(row[3], row[4]) for row in messages if row[4] is not None}
-        report = {
-            "contact": root,
-            "contacts": len(people),
-            "conversations": len(conversations),
-            "messages": len(messages),
-            "raws": len(raws),
-            "dry_run": dry_run,
-        }
-        if not dry_run:
-            _erase(tx, people, conversations, messages, raws, now)
-            effects = Effects(Known())
-            erased = ContactErased(conversations=len(conversations), messages=len(messages), raws=len(raws))
-            effects.tell(Told(at=now, event=erased))
-            effects.write(tx, now, store.receivers)
-        return report
-
-    report = store.again(work)
-    if not dry_run:
-        report |= store.database.scrub()._asdict()
-    return report
+    people: Sequence[int]
+    conversations: Sequence[int]
+    messages: Sequence[Sequence[Any]]
+    raws: Collection[tuple[int, int]]
 
 
-def _family(tx: Tx, root: int) -> list[int]:
+def tombstone(key: Key) -> str:
+    """What is kept of an erased message: a digest of its key."""
+    return hashlib.sha256("\0".join(key).encode()).hexdigest()
+
+
+def erased_keys(tx: Tx, keys: Collection[Key]) -> set[Key]:
+    """Those of these messages that were erased."""
+    if tx.one(_any_erased) is None:
+        return set()
+    return {key for key in keys if tx.one(_erased, key_digest=tombstone(key)) is not None}
+
+
+def people_of(tx: Tx, root: int) -> list[int]:
+    """A contact, and those that were joined into it."""
     people, todo = [root], [root]
     while todo:
         further = [row[0] for row in tx.rows(_joined, number=todo.pop())]
@@ -146,21 +129,30 @@ def _family(tx: Tx, root: int) -> list[int]:
     return people
 
 
-def _erase(
-    tx: Tx,
-    people: Sequence[int],
-    conversations: Sequence[int],
-    messages: Sequence[Sequence[Any]],
-    raws: Iterable[tuple[int, int]],
-    now: datetime,
-) -> None:
-    places = [{"part": partition, "place": position} for partition, position in sorted(raws)]
+def footprint(tx: Tx, root: int) -> Footprint:
+    """What is kept of a contact and of those that were joined into it."""
+    people = people_of(tx, root)
+    conversations = conversations_of(tx, people)
+    messages = tx.rows(_messages, numbers=conversations, contacts=people)
+    raws = {(row[3], row[4]) for row in messages if row[4] is not None}
+    return Footprint(people, conversations, messages, raws)
+
+
+def conversations_of(tx: Tx, people: Sequence[int]) -> list[int]:
+    """The conversations of these contacts."""
+    return [row[0] for row in tx.rows(_conversations, numbers=people)]
+
+
+def delete_person(tx: Tx, kept: Footprint, marker_of: Callable[[str], str], now: datetime) -> None:
+    """Delete all of a person. `marker_of` gives the key of the marker that a mail leaves of an address it names."""
+    places = [{"part": partition, "place": position} for partition, position in sorted(kept.raws)]
     tx.many(_forget_key, places)
     tx.many(_forget_raw, places)
-    _delete(tx, conversations, messages, now)
-    forget_named(tx, [row[0] for row in tx.rows(_mail_addresses, numbers=people)])
-    tx.run(_delete_handles, numbers=people)
-    tx.run(_delete_contacts, numbers=people)
+    _delete(tx, kept.conversations, kept.messages, now)
+    addresses = [row[0] for row in tx.rows(_mail_addresses, numbers=kept.people)]
+    forget_named(tx, addresses, [marker_of(address) for address in addresses])
+    tx.run(_delete_handles, numbers=kept.people)
+    tx.run(_delete_contacts, numbers=kept.people)
 
 
 def delete_conversations(tx: Tx, conversations: Sequence[int], now: datetime) -> None:
@@ -181,23 +173,3 @@ def _delete(tx: Tx, conversations: Sequence[int], messages: Sequence[Sequence[An
     tx.many(_forget_thread_key, [{"where": row[1], "id": row[2]} for row in messages])
     shared = {row[0] for row in tx.rows(_shared_threads, numbers=sorted(threads))}
     tx.run(_delete_threads, numbers=sorted(threads - shared))
-
-
-def export(store: Store, contact: int) -> dict[str, Any]:
-    """Everything kept of a contact, as one JSON value. Raises `NotFound`."""
-    with store.database.read() as tx:
-        found = contact_of_number(tx, contact)
-        people = _family(tx, found.number)
-        numbers = [row[0] for row in tx.rows(_conversations, numbers=people)]
-    if not numbers and found is None:
-        raise NotFound(f"There is no contact {contact}.")
-    handles: list[Any] = next((c["handles"] for c in queries.contacts(store.database) if c["id"] == found.number), [])
-    return {
-        "contact": msgspec.to_builtins(found),
-        "handles": handles,
-        "conversations": [
-            {"id": number, "messages": queries.messages_of(store.database, number),
-             "events": queries.events_of(store.database, number)}
-            for number in numbers
-        ],
-    }  # fmt: skip

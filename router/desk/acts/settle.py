@@ -12,15 +12,16 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from router.conversation import arrival
+from router.desk.ledger import Ledger
+from router.desk.transaction import act
 from router.errors import Misasked, NotFound, Refused
 from router.events import ReplySent, Told, reply_came
 from router.ref import ref_of
 from router.store import tables as t
-from router.store.act import act
-from router.store.ledger import Store
+from router.store.change import Change
 from router.store.read import queries
 from router.store.statement import Statement, Tx, member
-from router.store.write import Effects, LostUpdate
+from router.store.write import LostUpdate
 
 __all__ = ["come", "settle_unknown", "settle_unreachable"]
 
@@ -47,42 +48,42 @@ _set = Statement(
 
 
 def come(
-    tx: Tx, store: Store, effects: Effects, *, reply: int, conversation: int, automatic: bool, state: str,
+    tx: Tx, ledger: Ledger, effects: Change, *, reply: int, conversation: int, automatic: bool, state: str,
     now: datetime, told: ReplySent,
 ) -> None:  # fmt: skip
     """A reply is `state` now: tell it, and let the conversation know. Its contact must be locked (`locked`)."""
     c = queries.conversation(tx, conversation)
     if not automatic:
         written_in = queries.conversation_itself(tx, conversation)
-        moved = arrival.came(c, reply, state, now, store.policy, written_in=written_in)
+        moved = arrival.came(c, reply, state, now, ledger.policy, written_in=written_in)
         if moved.conversation != c:
-            effects.change(moved.conversation)
+            effects.put(moved.conversation)
         for event in moved.events:
             effects.tell(Told(at=now, event=event, conversation=c.number, message=reply))
     effects.tell(Told(at=now, event=told, conversation=c.number, message=reply))
 
 
-def settle_unreachable(store: Store, reply: int, *, now: datetime) -> str:
+def settle_unreachable(ledger: Ledger, reply: int, *, now: datetime) -> str:
     """Fail a reply that its channel cannot bring to its recipient, before anybody tries. The reason, or nothing."""
-    with store.database.read() as tx:
+    with ledger.database.read() as tx:
         row = tx.one(_queued, reply=reply)
-    told = None if row is None else getattr(store.policy.channel(row[1]).settings, "no_way_out", None)
+    told = None if row is None else getattr(ledger.policy.channel(row[1]).settings, "no_way_out", None)
     why = str(told(row[3])) if row is not None and told is not None else ""
     if row is None or not why:
         return ""
     words = f"No reply can leave channel {row[1]}: {why}."
 
-    def change(tx: Tx, _: Any, effects: Effects) -> str:
+    def change(tx: Tx, _: Any, effects: Change) -> str:
         if tx.run(_set, reply=reply, was="pending", count=row[0], what="failed", words=words) != 1:
             return ""
         told = reply_came("reply.failed", channel=row[1], attempt=row[0], detail=words)
-        come(tx, store, effects, reply=reply, conversation=row[2], automatic=False, state="failed", now=now, told=told)
+        come(tx, ledger, effects, reply=reply, conversation=row[2], automatic=False, state="failed", now=now, told=told)
         return words
 
-    return act(store, row[2], now, change)
+    return act(ledger, row[2], now, change)
 
 
-def settle_unknown(store: Store, number: int, state: str, *, agent: str, now: datetime, reply: int = 0) -> int:
+def settle_unknown(ledger: Ledger, number: int, state: str, *, agent: str, now: datetime, reply: int = 0) -> int:
     """A person found out what became of a reply whose fate was unknown: `sent` or `failed`. Returns its number.
 
     Raises `Refused` when the conversation has none such, or several and `reply` names none of them.
@@ -90,7 +91,7 @@ def settle_unknown(store: Store, number: int, state: str, *, agent: str, now: da
     if state not in ("sent", "failed"):
         raise Misasked(f"A reply is settled as sent or failed; {state!r} is neither.")
 
-    def change(tx: Tx, c: Any, effects: Effects) -> int:
+    def change(tx: Tx, c: Any, effects: Change) -> int:
         found = tx.rows(_unknown, numbers=queries.family(tx, c.number))
         wanted = [row for row in found if not reply or row[0] == reply]
         if not wanted:
@@ -103,8 +104,8 @@ def settle_unknown(store: Store, number: int, state: str, *, agent: str, now: da
         if tx.run(_set, reply=own, was="unknown", count=attempts, what=state, words=said) != 1:
             raise LostUpdate
         told = reply_came(f"reply.{state}", channel=channel, attempt=attempts, detail=said, agent=agent)
-        come(tx, store, effects, reply=own, conversation=where, automatic=bool(automatic), state=state, now=now,
+        come(tx, ledger, effects, reply=own, conversation=where, automatic=bool(automatic), state=state, now=now,
              told=told)  # fmt: skip
         return int(own)
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)

@@ -1,7 +1,7 @@
 """Do the stored states agree with what is stored of messages and events? Each conversation is rebuilt and compared,
 and the log is counted (router.store.read.missing).
 
-In: the store. Out: one difference a line: conversation, field, what is stored, what the log says. No difference is
+In: the ledger. Out: one difference a line: conversation, field, what is stored, what the log says. No difference is
 normal. Rebuilt are status and waiting since (by the order of the events), counts, channels, the last message, chases,
 the cached deadline, and the starts and breaches of clocks. Conversations are read in pages; nothing is written.
 """
@@ -20,6 +20,8 @@ from router.conversation.after_message import CHASING
 from router.deadlines.calendar import instant as clock_instant
 from router.deadlines.clocks import Clocks
 from router.deadlines.fold import from_json, next_due
+from router.desk.acts.parts import Row, messages_of
+from router.desk.ledger import Ledger
 from router.event_reading import read
 from router.events import (
     ConversationOpened,
@@ -34,8 +36,6 @@ from router.model import Conversation
 from router.ref import ref_of
 from router.store import tables as t
 from router.store.codec import CONVERSATION_COLUMNS, conversation_of
-from router.store.ledger import Store
-from router.store.parts import Row, messages_of
 from router.store.read import queries
 from router.store.read.missing import missing
 from router.store.statement import Statement, Tx, member
@@ -68,17 +68,17 @@ class Audit(msgspec.Struct):
     differences: list[dict[str, Any]] = []
 
 
-def audit(store: Store, page: int = 200) -> Audit:
+def audit(ledger: Ledger, page: int = 200) -> Audit:
     """Count the log, rebuild and compare every conversation that was not merged away."""
     done, after = Audit(), -1
-    with store.database.read_long() as tx:
+    with ledger.database.read_long() as tx:
         done.raws, lost = missing(tx)
     for raw, field, stored, right in lost:
         done.differences.append(
             {"conversation": None, "ref": f"raw {raw}", "field": field, "stored": stored, "rebuilt": right}
         )
     while True:
-        with store.database.read() as tx:
+        with ledger.database.read() as tx:
             found = [conversation_of(row) for row in tx.rows(_page, after=after, rows=page)]
             if not found:
                 return done

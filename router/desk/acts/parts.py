@@ -1,6 +1,6 @@
 """What do the messages of a conversation say of it, and of which of two that were one is a message?
 
-In: the store, numbers of messages or conversations. Out: rows of messages with what parting reads of them, and what a
+In: the ledger, numbers of messages or conversations. Out: rows of messages with what parting reads of them, and what a
 set of rows says in sum. A message is of the part that has its thread, else of the part whose customer wrote from, or
 was answered at, its address. Blocking functions.
 """

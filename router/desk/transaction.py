@@ -1,7 +1,7 @@
 """What is the same in every act of the desk? The contact's lock, one transaction, effects written once.
 
 In: the store and the conversation's number. Out: the state to change, and the row of what the desk itself says.
-Blocking functions; the acts are in `router.store.desk`, `answer` and `relations`.
+Blocking functions; the acts are in `router.desk.acts`.
 """
 
 from __future__ import annotations
@@ -10,74 +10,38 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, select
-
-from router.errors import NotFound, Refused
-from router.known import Known
+from router.desk.ledger import Ledger
+from router.errors import Refused
 from router.model import Conversation, Direction
 from router.ref import ref_of
-from router.store import tables as t
-from router.store.codec import contact_of
-from router.store.ledger import Store
-from router.store.load import MissedLock
-from router.store.read import queries
-from router.store.statement import Statement, Tx
+from router.store.change import Change
+from router.store.locking import locked
+from router.store.statement import Tx
 from router.store.tables import micros
-from router.store.write import Effects
 from router.text.secrets.redact import redact
 
-__all__ = ["act", "contact_of_number", "desk_row", "locked", "refuse_held"]
+__all__ = ["act", "desk_row", "refuse_held"]
 
 _T = TypeVar("_T")
 
-_lock_contact = Statement(
-    select(t.contacts.c.number).where(t.contacts.c.number == bindparam("number")).with_for_update(key_share=True)
-)
-_contact = Statement(
-    select(
-        t.contacts.c.number, t.contacts.c.name, t.contacts.c.verified, t.contacts.c.attributes, t.contacts.c.language,
-        t.contacts.c.blocked, t.contacts.c.joined_into,
-    ).where(t.contacts.c.number == bindparam("number"))
-)  # fmt: skip
 
-
-def locked(tx: Tx, number: int) -> Conversation:
-    """The conversation, its contact locked as the decision locks it. Raises `NotFound`."""
-    found = queries.conversation(tx, number)
-    if tx.dialect == "postgresql":
-        tx.rows(_lock_contact, number=found.contact)
-        again = queries.conversation(tx, number)
-        if again.contact != found.contact:
-            raise MissedLock
-        return again
-    return found
-
-
-def act(store: Store, number: int, now: datetime, change: Callable[[Tx, Conversation, Effects], _T]) -> _T:
+def act(ledger: Ledger, number: int, now: datetime, change: Callable[[Tx, Conversation, Change], _T]) -> _T:
     """One act on one conversation, in one transaction with its effects."""
 
     def work(tx: Tx) -> _T:
-        effects = Effects(Known())
+        effects = ledger.change()
         done = change(tx, locked(tx, number), effects)
-        effects.write(tx, now, store.receivers)
-        store.bell.ring_in(tx, "outbox")
+        ledger.write(tx, effects, now)
+        ledger.bell.ring_in(tx, "outbox")
         return done
 
-    return store.again(work)
+    return ledger.again(work)
 
 
 def refuse_held(c: Conversation, agent: str) -> None:
     """Raise `Refused` when another agent holds the conversation."""
     if c.holder and c.holder != agent:
         raise Refused(f"{c.holder} holds {ref_of(c.number)}; ask them to release it, or use --force.")
-
-
-def contact_of_number(tx: Tx, number: int) -> Any:
-    """The contact of this number, or the one it was joined into. Raises `NotFound`."""
-    row = tx.one(_contact, number=number)
-    if row is None:
-        raise NotFound(f"There is no contact {number}.")
-    return contact_of_number(tx, row[6]) if row[6] else contact_of(row)
 
 
 def desk_row(

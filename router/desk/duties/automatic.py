@@ -9,25 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, func, select
 
 from router.conversation.acknowledgement import may_be_answered, never_automatic, words
+from router.desk.acts.reply import queue_reply
+from router.desk.ledger import Ledger
 from router.errors import Refused
-from router.known import Known
 from router.model import Conversation, Decision, Placement
 from router.store import tables as t
-from router.store.act import contact_of_number
-from router.store.answer import queue_reply
+from router.store.change import Change
 from router.store.read import queries
+from router.store.read.people import contact_of_number
 from router.store.statement import Statement, Tx, member, upsert
 from router.store.tables import micros
-from router.store.write import Effects
-
-if TYPE_CHECKING:
-    from router.store.ledger import Store
+from router.store.write import write_state
 
 __all__ = ["MOST_AN_HOUR", "MOST_A_DAY", "acknowledge", "say"]
 
@@ -53,31 +51,31 @@ _counted = Statement(select(t.facts.c.value).where(t.facts.c.name == bindparam("
 _put_count = upsert(t.facts)
 
 
-def acknowledge(tx: Tx, store: Store, decisions: Iterable[Decision], now: datetime) -> list[Effects]:
+def acknowledge(tx: Tx, ledger: Ledger, decisions: Iterable[Decision], now: datetime) -> list[Change]:
     """Queue the acknowledgements of conversations that these decisions opened. The rows of these are written already,
     the state of what comes back too; its events are not."""
     queued = []
     for decision in decisions:
         if isinstance(decision, Placement) and may_be_answered(decision):
             c = queries.conversation(tx, decision.conversation.number)
-            text = words(c, store.policy)
+            text = words(c, ledger.policy)
             if text:
-                effects = Effects(Known())
-                if say(tx, store, c, effects, text, now):
-                    effects.write_state(tx, now)
+                effects = ledger.change()
+                if say(tx, ledger, c, effects, text, now):
+                    write_state(tx, effects, now)
                     queued.append(effects)
     return queued
 
 
-def say(tx: Tx, store: Store, c: Conversation, effects: Effects, text: str, now: datetime) -> Conversation | None:
+def say(tx: Tx, ledger: Ledger, c: Conversation, effects: Change, text: str, now: datetime) -> Conversation | None:
     """Queue an automatic answer to whoever wrote last; the conversation after it, or None when he may get none."""
     if not _allowed(tx, c, now):
         return None
     try:
-        queue_reply(tx, store, c, effects, text, agent="", now=now, automatic=True)
+        queue_reply(tx, ledger, c, effects, text, agent="", now=now, automatic=True)
     except Refused:  # he has closed that channel to us
         return None
-    return effects.state_of(c.number)
+    return effects.conversations[c.number]
 
 
 def _allowed(tx: Tx, c: Conversation, now: datetime) -> bool:

@@ -1,8 +1,8 @@
 """Which deadlines are due now, and what do they set off? The timekeeper's transaction.
 
-It also ends what is quiet and hands on what nobody takes (router.store.quiet). Conversations are found by the index on
-`next_wake_at`, never by scanning. Each warning, breach and ladder step fires once: what fired is remembered in the
-conversation's clocks, in the transaction of its event and outbox rows (rules: deadlines, 16 and 17).
+It also ends what is quiet and hands on what nobody takes (router.desk.duties.inactivity). Conversations are found by
+the index on `next_wake_at`, never by scanning. Each warning, breach and ladder step fires once: what fired
+is remembered in the conversation's clocks, in the transaction of its event and outbox rows (rules: deadlines, 16, 17).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from router.conversation.rerouting import escalated
 from router.conversation.transitions import unheld
 from router.deadlines import fold
 from router.deadlines.fold import Firing
+from router.desk.duties.inactivity import end_what_is_quiet, hand_on
+from router.desk.ledger import Ledger
 from router.events import (
     ConversationEscalated,
     ConversationReleased,
@@ -30,18 +32,16 @@ from router.events import (
     Event,
     Told,
 )
-from router.known import Known
 from router.model import Conversation
 from router.ref import ref_of
 from router.store import tables as t
-from router.store.act import contact_of_number
+from router.store.change import Change, Outgoing
 from router.store.codec import CONVERSATION_COLUMNS, conversation_of
-from router.store.ledger import Store
-from router.store.quiet import end_what_is_quiet, hand_on
+from router.store.locking import lock_contacts
 from router.store.read.history import remember
+from router.store.read.people import contact_of_number
 from router.store.statement import Statement, Tx, member
 from router.store.tables import instant, micros
-from router.store.write import Effects, Outgoing
 
 __all__ = ["Woken", "next_wake_at", "settle_history", "wake"]
 
@@ -53,12 +53,6 @@ _due = Statement(
     .limit(bindparam("rows"))
 )
 _next = Statement(select(_C.next_wake_at).where(_C.next_wake_at.is_not(None)).order_by(_C.next_wake_at).limit(1))
-_lock_contacts = Statement(
-    select(t.contacts.c.number)
-    .where(member(t.contacts.c.number, "numbers"))
-    .order_by(t.contacts.c.number)
-    .with_for_update(key_share=True)
-)
 _states = Statement(select(*CONVERSATION_COLUMNS).where(member(_C.number, "numbers")).order_by(_C.number))
 
 
@@ -69,78 +63,78 @@ class Woken(msgspec.Struct, frozen=True):
     fired: tuple[str, ...] = ()
 
 
-def next_wake_at(store: Store) -> datetime | None:
+def next_wake_at(ledger: Ledger) -> datetime | None:
     """When the next clock wants to be looked at."""
-    with store.database.read() as tx:
+    with ledger.database.read() as tx:
         row = tx.one(_next)
     return None if row is None else instant(row[0])
 
 
-def wake(store: Store, now: datetime, limit: int = 200) -> Woken:
+def wake(ledger: Ledger, now: datetime, limit: int = 200) -> Woken:
     """Fire what is due at `now` in at most `limit` conversations, in one transaction."""
 
     def work(tx: Tx) -> Woken:
         due = tx.rows(_due, present=micros(now), rows=limit)
-        return _fire(tx, store, [row[0] for row in due], [row[1] for row in due], now, history=False)
+        return _fire(tx, ledger, [row[0] for row in due], [row[1] for row in due], now, history=False)
 
-    with store.database.read() as tx:
+    with ledger.database.read() as tx:
         if not tx.rows(_due, present=micros(now), rows=1):
             return Woken()
-    return store.again(work)
+    return ledger.again(work)
 
 
-def settle_history(store: Store, numbers: Collection[int], now: datetime, page: int = 500) -> Woken:
+def settle_history(ledger: Ledger, numbers: Collection[int], now: datetime, page: int = 500) -> Woken:
     """Look at the clocks of recorded conversations up to the newest message: breaches are recorded, nothing goes
     out."""
-    store.again(lambda tx: remember(tx, now))
+    ledger.again(lambda tx: remember(tx, now))
     fired: list[str] = []
     ordered = sorted(numbers)
     for start in range(0, len(ordered), page):
         part = ordered[start : start + page]
-        woken = store.again(partial(_fire, store=store, numbers=part, contacts=[], now=now, history=True))
+        woken = ledger.again(partial(_fire, ledger=ledger, numbers=part, contacts=[], now=now, history=True))
         fired.extend(woken.fired)
     return Woken(len(ordered), tuple(fired))
 
 
 def _fire(
-    tx: Tx, store: Store, numbers: Collection[int], contacts: Collection[int], now: datetime, *, history: bool
+    tx: Tx, ledger: Ledger, numbers: Collection[int], contacts: Collection[int], now: datetime, *, history: bool
 ) -> Woken:
     if not numbers:
         return Woken()
-    if tx.dialect == "postgresql" and contacts:
-        tx.rows(_lock_contacts, numbers=sorted(set(contacts)))
-    effects = Effects(Known(), history=history)
+    if contacts:
+        lock_contacts(tx, contacts)
+    effects = ledger.change(history=history)
     fired: list[str] = []
     for c in map(conversation_of, tx.rows(_states, numbers=list(numbers))):
-        fired += _fire_one(tx, store, c, effects, now, history=history)
-    effects.write(tx, now, store.receivers)
-    store.bell.ring_in(tx, "outbox")
+        fired += _fire_one(tx, ledger, c, effects, now, history=history)
+    ledger.write(tx, effects, now)
+    ledger.bell.ring_in(tx, "outbox")
     return Woken(len(numbers), tuple(fired))
 
 
-def _fire_one(tx: Tx, store: Store, c: Conversation, effects: Effects, now: datetime, *, history: bool) -> list[str]:
-    promises = store.policy.promises
+def _fire_one(tx: Tx, ledger: Ledger, c: Conversation, effects: Change, now: datetime, *, history: bool) -> list[str]:
+    promises = ledger.policy.promises
     firings, clocks = fold.firings(fold.from_json(c.clocks), promises, now)
     kinds: list[str] = [firing.kind for firing in firings]
     told, breached = fold.to_json(clocks), c.breached or "breach" in kinds
     if history:
         for firing in firings:
-            _follow(tx, store, c, firing, effects, now, history=True)
+            _follow(tx, ledger, c, firing, effects, now, history=True)
         due = fold.next_due(clocks)
-        effects.change(replace(c, clocks=told, breached=breached, next_due=due, next_wake_at=None))
+        effects.put(replace(c, clocks=told, breached=breached, next_due=due, next_wake_at=None))
         return kinds
     after = replace(c, clocks=told, breached=breached)
     for firing in firings:
-        after = _follow(tx, store, after, firing, effects, now, history=False)
+        after = _follow(tx, ledger, after, firing, effects, now, history=False)
     after = replace(after, next_due=fold.next_due(fold.from_json(after.clocks)))
-    after, done, again_at = end_what_is_quiet(tx, store, hand_on(after, store, effects, now), effects, now)
+    after, done, again_at = end_what_is_quiet(tx, ledger, hand_on(after, ledger, effects, now), effects, now)
     following = fold.next_wake(fold.from_json(after.clocks), promises, now)
-    effects.change(woken(after, following, again_at, store.policy))
+    effects.put(woken(after, following, again_at, ledger.policy))
     return [*kinds, *done]
 
 
 def _follow(
-    tx: Tx, store: Store, c: Conversation, firing: Firing, effects: Effects, now: datetime, *, history: bool
+    tx: Tx, ledger: Ledger, c: Conversation, firing: Firing, effects: Change, now: datetime, *, history: bool
 ) -> Conversation:
     """What a firing sets off: an event always; a step also notifies, requeues or moves."""
     effects.tell(Told(at=firing.at, event=_fired(firing), conversation=c.number))
@@ -148,12 +142,12 @@ def _follow(
     if history:
         return c
     if firing.kind == "warning":
-        _notify(store, c, f"lead:{c.queue}", firing, effects, now)
+        _notify(ledger, c, f"lead:{c.queue}", firing, effects, now)
         return c
     if step is None:
         return c
     if step.do == "notify":
-        _notify(store, c, step.to, firing, effects, now)
+        _notify(ledger, c, step.to, firing, effects, now)
         return c
     if c.holder:
         released = ConversationReleased(held_by=c.holder, agent="", reason=step.do)
@@ -162,7 +156,7 @@ def _follow(
         return replace(unheld(c), priority=_raised(c.priority, step.priority))
     contact = contact_of_number(tx, c.contact).attributes
     raised = replace(c, priority=_raised(c.priority, step.priority))
-    moved = escalated(raised, step.queue, step.tag, contact, store.policy, now)
+    moved = escalated(raised, step.queue, step.tag, contact, ledger.policy, now)
     told = ConversationEscalated(before=c.queue, to=moved.queue, tag=step.tag, rule=moved.rule)
     effects.tell(Told(at=now, event=told, conversation=c.number))
     return moved
@@ -187,13 +181,13 @@ def _raised(priority: int, change: str) -> int:
     return priority + int(change) if change[0] in "+-" else int(change)
 
 
-def _notify(store: Store, c: Conversation, to: str, firing: Firing, effects: Effects, now: datetime) -> None:
+def _notify(ledger: Ledger, c: Conversation, to: str, firing: Firing, effects: Change, now: datetime) -> None:
     """Queue a notice to a recipient; `lead:{queue}` is the lead of the conversation's queue, if it has one."""
     name = to.replace("{queue}", c.queue)
     if name.startswith("lead:"):
-        queue = store.policy.queues.get(name.removeprefix("lead:"))
+        queue = ledger.policy.queues.get(name.removeprefix("lead:"))
         name = queue.lead if queue is not None else ""
-    if not name or name not in store.policy.notify:
+    if not name or name not in ledger.policy.notify:
         return
     body = {
         "ref": ref_of(c.number), "conversation": c.number, "queue": c.queue, "issue_type": c.issue_type,

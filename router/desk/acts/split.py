@@ -1,6 +1,6 @@
 """How does a merged conversation part again, and how do single messages become a conversation of their own?
 
-In: the store, a conversation, the messages that leave, who says so. Out: the conversation that they are in then. What
+In: the ledger, a conversation, the messages that leave, who says so. Out: the conversation that they are in then. What
 was merged whole comes back as it was (router.conversation.merge); other messages open a conversation. Blocking
 functions.
 """
@@ -16,24 +16,24 @@ from router.conversation.acts import ticked
 from router.conversation.after_message import CHASING
 from router.conversation.merge import Stays, shrunk, told, unanswered
 from router.conversation.transitions import chased, split_off, waiting_from
+from router.desk.acts.parts import Row, Rows, messages_named, messages_of, move, stays, unanswered_of
+from router.desk.acts.unmerge import family_of, unmerged
+from router.desk.ledger import Ledger
 from router.errors import Refused
 from router.events import ConversationSplit, Told
-from router.known import Known
 from router.model import Conversation, Link
 from router.ref import ref_of
-from router.store.act import contact_of_number, locked
-from router.store.ledger import Store
-from router.store.parts import Row, Rows, messages_named, messages_of, move, stays, unanswered_of
+from router.store.change import Change
+from router.store.locking import locked
 from router.store.read import queries
+from router.store.read.people import contact_of_number
 from router.store.statement import Tx
 from router.store.tables import instant
-from router.store.unmerging import family_of, unmerged
-from router.store.write import Effects
 
 __all__ = ["split"]
 
 
-def split(store: Store, number: int, messages: Sequence[int], *, agent: str, now: datetime) -> Conversation:
+def split(ledger: Ledger, number: int, messages: Sequence[int], *, agent: str, now: datetime) -> Conversation:
     """Split messages off into a conversation of their own; returns it. What was merged whole comes back as it was.
 
     Raises `Refused` when a message is not in the conversation, or none would stay.
@@ -46,19 +46,19 @@ def split(store: Store, number: int, messages: Sequence[int], *, agent: str, now
         missing = set(messages) - {row.number for row in rows if row.conversation in family}
         if missing or not rows:
             raise Refused(f"{ref_of(c.number)} has no message {', '.join(map(str, sorted(missing)))}.")
-        effects = Effects(Known())
+        effects = ledger.change()
         absorbed = _whole(tx, c, rows)
         new = (
-            unmerged(tx, c, absorbed, effects, now, store.policy)
+            unmerged(tx, c, absorbed, effects, now, ledger.policy)
             if absorbed
-            else _cut_off(tx, store, c, rows, effects, now)
+            else _cut_off(tx, ledger, c, rows, effects, now)
         )
         parted = ConversationSplit(before=c.number, messages=tuple(sorted(set(messages))), agent=agent)
         effects.tell(Told(at=now, event=parted, conversation=new.number))
-        effects.write(tx, now, store.receivers)
+        ledger.write(tx, effects, now)
         return new
 
-    return store.again(work)
+    return ledger.again(work)
 
 
 def _whole(tx: Tx, c: Conversation, rows: Rows) -> int:
@@ -73,7 +73,7 @@ def _whole(tx: Tx, c: Conversation, rows: Rows) -> int:
     return 0
 
 
-def _cut_off(tx: Tx, store: Store, c: Conversation, rows: Rows, effects: Effects, now: datetime) -> Conversation:
+def _cut_off(tx: Tx, ledger: Ledger, c: Conversation, rows: Rows, effects: Change, now: datetime) -> Conversation:
     """Messages that never were a conversation of their own become one."""
     gone = {row.number for row in rows}
     stay = [row for row in messages_of(tx, queries.family(tx, c.number)) if row.number not in gone]
@@ -85,17 +85,17 @@ def _cut_off(tx: Tx, store: Store, c: Conversation, rows: Rows, effects: Effects
     contact = contact_of_number(tx, c.contact).attributes
     ids = tuple(row.id for row in rows)
     wait = [row for row in heard if row.asks and _waits(row, c)]
-    new = _opened(c, store.reserve_numbers(tx, 1), stays(rows, store.policy), heard, wait)
-    facts = tuple(unanswered_of(row, store.policy) for row in wait)
-    new = ticked(new, told("split_in", new, contact, now, unanswered=facts), store.policy)
-    said = stays(stay, store.policy)
+    new = _opened(c, ledger.reserve_numbers(tx, 1), stays(rows, ledger.policy), heard, wait)
+    facts = tuple(unanswered_of(row, ledger.policy) for row in wait)
+    new = ticked(new, told("split_in", new, contact, now, unanswered=facts), ledger.policy)
+    said = stays(stay, ledger.policy)
     opened_at = max(c.opened_at, said.first_message_at or c.opened_at)
     left = replace(chased(c, c.chases - new.chases), opened_at=opened_at, messages=said.messages)
     left = shrunk(left, said, new, replace(left, channels=(), threads=(), participants=()))
-    left = ticked(left, told("split_out", left, contact, now, ids=ids, unanswered=said.asked[:1]), store.policy)
+    left = ticked(left, told("split_out", left, contact, now, ids=ids, unanswered=said.asked[:1]), ledger.policy)
     waiting = min((one.at for one in unanswered(left)), default=None)
-    effects.change(waiting_from(left, waiting if c.waiting_since else None))
-    effects.change(new)
+    effects.put(waiting_from(left, waiting if c.waiting_since else None))
+    effects.put(new)
     effects.link(new.number, Link(conversation=c.number, reason="linked"), now, "human")
     move(tx, rows, new.number)
     return new

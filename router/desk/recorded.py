@@ -37,7 +37,7 @@ from router.store.load import Wants
 from router.store.statement import Statement, Tx, member
 from router.text.secrets.redact import redact
 
-__all__ = ["apply", "tombstone", "wants"]
+__all__ = ["apply", "wants"]
 
 _named = Statement(
     select(t.messages.c.realm, t.messages.c.external_id).where(
@@ -48,11 +48,6 @@ _named = Statement(
         )
     )
 )
-
-
-def tombstone(key: Key) -> str:
-    """What is kept of an erased message: a digest of its key."""
-    return hashlib.sha256("\0".join(key).encode()).hexdigest()
 
 
 def event_key(event: DeskEvent) -> Key:

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 
 from router.bounce import KnownReply, Outcome
 from router.conversation import arrival
+from router.desk.placing import Placing
 from router.events import Told
 from router.known import Known
 from router.model import DeskEvent, Redelivery
@@ -23,7 +24,6 @@ from router.store import tables as t
 from router.store.load import Wants
 from router.store.statement import Statement, Tx, among, member
 from router.store.tables import instant, micros
-from router.store.write import Effects
 
 __all__ = ["apply", "wants"]
 
@@ -71,7 +71,7 @@ def wants(tx: Tx, events: Sequence[DeskEvent]) -> Wants:
 
 
 def apply(
-    tx: Tx, event: DeskEvent, known: Known, effects: Effects, policy: Policy, now: datetime
+    tx: Tx, event: DeskEvent, known: Known, placing: Placing, policy: Policy, now: datetime
 ) -> Redelivery:  # fmt: skip
     """Take in a receipt: as what adds no message, it counts as a redelivery."""
     for reply in _meant(tx, event):
@@ -85,13 +85,13 @@ def apply(
             came = arrival.came(c, reply.number, event.to, now, policy, written_in=written_in)
             if came.conversation != c:
                 known.put(came.conversation)
-                effects.change(came.conversation)
+                placing.change.put(came.conversation)
             for told in came.events:
-                effects.tell(Told(at=now, event=told, conversation=c.number, message=reply.number))
+                placing.change.tell(Told(at=now, event=told, conversation=c.number, message=reply.number))
         outcome = Outcome(
             reply=reply.number, event=f"reply.{event.to}", state=event.to, was=state, attempts=reply.attempts,
             channel=reply.channel,
         )  # fmt: skip
-        effects.came(outcome, c.number, now)
+        placing.came(outcome, c.number, now)
     key = (event.channel, f"delivery:{event.conversation_of}")
     return Redelivery(key=key, number=0, conversation=0, channel=event.channel, trace=("how far a reply has come",))

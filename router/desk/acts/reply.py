@@ -2,8 +2,8 @@
 fixed.
 
 In: the conversation, the words, who says them. The answer goes by the channel of the customer's last message (or a
-named one) to the handle that it came from, never to anybody else (`router.store.recipients`). Out: the number of the
-reply; the daemon sends what the outbox holds.
+named one) to the handle that it came from, never to anybody else (`router.desk.acts.recipients`). Out: the number of
+the reply; the daemon sends what the outbox holds.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from sqlalchemy import bindparam, select, update
 
 from router.conversation.acts import reply_given, reply_id
 from router.conversation.people import naming
+from router.desk.acts.recipients import Heard, recipients
+from router.desk.ledger import Ledger
+from router.desk.storable import words
+from router.desk.transaction import act, desk_row, refuse_held
 from router.errors import Misasked, Refused
 from router.events import ContactConfirmed, ReplyAutomatic, ReplyQueued, Told
 from router.match import reply_address
 from router.model import Attachment, Conversation, Direction, Handle
 from router.ref import ref_of
 from router.store import tables as t
-from router.store.act import act, desk_row, refuse_held
-from router.store.ledger import Store
+from router.store.change import Change, Outgoing
 from router.store.read import queries
-from router.store.recipients import Heard, recipients
 from router.store.statement import Statement, Tx, among, as_json, member, upsert
-from router.store.storable import words
-from router.store.write import Effects, Outgoing
 
 __all__ = ["KEY_ID", "queue_reply", "reply"]
 
@@ -59,7 +59,7 @@ _put_thread_key = upsert(t.thread_keys)
 
 
 def reply(
-    store: Store,
+    ledger: Ledger,
     number: int,
     text: str,
     *,
@@ -82,14 +82,14 @@ def reply(
     if not text.strip() and not attachments:
         raise Misasked("A reply needs words.")
 
-    def change(tx: Tx, c: Conversation, effects: Effects) -> int:
+    def change(tx: Tx, c: Conversation, effects: Change) -> int:
         if not force:
             _refuse_twice(tx, c, agent, seen)
         return queue_reply(
-            tx, store, c, effects, text, agent=agent, now=now, channel=channel, to=to, cc=cc, attachments=attachments
+            tx, ledger, c, effects, text, agent=agent, now=now, channel=channel, to=to, cc=cc, attachments=attachments
         )
 
-    return act(store, number, now, change)
+    return act(ledger, number, now, change)
 
 
 def _refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None) -> None:
@@ -105,9 +105,9 @@ def _refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None) -> None
 
 def queue_reply(
     tx: Tx,
-    store: Store,
+    ledger: Ledger,
     c: Conversation,
-    effects: Effects,
+    effects: Change,
     text: str,
     *,
     agent: str,
@@ -126,14 +126,14 @@ def queue_reply(
     heard, copied = whom.heard, () if automatic else whom.cc
     if whom.confirms:
         _confirm(tx, c, heard, agent, now, effects)
-    own = store.reserve_numbers(tx, 1)
-    external_id = _external_id(store, c, heard, heard.key, own, now)
-    after = reply_given(c, now, text, store.policy, automatic=automatic, event_id=reply_id(own), state="pending")
-    effects.change(naming(replace(after, messages=after.messages + 1), copied, proved=True))
+    own = ledger.reserve_numbers(tx, 1)
+    external_id = _external_id(ledger, c, heard, heard.key, own, now)
+    after = reply_given(c, now, text, ledger.policy, automatic=automatic, event_id=reply_id(own), state="pending")
+    effects.put(naming(replace(after, messages=after.messages + 1), copied, proved=True))
     files = [{"name": a.name, "type": a.type, "size": a.size, "sha256": a.sha256, "url": a.url} for a in attachments]
     scope = _scope(heard)
     key = external_id if heard.realm == "mail" else f"{scope}:{external_id}"
-    effects.say(
+    effects.add_message(
         desk_row(
             own, c, text, agent, now, Direction.OUT, channel=heard.channel, external_id=key, realm=heard.realm,
             handle=heard.handle, thread=heard.thread or 0, subject=_subject(heard), automatic=automatic,
@@ -155,7 +155,7 @@ def queue_reply(
     return own
 
 
-def _confirm(tx: Tx, c: Conversation, heard: Heard, agent: str, now: datetime, effects: Effects) -> None:
+def _confirm(tx: Tx, c: Conversation, heard: Heard, agent: str, now: datetime, effects: Change) -> None:
     """A person of the desk says that a handle which was only claimed is the customer's."""
     scope, address = heard.key
     tx.run(_confirm_handle, where=scope, written=address, said=f"confirmed by {agent}" if agent else "confirmed")
@@ -166,13 +166,13 @@ def _confirm(tx: Tx, c: Conversation, heard: Heard, agent: str, now: datetime, e
 KEY_ID = 1
 
 
-def _external_id(store: Store, c: Conversation, heard: Heard, handle: Handle, own: int, now: datetime) -> str:
+def _external_id(ledger: Ledger, c: Conversation, heard: Heard, handle: Handle, own: int, now: datetime) -> str:
     """Our own id of the reply, fixed before the first try: for mail a Message-ID that carries the signed token."""
     if heard.realm != "mail":
         return f"out-{own}"
-    settings = store.policy.channel(heard.channel).settings
+    settings = ledger.policy.channel(heard.channel).settings
     domain = str(getattr(settings, "address", "")).rpartition("@")[2] or "omnirouter.invalid"
-    key = store.reply_keys.get(KEY_ID)
+    key = ledger.reply_keys.get(KEY_ID)
     if key is None:
         return f"{own}.{micros_text(now)}@{domain}"
     token = reply_address.sign(c.number, handle, KEY_ID, key, now + _TOKEN_LIFE)

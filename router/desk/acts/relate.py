@@ -1,8 +1,8 @@
 """How do people relate conversations? Merge and split, exactly inverse; link, accept, refuse and unlink.
 
-A merge remembers both states; splitting off what was merged (router.store.parting) gives both back as they were, with
+A merge remembers both states; splitting off what was merged (router.desk.acts.split) gives both back as they were, with
 what happened since folded in. Where nothing proved that two people are one, it also remembers who checked that and how
-(rules: follow-ups, 9). No machine overrules what people decided here. Blocking functions over the store.
+(rules: follow-ups, 9). No machine overrules what people decided here. Blocking functions over the ledger.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, or_, update
 
 from router.conversation.merge import merged
+from router.desk.acts.split import split
+from router.desk.ledger import Ledger
+from router.desk.storable import words
 from router.errors import Refused
 from router.events import ConversationLinked, ConversationMerged, ConversationStatus, ConversationUnlinked, Told
-from router.known import Known
 from router.model import Conversation, Link
 from router.ref import ref_of
 from router.store import tables as t
-from router.store.act import contact_of_number, locked
-from router.store.ledger import Store
-from router.store.parting import split
+from router.store.locking import locked
 from router.store.read import queries
+from router.store.read.people import contact_of_number
 from router.store.statement import Statement, Tx, as_json, member, upsert
-from router.store.storable import words
 from router.store.tables import micros
-from router.store.write import Effects
 
 __all__ = ["accept", "link", "merge", "refuse", "split", "unlink", "unproven"]
 
@@ -51,7 +50,7 @@ def _both(tx: Tx, a: int, b: int) -> tuple[Conversation, Conversation]:
     return (first, second) if low == a else (second, first)
 
 
-def merge(store: Store, a: int, b: int, *, agent: str, now: datetime, checked: str = "") -> Conversation:
+def merge(ledger: Ledger, a: int, b: int, *, agent: str, now: datetime, checked: str = "") -> Conversation:
     """Merge conversation `b` into `a`: one conversation, both histories. Undone by `split`.
 
     `checked` says how the person was checked (called back, asked for the last payment), where the channels did not
@@ -63,10 +62,10 @@ def merge(store: Store, a: int, b: int, *, agent: str, now: datetime, checked: s
         into, gone = _both(tx, a, b)
         if into.number == gone.number:
             raise Refused(f"{ref_of(a)} and {ref_of(b)} are one conversation already.")
-        effects = Effects(Known())
-        one, still = merged(into, gone, contact_of_number(tx, into.contact).attributes, now, store.policy)
-        effects.change(one)
-        effects.change(still)
+        effects = ledger.change()
+        one, still = merged(into, gone, contact_of_number(tx, into.contact).attributes, now, ledger.policy)
+        effects.put(one)
+        effects.put(still)
         before = as_json({"into": into, "gone": gone, "one": one})
         ends = {"absorbed": gone.number, "into": into.number}
         tx.run(_put_merge, **ends, before=before, by=agent, at=micros(now), checked=checked)
@@ -77,45 +76,45 @@ def merge(store: Store, a: int, b: int, *, agent: str, now: datetime, checked: s
             effects.tell(Told(at=now, event=told, conversation=into.number))
         merge = ConversationMerged(absorbed=gone.number, agent=agent, checked=checked)
         effects.tell(Told(at=now, event=merge, conversation=into.number))
-        effects.write(tx, now, store.receivers)
+        ledger.write(tx, effects, now)
         return one
 
-    return store.again(work)
+    return ledger.again(work)
 
 
-def link(store: Store, a: int, b: int, *, agent: str, now: datetime) -> None:
+def link(ledger: Ledger, a: int, b: int, *, agent: str, now: datetime) -> None:
     """Say that two conversations have to do with each other; both stay."""
 
     def work(tx: Tx) -> None:
         one, other = _both(tx, a, b)
         if one.number == other.number:
             raise Refused("A conversation cannot be linked with itself.")
-        effects = Effects(Known())
+        effects = ledger.change()
         tx.run(_link_again, one=one.number, two=other.number, who=agent or "human")
         effects.link(one.number, Link(conversation=other.number, reason="linked", score=1.0), now, agent or "human")
         linked = ConversationLinked(conversation=other.number, reason="linked", score=1.0, agent=agent)
         effects.tell(Told(at=now, event=linked, conversation=one.number))
-        effects.write(tx, now, store.receivers)
+        ledger.write(tx, effects, now)
 
-    store.again(work)
+    ledger.again(work)
 
 
-def accept(store: Store, a: int, b: int, *, agent: str, now: datetime, checked: str = "") -> Conversation:
+def accept(ledger: Ledger, a: int, b: int, *, agent: str, now: datetime, checked: str = "") -> Conversation:
     """The same person and the same matter: the two that a link relates become one, the older goes on. Raises `Refused`
     where nothing links them."""
-    with store.database.read() as tx:
+    with ledger.database.read() as tx:
         one, other = (queries.conversation(tx, number) for number in (a, b))
         links = queries.links_of(tx, [one.number]).get(one.number, [])
     if one.number != other.number and other.number not in {shown["conversation"] for shown in links}:
         names = f"{ref_of(one.number)} and {ref_of(other.number)}"
         raise Refused(f"{names} are not linked; to join them all the same: omnirouter merge.")
     into, gone = sorted((one, other), key=lambda c: (c.opened_at, c.number))
-    return merge(store, into.number, gone.number, agent=agent, now=now, checked=checked)
+    return merge(ledger, into.number, gone.number, agent=agent, now=now, checked=checked)
 
 
-def refuse(store: Store, a: int, b: int, *, agent: str, now: datetime) -> int:
+def refuse(ledger: Ledger, a: int, b: int, *, agent: str, now: datetime) -> int:
     """Not the same: the links between the two are undone, and no machine makes them again. Raises `Refused`."""
-    return unlink(store, a, b, agent=agent, now=now)
+    return unlink(ledger, a, b, agent=agent, now=now)
 
 
 def unproven(tx: Tx, c: Conversation) -> list[Conversation]:
@@ -125,7 +124,7 @@ def unproven(tx: Tx, c: Conversation) -> list[Conversation]:
     return [queries.conversation(tx, number) for number in found]
 
 
-def unlink(store: Store, a: int, b: int, *, agent: str, now: datetime) -> int:
+def unlink(ledger: Ledger, a: int, b: int, *, agent: str, now: datetime) -> int:
     """Undo all links between two conversations and what was merged into them, whoever made them. How many there were.
 
     Raises `Refused` for none.
@@ -137,10 +136,10 @@ def unlink(store: Store, a: int, b: int, *, agent: str, now: datetime) -> int:
         undone = tx.run(_unlink, ones=families[0], twos=families[1])
         if not undone:
             raise Refused(f"{ref_of(one.number)} and {ref_of(other.number)} are not linked.")
-        effects = Effects(Known())
+        effects = ledger.change()
         unlinked = ConversationUnlinked(conversation=other.number, agent=agent)
         effects.tell(Told(at=now, event=unlinked, conversation=one.number))
-        effects.write(tx, now, store.receivers)
+        ledger.write(tx, effects, now)
         return undone
 
-    return store.again(work)
+    return ledger.again(work)

@@ -14,12 +14,12 @@ import msgspec
 from sqlalchemy import and_, bindparam, select
 
 from router.errors import Misasked, Refused
-from router.match.authorship import CLAIMED
+from router.known import CLAIMED
 from router.model import Conversation, Handle
 from router.ref import ref_of
 from router.store import tables as t
-from router.store.act import contact_of_number
 from router.store.read import queries
+from router.store.read.people import contact_of_number
 from router.store.statement import Statement, Tx, member
 
 __all__ = ["Heard", "Recipients", "recipients"]
