@@ -140,7 +140,7 @@ async def test_another_node_goes_on_inside_a_raw(
         entries = node.log.read_now(node.number, former.position, BATCH)
         former.decide(entries, lambda: NOW)
     if killed:
-        monkeypatch.setattr(node.store, "_move", _die)
+        monkeypatch.setattr(node.store, "move", _die)
         with pytest.raises(KeyboardInterrupt):
             former.decide(node.log.read_now(node.number, former.position, BATCH), lambda: NOW)
         monkeypatch.undo()
