@@ -10,7 +10,9 @@ the state after (`progress`). `prepare` does the part that needs nothing of the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -51,7 +53,7 @@ from router.model import (
     Placement,
     Redelivery,
 )
-from router.policy.values import Policy, required
+from router.policy.values import FollowUps, Policy, required
 from router.routing.condition import FLAGS
 
 __all__ = [
@@ -59,6 +61,8 @@ __all__ = [
 ]  # fmt: skip
 
 Prepared = Reading
+#: What says where a message goes; `router.match.join.place` is one.
+Placing: TypeAlias = Callable[[Reading, Identity, Evidence, Known, FollowUps], Verdict]
 #: What somebody else's report turns into a report of the same.
 _OPENING = (MessageClass.FIRST, MessageClass.NEW_ISSUE)
 
@@ -89,9 +93,11 @@ def checked(message: object, index: int = 0) -> Message:
 
 
 def decide_prepared(
-    prepared: Prepared, known: Known, policy: Policy, now: datetime, *, claim: Claim | None = None
-) -> Decision:
-    """Decide a message that was prepared under the same policy."""
+    prepared: Prepared, known: Known, policy: Policy, now: datetime, *, claim: Claim | None = None,
+    placing: Placing = place,
+) -> Decision:  # fmt: skip
+    """Decide a message that was prepared under the same policy. `placing` is who says where it goes: the truth of a
+    labelled sequence may, to learn from it."""
     seen = dedupe.seen(prepared.message, prepared.digest, known)
     if seen.before is not None:
         return _seen_again(seen, known)
@@ -117,7 +123,7 @@ def decide_prepared(
     if message.automatic:
         verdict, relation = _automatic(evidence), Relation()
     else:
-        verdict = place(reading, identity, evidence, known, policy.follow_ups)
+        verdict = placing(reading, identity, evidence, known, policy.follow_ups)
         verdict, relation = _among_others(verdict, reading, identity, known, policy)
     placed = _placement(reading, linked, identity, evidence, verdict, relation, known, policy, now, flags)
     placed = replace(placed, piece=bool(reading.pieces)) if told is None else _scrubbed(placed, told, known)

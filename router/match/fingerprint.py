@@ -14,13 +14,16 @@ from zlib import crc32
 from router.match.features import NO_TOPIC, Reading
 from router.tagging.tag import Tagger
 from router.text.meaning.fold import fold
+from router.text.meaning.requests import asked_for
 from router.text.meaning.speech_acts import REQUESTS
-from router.text.meaning.utterance import MOST
+from router.text.meaning.utterance import MOST, vocabulary
 
 __all__ = ["Memory", "features_of", "forget", "remember", "spoken", "telling_of", "tongue_of", "united"]
 
 #: Below this the runner-up of an issue type may have been meant.
 _SURE = 0.95
+#: What is remembered of the desk's last words, and so many of these.
+_OF_THE_DESK, _MOST_TOLD = ("asked", "offered", "told", "wanted"), 48
 #: How many of each are kept.
 _MOST = {
     "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
@@ -33,7 +36,7 @@ class Memory:
 
     __slots__ = (
         "amounts", "asked", "cards", "customers", "ids", "kinds", "maybe", "names", "numbers", "offered", "originals",
-        "piece", "poor", "said_at", "subjects", "texts", "tongues", "types", "wordless", "words",
+        "piece", "poor", "said_at", "subjects", "texts", "told", "tongues", "types", "wanted", "wordless", "words",
     )  # fmt: skip
 
     def __init__(self, matter: Mapping[str, Any]) -> None:
@@ -57,11 +60,17 @@ class Memory:
         self.wordless: bool = matter.get("wordless", False)
         self.piece: list[int] = matter.get("piece", [])
         self.originals: list[str] = matter.get("originals", [])
+        self.told: frozenset[int] = frozenset(matter.get("told", ()))
+        self.wanted: int = matter.get("wanted", 0)
 
 
 def features_of(reading: Reading) -> frozenset[int]:
     """The features of the words, as 32-bit numbers."""
-    return frozenset(crc32(feature.encode("utf-8", "surrogatepass")) for feature in reading.said.features)
+    return frozenset(map(_crc, reading.said.features))
+
+
+def _crc(feature: str) -> int:
+    return crc32(feature.encode("utf-8", "surrogatepass"))
 
 
 def tongue_of(reading: Reading) -> str:
@@ -140,10 +149,14 @@ def spoken(matter: Mapping[str, Any], text: str, tagger: Tagger) -> dict[str, An
     known change nothing."""
     if not text:
         return dict(matter)
-    following = {name: value for name, value in matter.items() if name not in ("asked", "offered")}
+    following = {name: value for name, value in matter.items() if name not in _OF_THE_DESK}
     folded = fold(text[:MOST])
     if REQUESTS.found_in(folded):
         following["asked"] = True
+    if wanted := asked_for(folded):
+        following["wanted"] = wanted
+    if told := sorted(map(_crc, vocabulary().read(folded).features))[:_MOST_TOLD]:
+        following["told"] = told
     tagging = tagger.tag(text[:MOST], folded=folded)
     offered = [kind for kind in (tagging.issue_type, tagging.runner_up) if kind not in NO_TOPIC]
     if offered:
