@@ -286,8 +286,8 @@ class Candidate(Value, frozen=True, kw_only=True):
 
 class Link(Value, frozen=True, kw_only=True):
     """A relation between two conversations that stay two: reason is `cross_customer`, `new_issue`, `reopened_late`,
-    `unproven_link`, `suggested_link`, `thread_claim_rejected`, `incident` or `linked` (by a person). `because` says in
-    words what it rests on, where the reason alone does not."""
+    `also_open`, `unproven_link`, `suggested_link`, `thread_claim_rejected`, `incident` or `linked` (by a person).
+    `because` says in words what it rests on, where the reason alone does not."""
 
     conversation: int
     reason: str

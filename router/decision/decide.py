@@ -38,7 +38,7 @@ from router.match.delivered import Delivered, delivered
 from router.match.features import Reading, named_key, read
 from router.match.identity import Identity, identify
 from router.match.incident import Relation, naming_the_same, relate
-from router.match.join import Verdict, place
+from router.match.join import ALSO_OPEN, Verdict, place
 from router.match.reply_address import Claim
 from router.match.seam import Seam, seam
 from router.match.thread import Chain, chain
@@ -289,7 +289,7 @@ def _events(
         MessageReceived(channel=message.channel, automatic=message.automatic, class_=class_, quiet=moved.quiet)
     )  # fmt: skip
     found.extend(moved.events)
-    found.extend(map(_linked, verdict.links))
+    found.extend(_linked(link) for link in verdict.links if link.reason != ALSO_OPEN)
     if relation.incident:
         begun = IncidentOpened if relation.opened else IncidentJoined
         reported = (*relation.conversations, moved.conversation.number)

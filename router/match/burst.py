@@ -15,6 +15,7 @@ from zlib import crc32
 
 from router.match.features import Reading
 from router.match.score import Weighed
+from router.match.weights import WEIGHTS
 from router.model import Conversation, Message, Status
 from router.text.meaning.utterance import Word
 
@@ -24,10 +25,8 @@ __all__ = ["chat_like", "going_on", "marks_another", "pieced", "waited"]
 _WHOLE = frozenset(("email", "phone"))
 #: So soon after the piece before comes a further one.
 _WITHIN = timedelta(minutes=2)
-#: So many words that share nothing with what was said are a matter of their own.
-_A_MATTER = 1.5
-#: All else speaks against it; the issue type is this sure; and it was not typed in one breath.
-_AGAINST, _SURELY, _A_MOMENT = -0.25, 0.9, timedelta(seconds=40)
+#: What was typed in one breath takes less than this.
+_A_MOMENT = timedelta(seconds=40)
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,10 +85,10 @@ def marks_another(reading: Reading, piece: Weighed) -> bool:
     if (said.adds or (said.joins and states)) and _other_amount(reading, piece):
         return True
     if said.adds and not said.defines:
-        return other or (states and said.weight >= _A_MATTER and not piece.shared)
-    if not (other and states and piece.score <= _AGAINST):
+        return other or (states and said.weight >= WEIGHTS.words_of_another_matter and not piece.shared)
+    if not (other and states) or piece.shared or piece.akin:
         return False
-    return said.joins or (reading.certainty >= _SURELY and _since(reading, piece) >= _A_MOMENT)
+    return said.joins or (reading.certainty >= WEIGHTS.surely_another_type and _since(reading, piece) >= _A_MOMENT)
 
 
 def _other_amount(reading: Reading, piece: Weighed) -> bool:

@@ -18,6 +18,7 @@ from xxhash import xxh3_64_hexdigest
 from router.match import identity
 from router.match.authorship import named_people
 from router.match.delivered import Delivered, delivered
+from router.match.weights import WEIGHTS
 from router.model import Authenticity, Direction, Handle, Message, Tagging
 from router.policy.values import Policy
 from router.text.meaning import identifiers, utterance
@@ -36,26 +37,14 @@ NO_TOPIC = frozenset(("other", "complaint", "feedback", ""))
 _THREATS = frozenset(("complaint", "legal"))
 _CHASING = Word.CHASE | Word.OUTCOME | Word.NEWS
 _STATING = Word.PROBLEM | Word.WISH
-#: A type is this sure, and a matter takes as many words, before it counts as stated without any word of a problem.
-_CLEAR, _A_MATTER = 0.7, 2.0
+#: Fewer words about something are no sentence that could be said once more.
+_A_SENTENCE = 3
 #: A shorter subject ("hi", "急") is none.
 _SUBJECT = 4
-#: An unsure type of this confidence is likely all the same: it is weighed, though no rule of a queue may rely on it.
-_LIKELY = 0.4
-#: A type that no word of a lexicon names, told by likeness alone, is at most as sure as this for a placement.
-_LIKENESS = 0.39
-#: What the first sentence is about is what all of it is about, if it is as sure as this.
-_BEGUN = 0.5
-#: What no word of its own tells needs a type as sure as this.
-_EVIDENT = 0.8
-#: A chaser may name its topic in as many words.
-_FEW_WORDS = 4.0
-#: The same of one who presses or threatens.
-_MANY_MORE = 6.0
 #: So many words of a message are sought in those of other people, and so many of them are Chinese phrases.
 _MOST_TRACES, _MOST_PHRASES = 6, 3
 #: From this confidence on, a report is met by those of its own type alone.
-_TOLD = 0.6
+_TOLD = WEIGHTS.told_type
 #: Concepts of a breakdown, and of a thing that does not work; how the traces of the two end.
 _BREAKDOWN, _FAILS = "outage", frozenset(("app_bug", "cannot_enter", "fail", "declined"))
 _ASKING, _FAILING = "@asking", "@failing"
@@ -67,8 +56,6 @@ _ALBUM = "album:"
 _MOST_NAMED = 20
 #: Of long own words so many characters are weighed: a matter is named early, and once more at the end.
 HEAD, TAIL = 360, 120
-#: More words tell more than how a try ended.
-_MANY_WORDS = 7.0
 #: From so many characters on, a text may begin with its matter and go on with other words.
 _OPENING = 60
 #: What is shorter is a greeting.
@@ -134,7 +121,17 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     @property
     def certainty(self) -> float:
         """How sure its type is, for a placement: likeness to first messages says little of others."""
-        return self.tagging.confidence if self.tagging.named else min(self.tagging.confidence, _LIKENESS)
+        return self.tagging.confidence if self.tagging.named else min(self.tagging.confidence, WEIGHTS.likeness)
+
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        """The hashes by which the very same words are found again, also with a greeting or thanks around them: of all
+        letters, and of the words of a sentence that are about something, in any order."""
+        said = self.said
+        if not self.text_hash or len(said.features) < _A_SENTENCE:
+            return (self.text_hash,) if self.text_hash else ()
+        told = "\0".join((*sorted(said.features), *sorted(said.numbers)))
+        return (self.text_hash, _short(told))
 
     @property
     def named(self) -> bool:
@@ -143,8 +140,9 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         if tagging.issue_type in NO_TOPIC or not (self.said.kinds or self.said.weight):
             return False
         if self.said.weight <= 0.0 and not self.said.has(_STATING):
-            return bool(tagging.words) and self.certainty >= _EVIDENT
-        return bool(tagging.words) or (self.said.weight >= 1.5 and self.certainty >= _LIKELY)
+            return bool(tagging.words) and self.certainty >= WEIGHTS.evident_type
+        likely = self.said.weight >= WEIGHTS.words_of_a_name and self.certainty >= WEIGHTS.likely_type
+        return bool(tagging.words) or likely
 
     @cached_property
     def subject_hash(self) -> str:
@@ -169,12 +167,12 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     @cached_property
     def topical(self) -> bool:
         """Is the matter that the tagger names a likely one?"""
-        return self.named and (not self.tagging.unsure or self.certainty >= _LIKELY)
+        return self.named and (not self.tagging.unsure or self.certainty >= WEIGHTS.likely_type)
 
     @property
     def long(self) -> bool:
         """Does it hold more words than who goes on with a matter needs?"""
-        return self.said.weight > _MANY_WORDS
+        return self.said.weight > WEIGHTS.many_words
 
     @cached_property
     def pieces(self) -> Mapping[str, seams.Piece]:
@@ -204,7 +202,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     @property
     def clear(self) -> bool:
         """Is its issue type so sure that it is a matter of its own, whether a problem is stated or not?"""
-        return self.topical and self.certainty >= _CLEAR and self.said.weight >= _A_MATTER
+        return self.topical and self.certainty >= WEIGHTS.clear_type and self.said.weight >= WEIGHTS.words_of_a_matter
 
     @cached_property
     def chases(self) -> bool:
@@ -212,19 +210,20 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         said = self.said
         if self.amounts or said.has(Word.ATTEMPT | Word.AGAIN) or said.long:
             return False
-        if not self.topical and said.weight <= _MANY_MORE and not _THREATS.isdisjoint(self.tagging.flags):
+        if not self.topical and said.weight <= WEIGHTS.many_more_words and not _THREATS.isdisjoint(self.tagging.flags):
             return True
-        most = _MANY_MORE if said.presses and said.how_far else _FEW_WORDS
+        most = WEIGHTS.many_more_words if said.presses and said.how_far else WEIGHTS.few_words
         pressing = said.presses and not (said.has(Word.PROBLEM) or said.defines)
-        brief = 1.0 if self.topical else _FEW_WORDS * 0.75 if pressing else _FEW_WORDS / 2
+        share = WEIGHTS.few_words * WEIGHTS.pressing_share if pressing else WEIGHTS.few_words / 2
+        brief = 1.0 if self.topical else share
         if said.numbers or said.weight > (most if said.asks else brief):
             return False
-        if said.has(Word.PROBLEM) and said.weight > 1.5 and not said.asks:
+        if said.has(Word.PROBLEM) and said.weight > WEIGHTS.words_of_a_name and not said.asks:
             return False
         if said.has(Word.CHASE):
             return said.asks or said.presses or not said.serves
         if said.asks:
-            brief = said.weight <= _FEW_WORDS / 2 or not said.has(_STATING)
+            brief = said.weight <= WEIGHTS.few_words / 2 or not said.has(_STATING)
             return said.has(_CHASING) or (brief and not self.named)
         told = self.named or self.strong or said.entities or said.serves or said.rare or said.has(_STATING)
         return not told and said.weight <= 1.0
@@ -234,8 +233,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         """Does it tell how a try ended, or add to what was said, rather than state a matter of its own?"""
         if not self.said.has(Word.ATTEMPT):
             return False
-        clear = self.topical and self.certainty >= _CLEAR
-        return self.said.weight <= (_A_MATTER if clear else _MANY_WORDS)
+        clear = self.topical and self.certainty >= WEIGHTS.clear_type
+        return self.said.weight <= (WEIGHTS.words_of_a_matter if clear else WEIGHTS.many_words)
 
     @cached_property
     def thanks(self) -> bool:
@@ -387,7 +386,7 @@ def tagged(telling: str, subject: str, policy: Policy, *, folded: str | None = N
     a mail name other things in passing. Flags and language are those of all of it."""
     opening = _opening(telling) if len(telling) > _OPENING else ""
     begun = policy.tagger.tag(opening, subject) if opening else None
-    if begun is None or begun.confidence < _BEGUN or begun.issue_type in NO_TOPIC:
+    if begun is None or begun.confidence < WEIGHTS.begun_type or begun.issue_type in NO_TOPIC:
         return policy.tagger.tag(telling, subject, folded=folded)
     flags = {*begun.flags, *policy.tagger.flags(fold(telling) if folded is None else folded)}
     return replace(begun, flags=tuple(sorted(flags)), language=language(telling))

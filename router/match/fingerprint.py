@@ -12,6 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from router.match.features import NO_TOPIC, Reading
+from router.match.weights import WEIGHTS
 from router.tagging.tag import Tagger
 from router.text.meaning.fold import fold
 from router.text.meaning.requests import asked_for
@@ -20,13 +21,11 @@ from router.text.meaning.utterance import MOST, vocabulary
 
 __all__ = ["Memory", "features_of", "forget", "remember", "spoken", "telling_of", "tongue_of", "united"]
 
-#: Below this the runner-up of an issue type may have been meant.
-_SURE = 0.95
 #: What is remembered of the desk's last words, and so many of these.
 _OF_THE_DESK, _MOST_TOLD = ("asked", "offered", "told", "wanted"), 48
 #: How many of each are kept.
 _MOST = {
-    "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 24, "words": 128, "kinds": 8,
+    "ids": 40, "amounts": 24, "cards": 12, "numbers": 32, "names": 16, "texts": 48, "words": 128, "kinds": 8,
     "types": 6, "maybe": 6, "subjects": 6, "tongues": 3, "customers": 8, "originals": 6,
 }  # fmt: skip
 
@@ -118,14 +117,13 @@ def remember(matter: Mapping[str, Any], reading: Reading, *, inbound: bool) -> d
     _add(following, "cards", reading.cards)
     _add(following, "numbers", reading.said.numbers)
     _add(following, "names", reading.said.entities)
-    if reading.text_hash:
-        _add(following, "texts", (reading.text_hash,))
+    _add(following, "texts", reading.hashes)
     _add(following, "words", sorted(features_of(reading)))
     _add(following, "tongues", (tongue_of(reading),))
     tagging = reading.tagging
     if reading.topical or (not matter.get("types") and tagging.issue_type not in NO_TOPIC):
         _add(following, "types", (tagging.issue_type,))
-        if reading.certainty < _SURE and tagging.runner_up not in NO_TOPIC:
+        if reading.certainty < WEIGHTS.sure_type and tagging.runner_up not in NO_TOPIC:
             _add(following, "maybe", (tagging.runner_up,))
     return following
 
@@ -135,7 +133,7 @@ def forget(matter: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     gone: dict[str, frozenset[Any]] = {
         "ids": frozenset(reading.strong), "amounts": frozenset(reading.amounts), "cards": frozenset(reading.cards),
         "numbers": frozenset(reading.said.numbers), "names": frozenset(reading.said.entities),
-        "texts": frozenset((reading.text_hash,)), "words": features_of(reading),
+        "texts": frozenset(reading.hashes), "words": features_of(reading),
     }  # fmt: skip
     following = dict(matter)
     for name, values in gone.items():

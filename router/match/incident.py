@@ -16,6 +16,7 @@ from typing import Any
 from router.known import Known
 from router.match.features import Reading
 from router.match.identity import Identity
+from router.match.weights import WEIGHTS
 from router.model import Conversation, Link, Standing, Status
 from router.policy.values import FollowUps
 from router.value import Value
@@ -25,9 +26,9 @@ __all__ = ["Relation", "naming_the_same", "reach", "relate"]
 _SAME_WORDS = timedelta(hours=24)
 _MOST_LINKS = 5
 _MOST_MARKERS = 60
-_SCORES = {"text": 0.9, "type": 0.7}
+_SCORES = {"text": WEIGHTS.same_words, "type": WEIGHTS.same_type}
 #: How sure a shared number is, and what it is called.
-_NUMBER = 0.95
+_NUMBER = WEIGHTS.same_number
 _NAMES = {"order": "order number", "hash": "transaction hash", "account": "account number"}
 
 

@@ -8,28 +8,34 @@ conversation without a right to it gets one of his own (rules: follow-ups, 4 to 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from router.known import Known
-from router.match.burst import going_on, marks_another, waited
+from router.match.burst import going_on, marks_another
 from router.match.claims import Evidence
-from router.match.classify import class_of, repeats
+from router.match.classify import class_of
 from router.match.features import Reading
 from router.match.fingerprint import Memory
 from router.match.identity import Identity, reply_handle
+from router.match.judged import Judged
+from router.match.learned import Learned, learned
 from router.match.score import Weighed, is_live, weigh
+from router.match.weights import WEIGHTS
 from router.model import Candidate, Conversation, Link, MessageClass, Status
 from router.policy.values import FollowUps
+from router.text.meaning.utterance import Word
 from router.value import Value
 
-__all__ = ["PIECES", "Verdict", "place"]
+__all__ = ["ALSO_OPEN", "PIECES", "Verdict", "place", "weighed_of"]
 
 #: Methods of what is a piece of a message that came before: it asks for nothing of its own.
 PIECES = ("edit", "album")
 
-#: A conversation weighed this far below the margin is worth suggesting.
-_WORTH_A_LOOK = 0.2
-_SHOWN = 5
-#: By so much more another conversation must speak for itself than the one that the piece before went to.
-_RATHER = 0.3
+#: Why a conversation is named that had words lately, though the message likely has nothing to do with it.
+ALSO_OPEN = "also_open"
+_LATELY = timedelta(hours=24)
+#: Fewer words about something are no sentence that is said again.
+_A_SENTENCE = 3
 
 
 class Verdict(Value, frozen=True, kw_only=True):
@@ -46,8 +52,12 @@ class Verdict(Value, frozen=True, kw_only=True):
     rejected: bool = False
 
 
-def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps) -> Verdict:
-    """Choose the conversation and the class of a customer's message. Pure and total."""
+def place(
+    reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps, *,
+    model: Learned | None = None,
+) -> Verdict:  # fmt: skip
+    """Choose the conversation and the class of a customer's message. Pure and total. `model` is the policy's own unless
+    it is given."""
     if evidence.method == "edit" and evidence.joins is not None:
         return Verdict(
             conversation=evidence.joins, class_=MessageClass.ADDITION, method="edit", score=1.0,
@@ -59,15 +69,24 @@ def place(reading: Reading, identity: Identity, evidence: Evidence, known: Known
             conversation=album, class_=MessageClass.ADDITION, method="album", score=1.0,
             reasons=("it is a picture of the same album as one before",),
         )  # fmt: skip
-    weighed = weigh(reading, _own(reading, identity, evidence, known, policy), evidence.joins)
+    model = model or learned(policy.model)
+    weighed = weighed_of(reading, identity, evidence, known, policy)
+    judged = Judged.of(reading, weighed, model, policy)
     if evidence.rejected is not None or reading.failed:
-        return _apart(reading, evidence, weighed, known, policy)
-    piece = _piece(reading, weighed, policy)
-    best = piece or _chosen(reading, weighed, policy)
+        return _apart(reading, evidence, judged, known, policy)
+    piece = _piece(reading, judged)
+    best = piece or _chosen(reading, judged)
     if best is not None:
         method = "burst" if best is piece else _method(best, evidence)
-        return _joins(reading, best, method, weighed, policy)
-    return _new(reading, evidence, weighed, policy)
+        return _joins(reading, best, method, judged, policy)
+    return _new(reading, evidence, judged)
+
+
+def weighed_of(
+    reading: Reading, identity: Identity, evidence: Evidence, known: Known, policy: FollowUps
+) -> list[Weighed]:
+    """The conversations that this message may go on with, compared with it, the one with the latest words first."""
+    return weigh(reading, _own(reading, identity, evidence, known, policy), evidence.joins)
 
 
 def _album(reading: Reading, identity: Identity, known: Known) -> Conversation | None:
@@ -112,61 +131,69 @@ def _of_another(reading: Reading, conversation: Conversation) -> bool:
     return bool(passed_on) and set(reading.strong).isdisjoint(memory.ids)
 
 
-def _piece(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:
+def _piece(reading: Reading, judged: Judged) -> Weighed | None:
     """The conversation of which this is a further piece. What it answers by right and numbers decide before that, and
     words that surely are about another matter that is open."""
-    piece = going_on(reading, weighed)
+    piece = going_on(reading, judged.weighed)
     if piece is None or reading.only_thanks or reading.silent:
         return None
     if marks_another(reading, piece):
-        piece.conflict = True
-        piece.add(-0.7, "the words begin another matter")
+        piece.rule("the words begin another matter")
         return None
-    others = [w for w in weighed if w is not piece and w.live and not w.conflict]
-    if any(w.same_id or w.answered or w.score >= max(policy.suggest_below, piece.score + _RATHER) for w in others):
+    others = [w for w in judged.fitting if w is not piece]
+    if any(w.same_id or w.answered or (w.chance >= judged.join_at and w.chance > piece.chance) for w in others):
         return None
-    piece.add(0.5, "typed on moments after the piece before")
+    if piece.forbidden or piece.chance < judged.veto_below:
+        return None
+    piece.rules.append("typed on moments after the piece before")
     return piece
 
 
-def _chosen(reading: Reading, weighed: list[Weighed], policy: FollowUps) -> Weighed | None:
-    """The conversation to join: a shared number whatever its age, else the one that it answers, else the best
-    above the margin."""
+def _chosen(reading: Reading, judged: Judged) -> Weighed | None:
+    """The conversation to join: a shared number whatever its age, else the one that it answers, else the likeliest
+    from `join_at` on."""
+    weighed = judged.weighed
     numbered = [w for w in weighed if w.same_id]
     if numbered:
-        return max(numbered, key=lambda w: (w.conversation.status is not Status.CLOSED, w.score))
+        return max(numbered, key=lambda w: (w.conversation.status is not Status.CLOSED, w.chance))
     if reading.thanks or reading.silent:
-        return next((w for w in weighed if w.live), weighed[0] if weighed else None)
-    fitting = [w for w in weighed if w.live and not w.conflict]
-    best = next((w for w in fitting if w.answered), fitting[0] if fitting else None)
-    return best if best is not None and (best.answered or best.score >= policy.suggest_below) else None
+        return next((w for w in judged.fitting), weighed[0] if weighed else None)
+    best = next((w for w in judged.fitting if w.answered and w.chance >= judged.veto_below), None)
+    if best is not None:
+        return best
+    best = next(iter(judged.fitting), None)
+    if best is None or best.chance >= judged.join_at:
+        return best
+    told = next((w for w in judged.fitting if not w.conflict and _same_again(reading, w)), None)
+    return told or _open_already(reading, judged)
+
+
+def _same_again(reading: Reading, one: Weighed) -> bool:
+    """Does it quote the error code that was quoted before, or nearly the whole sentence?"""
+    nearly = one.overlap >= WEIGHTS.the_same_sentence and len(reading.said.features) >= _A_SENTENCE
+    return (one.same_code and one.akin) or (nearly and not reading.said.has(Word.AGAIN))
+
+
+def _open_already(reading: Reading, judged: Judged) -> Weighed | None:
+    """What says next to nothing asks for what is open; after a mere greeting the first words with content are what it
+    was about (rules: follow-ups, 7)."""
+    running = [w for w in judged.fitting if w.conversation.status not in (Status.SOLVED, Status.CLOSED)]
+    if reading.poor and not reading.wordless:
+        return next(iter(running), None)
+    latest = max(running, key=lambda w: w.conversation.last_message_at, default=None)
+    return latest if latest is not None and latest.memory.poor else None
 
 
 def _joins(
-    reading: Reading, best: Weighed, method: str, weighed: list[Weighed], policy: FollowUps, *,
-    links: tuple[Link, ...] = (), rejected: bool = False,
+    reading: Reading, best: Weighed, method: str, judged: Judged, policy: FollowUps, *, links: tuple[Link, ...] = (),
+    rejected: bool = False,
 ) -> Verdict:  # fmt: skip
-    candidates = {id(w): w.candidate() for w in (best, *weighed[:_SHOWN])}
-    chosen = candidates[id(best)]
+    shown = judged.shown(best)
+    chosen = next(candidate for candidate in shown if candidate.conversation == best.conversation.number)
     return Verdict(
-        conversation=best.conversation, class_=_class(reading, best, method, policy), method=method, score=chosen.score,
-        candidates=tuple(candidates[id(w)] for w in weighed[:_SHOWN]), links=links, reasons=chosen.reasons,
-        rejected=rejected,
+        conversation=best.conversation, class_=class_of(reading, best, method, judged, policy), method=method,
+        score=chosen.score, candidates=shown, links=links, reasons=chosen.reasons, rejected=rejected,
     )  # fmt: skip
-
-
-def _class(reading: Reading, best: Weighed, method: str, policy: FollowUps) -> MessageClass:
-    """What it is to the conversation. Who has not waited yet chases nobody; a piece is an addition unless it says the
-    very same again."""
-    found = class_of(reading, best)
-    if best.memory.wordless and not reading.wordless and found is not MessageClass.ACK:
-        return MessageClass.FIRST
-    if method == "burst" and found is MessageClass.ACK:
-        return MessageClass.ADDITION
-    if found is MessageClass.ACK or waited(best.conversation, reading.message, policy.chase_after):
-        return found
-    again = found is MessageClass.RESEND and (method != "burst" or repeats(reading, best))
-    return found if again or found is MessageClass.CROSS_CHANNEL else MessageClass.ADDITION
 
 
 def _method(best: Weighed, evidence: Evidence) -> str:
@@ -175,24 +202,24 @@ def _method(best: Weighed, evidence: Evidence) -> str:
     return "identifier" if best.same_id else "same_words" if best.same_text else "matter"
 
 
-def _apart(reading: Reading, evidence: Evidence, weighed: list[Weighed], known: Known, policy: FollowUps) -> Verdict:
+def _apart(reading: Reading, evidence: Evidence, judged: Judged, known: Known, policy: FollowUps) -> Verdict:
     """A conversation of its own, linked to the one that it named without a right to; or an earlier one of the sender's
     own that it clearly goes on with."""
     links, reasons = [], []
     if evidence.rejected is not None:
         links.append(Link(conversation=evidence.rejected.number, reason="thread_claim_rejected"))
         reasons.append("it names a conversation that its sender takes no part in")
-        best = next((w for w in weighed if w.live and not w.conflict and w.score >= policy.suggest_below), None)
+        best = next((w for w in judged.fitting if w.chance >= judged.join_at), None)
         if best is not None and best.conversation.number != evidence.rejected.number and not reading.failed:
-            return _joins(reading, best, "matter", weighed, policy, links=tuple(links), rejected=True)
+            return _joins(reading, best, "matter", judged, policy, links=tuple(links), rejected=True)
     suggested = evidence.suggested or (_claimed(reading, known, policy) if reading.failed else None)
     if suggested is not None:
-        links.append(Link(conversation=suggested.number, reason="suggested_link", score=0.5))
+        links.append(Link(conversation=suggested.number, reason="suggested_link", score=WEIGHTS.claimed))
     if reading.failed:
         reasons.append("its sender failed authentication, so it joins nothing")
     return Verdict(
         conversation=None, class_=MessageClass.FIRST, method="apart", links=tuple(links), reasons=tuple(reasons),
-        candidates=tuple(w.candidate() for w in weighed[:_SHOWN]), rejected=evidence.rejected is not None,
+        candidates=judged.shown(), rejected=evidence.rejected is not None,
     )  # fmt: skip
 
 
@@ -204,27 +231,30 @@ def _claimed(reading: Reading, known: Known, policy: FollowUps) -> Conversation 
     return max(live, key=lambda c: c.last_message_at, default=None)
 
 
-def _new(reading: Reading, evidence: Evidence, weighed: list[Weighed], policy: FollowUps) -> Verdict:
-    """A new conversation: the sender's first, or a new issue beside what is known of him."""
+def _new(reading: Reading, evidence: Evidence, judged: Judged) -> Verdict:
+    """A new conversation: the sender's first, or a new issue beside what is known of them."""
     links: list[Link] = []
     if evidence.joins is not None:
         links.append(Link(conversation=evidence.joins.number, reason="new_issue"))
-    candidates = tuple(w.candidate() for w in weighed[:_SHOWN])
-    if weighed and all(link.conversation != candidates[0].conversation for link in links):
-        links.append(_beside(weighed[0], candidates[0], policy))
-    first = not weighed or (reading.poor and not any(w.live for w in weighed))
-    reason = "no conversation of this sender is about this" if weighed else "nothing is known of this sender"
+    beside = next(iter(judged.fitting), None) or next(iter(judged.weighed), None)
+    if beside is not None and all(link.conversation != beside.conversation.number for link in links):
+        links.append(_beside(reading, beside, judged))
+    first = beside is None or (reading.poor and not any(w.live for w in judged.weighed))
+    reason = "no conversation of this sender is about this" if beside else "nothing is known of this sender"
     return Verdict(
         conversation=None, class_=MessageClass.FIRST if first else MessageClass.NEW_ISSUE, method="new",
-        candidates=candidates, links=tuple(links), reasons=(reason,),
+        candidates=judged.shown(), links=tuple(links), reasons=(reason,),
     )  # fmt: skip
 
 
-def _beside(other: Weighed, candidate: Candidate, policy: FollowUps) -> Link:
-    """How the new conversation stands to the best one that it did not join."""
+def _beside(reading: Reading, other: Weighed, judged: Judged) -> Link:
+    """How the new conversation stands to the best one that it did not join. One that lives and had words within a day
+    is always named: where it is unlikely, without telling anybody of it."""
     reason = "new_issue"
     if not other.live:
         reason = "reopened_late"
-    elif not other.conflict and candidate.score >= policy.suggest_below - _WORTH_A_LOOK:
+    elif not other.forbidden and other.chance >= judged.veto_below:
         reason = "suggested_link"
-    return Link(conversation=candidate.conversation, reason=reason, score=candidate.score)
+    elif not other.forbidden and reading.message.sent_at - other.conversation.last_message_at <= _LATELY:
+        reason = ALSO_OPEN
+    return Link(conversation=other.conversation.number, reason=reason, score=round(other.chance, 3))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from router.match.features import NO_TOPIC, Reading
-from router.match.fingerprint import features_of, tongue_of
+from router.match.fingerprint import tongue_of
 from router.match.weighed import Weighed, spoken_to
 from router.model import Status
 from router.text.meaning.pointing import Pointing, pointing
@@ -28,14 +28,17 @@ __all__ = ["NAMES", "NEVER", "Floats", "signs"]
 
 Floats = npt.NDArray[np.float64]
 #: The logarithm of minutes that never were.
-NEVER: Final = 20.0
+NEVER: Final = float(20)
+_MICROSECONDS: Final = 1_000_000
 _KINDS: Final = tuple(name.lower() for name in vars(Word) if name.isupper())
 _BITS: Final = tuple(bit for name, bit in vars(Word).items() if name.isupper())
 _FORMS: Final = (
     "asks", "defines", "refers", "addresses", "adds", "joins", "settled", "other", "corrects", "recurs", "how_far",
     "thanks", "presses", "long",
 )  # fmt: skip
-_READ: Final = ("poor", "states", "chases", "tries", "named", "topical", "clear", "own_subject", "begins_mail", "replies")
+_READ: Final = (
+    "poor", "states", "chases", "tries", "named", "topical", "clear", "own_subject", "begins_mail", "replies",
+)  # fmt: skip
 _MESSAGE: Final = (
     *(f"says_{kind}" for kind in _KINDS), *_FORMS, *_READ, "only_thanks", "thanks_alone", "weight", "letters",
     "features", "numbers", "amounts", "identifiers", "cards", "entities", "attachments", "wordless", "certainty",
@@ -43,15 +46,15 @@ _MESSAGE: Final = (
     "points_that", "holds", "open", "live", "since_any_in", "since_any_out", "chased_any",
 )  # fmt: skip
 _PAIR: Final = (
-    "score", "overlap", "shared", "same_id", "same_text", "same_amount", "same_type", "akin", "conflict", "answered",
-    "other_number", "same_subject", "same_number", "same_card", "same_entity", "type_before", "type_maybe",
+    "overlap", "shared", "same_id", "same_text", "same_amount", "same_type", "akin", "conflict", "answered",
+    "other_number", "same_subject", "same_number", "same_code", "same_card", "same_entity", "type_before", "type_maybe",
     "type_offered", "runner_up_before", "untyped", "serves_it", "serves_more", "other_tongue", "since_in", "since_out",
     "since_said", "since_opened", "spoken_to", "asked", "asked_and_held", "asked_bits", "desk_shares", "poor_before",
-    "wordless_before", "closed", "solved", "pending", "since_ended", "waits", "chases", "messages", "same_kind",
+    "wordless_before", "closed", "solved", "pending", "since_ended", "waits", "chased", "messages", "same_kind",
     "same_channel", "piece", "rank_touched", "rank_out", "rank_said", "rank_opened", "points_here", "ends_here",
     "share_of_before", "before_words", "before_amounts",
 )  # fmt: skip
-_AGAINST: Final = ("score", "overlap", "shared", "since_in", "since_out", "since_said", "serves_it", "desk_shares",
+_AGAINST: Final = ("overlap", "shared", "since_in", "since_out", "since_said", "serves_it", "desk_shares",
                    "asked_and_held", "points_here", "type_before", "same_amount")  # fmt: skip
 #: The names of the signs, in the order of a row's numbers.
 NAMES: Final = (*_MESSAGE, *_PAIR, *(f"{name}_beside_others" for name in _AGAINST))
@@ -67,7 +70,7 @@ def signs(reading: Reading, weighed: Sequence[Weighed]) -> Floats:
     of_message = _of_message(reading, weighed, points, holds, at)
     ranks = [_ranks(weighed, key) for key in (_touched, _out, _said_at, _opened)]
     pointed = _pointed(points, weighed)
-    ids = features_of(reading)
+    ids = weighed[0].features
     rows = [
         [*of_message, *_of_pair(reading, one, ids, holds, at, [rank[n] for rank in ranks], pointed[n], points)]
         for n, one in enumerate(weighed)
@@ -124,10 +127,10 @@ def _of_pair(
     answers = spoken_to(c)
     piece = memory.piece[1] if memory.piece else 0
     return [
-        one.score, one.overlap, one.shared, float(one.same_id), float(one.same_text), float(one.same_amount),
+        one.overlap, one.shared, float(one.same_id), float(one.same_text), float(one.same_amount),
         float(one.same_type), float(one.akin), float(one.conflict), float(one.answered), float(one.other_number),
         float(one.same_subject), float(not set(reading.said.numbers).isdisjoint(memory.numbers)),
-        float(not set(reading.cards).isdisjoint(memory.cards)),
+        float(one.same_code), float(not set(reading.cards).isdisjoint(memory.cards)),
         float(not set(reading.said.entities).isdisjoint(memory.names)),
         float(tagging.issue_type in types), float(tagging.issue_type in memory.maybe),
         float(tagging.issue_type in memory.offered), float(tagging.runner_up in types),
@@ -142,7 +145,7 @@ def _of_pair(
         float(c.status is Status.CLOSED), float(c.status is Status.SOLVED), float(c.status is Status.PENDING),
         _minutes(at, ended), float(c.waiting_since is not None), float(c.chases), float(min(c.messages, 30)),
         float(reading.message.channel_kind in memory.kinds), float(reading.message.channel in c.channels),
-        math.log1p(max(0.0, at.timestamp() - piece / 1e6) / 60) if piece else NEVER,
+        math.log1p(max(0.0, at.timestamp() - piece / _MICROSECONDS) / 60) if piece else NEVER,
         *map(float, ranks), pointed, float(_ends(points, reading, memory.ids, memory.numbers)),
         len(ids & memory.words) / len(memory.words) if memory.words else 0.0, float(len(memory.words)),
         float(len(memory.amounts)),

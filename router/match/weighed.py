@@ -17,42 +17,45 @@ __all__ = ["Weighed", "is_live", "spoken_to"]
 
 
 class Weighed:
-    """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something forbids it;
-    `answered`: the message answers it by right, and its words surely state no other matter. `other_number`: it names
-    an order or a transaction that is not this one's. `answers_after`: so long ago the desk spoke, if it spoke last."""
+    """A conversation while it is weighed. `live`: an ordinary message may join it; `conflict`: something speaks against
+    it; `forbidden`: a rule does, whatever else speaks for it. `answered`: the message answers it by right.
+    `other_number`: it names an order or a transaction that is not this one's. `features` are those of the message,
+    `overlap` the share of them that was said before, `shared` what the words of this matter are worth that were.
+    `chance`: how likely the message belongs to it; `moved`: the signs that say so; `rules`: what rules say."""
 
     __slots__ = (
-        "akin", "answered", "answers_after", "conflict", "conversation", "live", "memory", "other_number", "overlap",
-        "reasons", "same_amount", "same_id", "same_subject", "same_text", "same_type", "score", "shared",
+        "akin", "answered", "chance", "conflict", "conversation", "features", "forbidden", "live", "memory", "moved",
+        "other_number", "overlap", "rules", "same_amount", "same_code", "same_id", "same_subject", "same_text",
+        "same_type", "shared",
     )  # fmt: skip
 
     def __init__(self, conversation: Conversation, live: bool) -> None:
         self.conversation = conversation
         self.memory = Memory(conversation.matter)
         self.live = live
-        self.score = 0.0
-        self.reasons: list[tuple[str, float]] = []
+        self.rules: list[str] = []
         self.same_amount = self.same_id = self.same_text = self.same_type = self.akin = self.conflict = False
-        self.same_subject = False
+        self.same_subject = self.same_code = self.forbidden = False
+        self.chance = 0.0
+        self.moved: tuple[str, ...] = ()
         self.answered = self.other_number = False
         self.overlap = self.shared = 0.0
-        self.answers_after: timedelta | None = None
-
-    def add(self, weight: float, reason: str) -> None:
-        """Something speaks for it, or against it."""
-        self.score += weight
-        self.reasons.append((reason, weight))
+        self.features: frozenset[int] = frozenset()
 
     @property
     def types(self) -> Sequence[str]:
         """The issue types of what was written in it."""
         return self.memory.types or (self.conversation.issue_type,)
 
+    def rule(self, reason: str) -> None:
+        """A rule forbids it, whatever else speaks for it."""
+        self.conflict = self.forbidden = True
+        self.rules.append(reason)
+
     def candidate(self) -> Candidate:
-        """The candidate as it is stored and explained."""
-        score = round(min(1.0, max(0.0, self.score)), 3)
-        words = tuple(f"{reason} ({weight:+.2f})" for reason, weight in self.reasons)
-        return Candidate(conversation=self.conversation.number, score=score, reasons=words)
+        """The candidate as it is stored and explained: what rules say, and the signs that moved its chance most."""
+        reasons = tuple(dict.fromkeys((*self.rules, *self.moved)))
+        return Candidate(conversation=self.conversation.number, score=round(self.chance, 3), reasons=reasons)
 
 
 def is_live(conversation: Conversation, at: datetime, window: timedelta) -> bool:

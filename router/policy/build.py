@@ -47,6 +47,7 @@ __all__ = ["Parsed", "build"]
 
 _METRICS: Final = ("first_reply", "next_reply", "update", "resolution")
 _RENAMED: Final = "privacy.retain_raw: this key is called raws by now and stands under [retention]; it is still read."
+_REJOINED: Final = "follow_ups.suggest_below: this key is called join_at by now; it is still read."
 _OPERATIONS: Final = "127.0.0.1:8081"
 _DECIDING: Final = ("schedules", "queues", "agents", "rules", "deadlines", "ladders")
 
@@ -232,8 +233,8 @@ def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
         ),
         "privacy": Privacy(key=privacy.key, redact=privacy.redact),
         "retention": Retention(**_fields(retention) | former),
-        "remarks": (*((_RENAMED,) if renamed else ()), *_gone(parsed)),
-        "follow_ups": FollowUps(**{k: v for k, v in _fields(follow_ups).items() if v is not None}),
+        "remarks": (*((_RENAMED,) if renamed else ()), *_rejoined(follow_ups), *_gone(parsed)),
+        "follow_ups": _follow_ups(follow_ups, folder),
         "tagging": TaggingPolicy(
             model=None if tagging.model is None else folder / FilePath(tagging.model).expanduser(),
             embed=None if tagging.embed is None else _encoder(folder, tagging.embed),
@@ -249,6 +250,20 @@ def _encoder(folder: FilePath, named: str) -> FilePath:
     from router.tagging.embedding import encoder  # with numpy: few desks name one
 
     return encoder(folder, named)
+
+
+def _follow_ups(given: table.FollowUps, folder: FilePath) -> FollowUps:
+    fields = {name: value for name, value in _fields(given).items() if value is not None}
+    former = fields.pop("suggest_below", None)
+    if former is not None:
+        fields.setdefault("join_at", former)
+    if "model" in fields:
+        fields["model"] = folder / FilePath(fields["model"]).expanduser()
+    return FollowUps(**fields)
+
+
+def _rejoined(given: table.FollowUps) -> tuple[str, ...]:
+    return () if given.suggest_below is None else (_REJOINED,)
 
 
 def _operations(web: table.Web) -> tuple[str, int]:

@@ -231,7 +231,10 @@ class Retention(Table):
 
 class FollowUps(Table):
     reopen_within: Duration = timedelta(days=14)
-    suggest_below: Annotated[float | None, Field(ge=0, le=1)] = None
+    model: str | None = None
+    join_at: Annotated[float | None, Field(ge=0, le=1)] = None
+    veto_below: Annotated[float | None, Field(ge=0, le=1)] = None
+    suggest_below: Annotated[float | None, Field(ge=0, le=1)] = None  # the former name of join_at
     chase_after: Duration = timedelta(minutes=2)
     incident_customers: Annotated[int, Field(ge=2)] = 3
     incident_within: Duration = timedelta(minutes=30)

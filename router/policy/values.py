@@ -89,10 +89,13 @@ class AgentPolicy(Value, frozen=True, kw_only=True):
 
 class FollowUps(Value, frozen=True, kw_only=True):
     """When is a further message about the same matter, and after how long a wait does one chase? (rules: follow-ups,
-    7a, 8, 9, 11)"""
+    7a, 8, 9, 11) `model` is the file of `omnirouter train followups`, None what ships; `join_at` and `veto_below` are
+    the model's own unless they are given."""
 
     reopen_within: timedelta = timedelta(days=14)
-    suggest_below: float = 0.5
+    model: Path | None = None
+    join_at: float | None = None
+    veto_below: float | None = None
     chase_after: timedelta = timedelta(minutes=2)
     incident_customers: int = 3
     incident_within: timedelta = timedelta(minutes=30)

@@ -116,6 +116,12 @@ class Tagger:
         version = f"lexicon-{digest.hexdigest()[:12]}" + (f"+{trained.version}" if trained else "")
         return cls(lexicon, types, trained, examples, embedder, unsure_below, version)
 
+    def taught_by(self, examples: Model) -> Tagger:
+        """The same tagger with other examples than those that ship."""
+        return Tagger(
+            self._lexicon, self.issue_types, self._model, examples, self._embedder, self._unsure_below, self.version
+        )
+
     def features(self, text: str) -> tuple[str, tuple[str, ...]]:
         """What a model is trained on: the folded text and the concepts it names, in order of place."""
         folded = fold(text[:_MOST])

@@ -147,10 +147,10 @@ def test_mail_and_calls_are_written_whole(kind: str) -> None:
 
 
 def test_an_answer_ends_a_burst(world: Any, say: Any) -> None:
-    """What comes moments after the desk's words is weighed as ever: another matter, fully stated, is one."""
+    """What comes minutes after the desk's words is weighed as ever: another matter, fully stated, is one."""
     one = world.place(say("转账2000没到账"))
     world.reply(one.conversation.number, "已到账,请查收", 0.5)
-    two = world.place(say("我的银行卡绑不上,提示信息不符", 1))
+    two = world.place(say("我的银行卡绑不上,提示信息不符", 5))
     assert two.conversation.number != one.conversation.number
 
 

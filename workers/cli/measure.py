@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from router.errors import ConfigurationError, InvalidPayload
 from workers.cli.command import PATH, command, json_option
 from workers.cli.printing import json_line, line, progress, table
 
-__all__ = ["bench", "deadlines", "followups", "tags", "train"]
+__all__ = ["bench", "deadlines", "followups", "tags", "train", "train_followups"]
 
 #: What can be measured, each by a module of `workers.lab.bench`.
 _BENCHES = ("messages", "live", "deadlines", "followups", "tags")
@@ -98,14 +98,16 @@ def tags(
 
 
 @command("evaluate followups")
-@click.argument("file", metavar="FILE", type=PATH, required=False, help="Labelled sequences.")
+@click.argument("files", metavar="FILE…", type=PATH, nargs=-1, help="Labelled sequences.")
+@click.option("--leave-one-author-out", is_flag=True, help="Each FILE is an author; learn without, judge by them.")
 @click.option("--chats", metavar="LOG.jsonl", type=PATH, help="Sessions of one matter, unlabelled.")
 @click.option("--second-matters", metavar="LABELLED.jsonl", type=PATH, help="Pairs of messages.")
 @predictions_option
 @plot_option
 @json_option
 def followups(
-    file: Path | None,
+    files: tuple[Path, ...],
+    leave_one_author_out: bool,
     chats: Path | None,
     second_matters: Path | None,
     predictions: Path | None,
@@ -118,6 +120,13 @@ def followups(
     """
     from workers.cli.chosen import configured
 
+    for path in files:
+        _there(path)
+    if leave_one_author_out:
+        return _strangers(files, as_json)
+    if len(files) > 1:
+        raise ConfigurationError("Name one file of labelled sequences; several go with --leave-one-author-out.")
+    file = files[0] if files else None
     named = [one for one in (file, chats, second_matters) if one is not None]
     if len(named) != 1:
         raise ConfigurationError("Name one of FILE, --chats LOG.jsonl and --second-matters LABELLED.jsonl.")
@@ -140,6 +149,41 @@ def followups(
         raise ConfigurationError(str(wrong)) from None
     _print(figures, as_json)
     return 0
+
+
+def _strangers(files: Sequence[Path], as_json: bool) -> int:
+    from workers.lab.evaluate.authors_followups import leave_one_author_out
+
+    try:
+        _print(leave_one_author_out(files, _doing), as_json)
+    except InvalidPayload as wrong:
+        raise ConfigurationError(str(wrong)) from None
+    return 0
+
+
+@command("train followups")
+@click.argument("files", metavar="FILE…", type=PATH, nargs=-1, required=True, help="Labelled sequences.")
+@click.option("-o", "--output", "out", metavar="MODEL", type=PATH, required=True, help="Where the model goes.")
+@json_option
+def train_followups(files: tuple[Path, ...], out: Path, as_json: bool) -> int:
+    """Learn from labelled dialogues, beside those that ship, where messages go and as what."""
+    from workers.lab.placing.desk import train as fit
+
+    for path in files:
+        _there(path)
+    try:
+        figures = fit(files, out, _doing)
+    except InvalidPayload as wrong:
+        raise ConfigurationError(str(wrong)) from None
+    _print(figures, as_json)
+    if not as_json:
+        line(f'Use it with: model = "{out}" under [follow_ups].')
+    return 0
+
+
+def _doing(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{what:<20}", end="", file=sys.stderr, flush=True)
 
 
 def _sequences(file: Path, predictions: Path | None, plot: Path | None) -> dict[str, Any]:

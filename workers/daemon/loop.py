@@ -26,6 +26,7 @@ from starlette.routing import Mount
 from router.desk import Ledger
 from router.desk.accounts.account import seed
 from router.errors import ConfigurationError, LostOwnership, OmnirouterError, Unreachable
+from router.match.learned import learned
 from router.policy.values import Policy
 from router.store import is_transient
 from router.store.clock import utc_now
@@ -128,6 +129,7 @@ class Daemon:
     async def run(self) -> None:
         """Run until `stop`. Raises `Unreachable` when the listening address is taken."""
         _ = self.policy.tagger  # built before the first message waits for it
+        learned(self.policy.follow_ups.model)
         gc.collect()
         gc.freeze()  # rules, words and statements stay: the collector need not walk through them again and again
         sys.setswitchinterval(_TURN)

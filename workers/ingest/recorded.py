@@ -22,6 +22,7 @@ from sqlalchemy import bindparam, select
 from router.desk import Ledger
 from router.desk.duties.due import settle_history
 from router.errors import LostOwnership
+from router.match.learned import learned
 from router.model import Placement
 from router.ports import Raw
 from router.store import recorded_identity
@@ -71,6 +72,7 @@ async def ingest(store: Ledger, channels: Channels, log: Log, raws: Iterable[Raw
     """Take recorded raws in. `live` lets replies, events and notices go out as for fresh ones. Safe to repeat."""
     reader = _Ingest(store, channels, log, live)
     _ = store.policy.tagger
+    learned(store.policy.follow_ups.model)
     gc.freeze()  # rules, words and statements stay: the collector need not walk through them again and again
     with alone(store.database):
         for window in _windows(raws):

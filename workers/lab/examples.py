@@ -16,14 +16,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from router.tagging.classifier import grams, pack
+from router.tagging.classifier import Model, grams, pack
 from router.tagging.tag import EXAMPLES, Tagger
 from router.text.meaning.fold import language
 from workers.lab import fitting
 from workers.lab.evaluate.figures import coverage
 
 __all__ = [
-    "OURS", "PLAIN", "PRECISION", "RECIPE", "Example", "calibrated", "example_messages", "features_of", "main",
+    "OURS", "PLAIN", "PRECISION", "RECIPE", "Example", "arrays_without", "calibrated", "example_messages",
+    "features_of", "main",
     "make_model", "opinions_of_strangers", "weights_of",
 ]  # fmt: skip
 
@@ -121,6 +122,14 @@ def make_model(out: Path = EXAMPLES, calibration: dict[str, npt.NDArray[Any]] | 
         calibration = calibrated(values[judged], labels[judged], [examples[i].text for i in judged])
     fitting.write_model(out, fitting.arrays_of(features, labels, RECIPE, weights_of(authors)) | calibration)
     return out
+
+
+def arrays_without(author: str) -> dict[str, npt.NDArray[Any]]:
+    """The shipped model as it would be without this author's messages, but for its calibration."""
+    examples = [example for example in example_messages() if example.author != author]
+    labels, authors = np.array([e.label for e in examples]), [e.author for e in examples]
+    arrays = fitting.arrays_of(features_of([e.text for e in examples]), labels, RECIPE, weights_of(authors))
+    return arrays | Model.load(EXAMPLES).calibration
 
 
 def main() -> None:

@@ -26,19 +26,24 @@ class Pointing(Value, frozen=True, kw_only=True):
 
 NOWHERE: Final = Pointing()
 _UNIT: Final = r"(?:[个個笔筆单單件张張份条條封宗次]|那)"
-_ONE: Final = r"(?:one|order|payment|transfer|refund|case|issue|matter|request|question|problem|thing|ticket|top ?up|withdrawal)s?"
+_ONE: Final = (
+    r"(?:one|order|payment|transfer|refund|case|issue|matter|request|question|problem|thing|ticket|top ?up"
+    r"|withdrawal)s?"
+)
 _RANKS: Final = (
-    (1, re.compile(rf"(?:第一|头一|最早|最先|最初|先前|前面|之前|上面|原来){_UNIT}|\b(?:first|earlier|previous|original|old|older|initial) {_ONE}\b")),
+    (1, re.compile(rf"(?:第一|头一|最早|最先|最初|先前|前面|之前|上面|原来){_UNIT}"
+                   rf"|\b(?:first|earlier|previous|original|old|older|initial) {_ONE}\b")),
     (2, re.compile(rf"第[二两]{_UNIT}|\bsecond {_ONE}\b")),
     (-1, re.compile(rf"(?:最后|后面|后来|新|刚才|刚刚){_UNIT}|\b(?:last|latter|latest|newer|new|recent) {_ONE}\b")),
 )  # fmt: skip
 _OTHER: Final = re.compile(rf"另(?:外)?一?{_UNIT}|别的那|\b(?:the|that|my) other\b|\bother {_ONE}\b")
 _SIZES: Final = (
-    (1, re.compile(rf"(?:大|多)的?那{_UNIT}|大额那|那{_UNIT}大|\b(?:big|bigger|large|larger|biggest|largest) {_ONE}\b")),
+    (1, re.compile(rf"(?:大|多)的?那{_UNIT}|大额那|那{_UNIT}大|\b(?:big(?:ger|gest)?|larger?|largest) {_ONE}\b")),
     (-1, re.compile(rf"(?:小|少)的?那{_UNIT}|小额那|那{_UNIT}小|\b(?:small|smaller|little|smallest) {_ONE}\b")),
 )
 _ENDS: Final = re.compile(
-    rf"\b(?:ending(?: in)?|ends(?: in| with)?|the) (\d{{2,6}})\b(?= {_ONE}|$|[,.?!])|尾(?:号|数)?(?:是|为)?(\d{{2,6}})|(\d{{2,6}})(?:结尾|那{_UNIT}|{_UNIT}那)|(\d{{2,6}})[的嘅]那"
+    rf"\b(?:ending(?: in)?|ends(?: in| with)?|the) (\d{{2,6}})\b(?= {_ONE}|$|[,.?!])|尾(?:号|数)?(?:是|为)?(\d{{2,6}})"
+    rf"|(\d{{2,6}})(?:结尾|那{_UNIT}|{_UNIT}那)|(\d{{2,6}})[的嘅]那"
 )
 _THAT: Final = re.compile(rf"[那嗰该這这](?:一)?{_UNIT}|\b(?:that|this) {_ONE}\b|\bit\b")
 

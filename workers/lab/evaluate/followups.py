@@ -17,13 +17,14 @@ from typing import Any
 
 from router import private
 from router.conversation.acts import reply_given, status_set
-from router.decision.decide import decide
+from router.decision.decide import Placing, decide_prepared, prepare
 from router.known import Known
+from router.match.join import place
 from router.model import Redelivery, Status
 from router.policy.values import Policy
 from workers.lab.evaluate.sequences import message_of, place_of, sequences
 
-__all__ = ["Prediction", "evaluate_followups", "predict", "score"]
+__all__ = ["Prediction", "act", "evaluate_followups", "predict", "score"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def evaluate_followups(path: Path, predictions: Path | None = None, policy: Poli
     return score(truth, found)
 
 
-def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]:
-    """Decide the items of a sequence one by one; only earlier items are known to each.
+def predict(sequence: Mapping[str, Any], policy: Policy, placing: Placing = place) -> Iterator[Prediction]:
+    """Decide the items of a sequence one by one; only earlier items are known to each. `placing` says where they go.
 
     An event names its conversation by `conversation`, the letter of an earlier item (it is the one in which that item
     was placed), or by `of_item`, the place of that item in the list.
@@ -62,10 +63,10 @@ def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]
     placed: dict[int | str, int] = {}
     for index, item in enumerate(sequence["items"]):
         if "event" in item:
-            _act(item, placed[place_of(item)], known, policy)
+            act(item, placed[place_of(item)], known, policy)
             continue
         message = message_of(item, index)
-        decision = decide(message, known, policy, message.sent_at)
+        decision = decide_prepared(prepare(message, policy), known, policy, message.sent_at, placing=placing)
         if isinstance(decision, Redelivery):
             number, class_ = decision.conversation, "redelivery"
         else:
@@ -77,7 +78,7 @@ def predict(sequence: Mapping[str, Any], policy: Policy) -> Iterator[Prediction]
         yield Prediction(id=str(sequence["id"]), item=index, class_=class_, conversation=str(number), chases=chases)
 
 
-def _act(event: Mapping[str, Any], number: int, known: Known, policy: Policy) -> None:
+def act(event: Mapping[str, Any], number: int, known: Known, policy: Policy) -> None:
     conversation = known.conversation(number)
     assert conversation is not None  # noqa: S101  (it was placed there)
     at = datetime.fromisoformat(event["at"])
