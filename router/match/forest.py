@@ -39,8 +39,9 @@ class Forest:
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], width: int) -> None:
         self.outputs = len(arrays["base"])
         self._signs = arrays["signs"].astype(np.int64)
-        self._limits = arrays["limits"].astype(np.float64)
-        self._masks = arrays["masks"].astype(np.uint16)
+        self._limits = arrays["limits"].astype(np.float32)
+        self._asked = np.ascontiguousarray(self._signs.ravel())
+        self._gone = ~arrays["masks"].astype(np.uint16)
         self._leaves = arrays["leaves"].astype(np.int64).ravel()
         self._base = arrays["base"].astype(np.float64)
         trees = self._signs.shape[1]
@@ -51,16 +52,17 @@ class Forest:
 
     def sums(self, rows: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
         """The sum of each row and output, and the leaf of each row and tree."""
-        right = rows[:, self._signs] > self._limits
-        left = np.bitwise_and.reduce(np.where(right, self._masks, _ALL), axis=1)
-        leaves = _LOWEST[left] + self._first
-        values = self._leaves[leaves].reshape(len(rows), self.outputs, -1).sum(axis=2)
+        asked = rows.astype(np.float32).take(self._asked, axis=1).reshape(len(rows), *self._limits.shape)
+        ruled_out = np.bitwise_or.reduce((asked > self._limits) * self._gone, axis=1)
+        leaves = _LOWEST.take(~ruled_out) + self._first
+        values = self._leaves.take(leaves).reshape(len(rows), self.outputs, -1).sum(axis=2)
         return values / ONE + self._base, leaves
 
     def moved(self, leaves: npt.NDArray[np.int64], output: int = 0) -> Floats:
         """What each number of a row added to the sum of an output, by the leaves that it came to."""
         share = len(leaves) // self.outputs
-        found: Floats = self._added[leaves[output * share : (output + 1) * share]].sum(axis=0, dtype=np.float64)
+        mine = self._added.take(leaves[output * share : (output + 1) * share], axis=0)
+        found: Floats = mine.sum(axis=0).astype(np.float64)
         return found
 
 

@@ -68,11 +68,12 @@ class Judged:
         return self._model.class_of(self._rows[id(one)], among)
 
     def shown(self, chosen: Weighed | None = None) -> tuple[Candidate, ...]:
-        """The likeliest conversations and the chosen one, as they are stored and explained."""
+        """The likeliest conversations and the chosen one, as they are stored; that one and the likeliest are explained
+        by the signs that moved them, the others by rules alone."""
         found = list(self.weighed[:_SHOWN])
         if chosen is not None and chosen not in found:
             found.append(chosen)
-        for one in found:
+        for one in {id(w): w for w in (chosen or found[0], *found[:1])}.values() if found else ():
             self._tell(one)
         return tuple(one.candidate() for one in found)
 
@@ -80,7 +81,7 @@ class Judged:
         moved = self._model.moved(self._leaves[id(one)])
         told: dict[str, float] = {}
         row = self._rows[id(one)]
-        for place in np.argsort(-np.abs(moved), kind="stable")[: 4 * _TOLD].tolist():
+        for place in np.argsort(-np.abs(moved), kind="stable")[: 2 * _TOLD].tolist():
             words = words_of(place, float(row[place]))
             told[words] = told.get(words, 0) + float(moved[place])
         best = sorted(told.items(), key=lambda item: -abs(item[1]))[:_TOLD]

@@ -10,6 +10,7 @@ temperature of the probabilities and, for each language, the probability below w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -126,10 +127,16 @@ def make_model(out: Path = EXAMPLES, calibration: dict[str, npt.NDArray[Any]] | 
 
 def arrays_without(author: str) -> dict[str, npt.NDArray[Any]]:
     """The shipped model as it would be without this author's messages, but for its calibration."""
-    examples = [example for example in example_messages() if example.author != author]
-    labels, authors = np.array([e.label for e in examples]), [e.author for e in examples]
-    arrays = fitting.arrays_of(features_of([e.text for e in examples]), labels, RECIPE, weights_of(authors))
+    known = [(example, found) for example, found in _read() if example.author != author]
+    labels, authors = np.array([e.label for e, _ in known]), [e.author for e, _ in known]
+    arrays = fitting.arrays_of([found for _, found in known], labels, RECIPE, weights_of(authors))
     return arrays | Model.load(EXAMPLES).calibration
+
+
+@lru_cache(maxsize=1)
+def _read() -> list[tuple[Example, fitting.Features]]:
+    examples = example_messages()
+    return list(zip(examples, features_of([e.text for e in examples]), strict=True))
 
 
 def main() -> None:

@@ -28,9 +28,9 @@ _SEED: Final = 20260301
 class Recipe(NamedTuple):
     """How many trees of how many leaves, how fast they learn, and how many rows a leaf needs."""
 
-    trees: int = 400
-    leaves: int = 15
-    rate: float = 0.06
+    trees: int = 260
+    leaves: int = 12
+    rate: float = 0.08
     least: int = 12
     smooth: float = 2.0
 

@@ -24,7 +24,7 @@ from workers.lab.placing.replay import Seen, replayed
 __all__ = ["Table", "fitted", "main", "table_of"]
 
 _JOINS: Final = Recipe()
-_CLASSES: Final = Recipe(trees=70, leaves=10, rate=0.08)
+_CLASSES: Final = Recipe(trees=60, leaves=10, rate=0.08)
 #: A wrong merge costs more than a missed one.
 THRESHOLDS: Final = {"join_at": 0.5, "veto_below": 0.3}
 _RESTATED: Final = "cross_channel"
