@@ -114,3 +114,17 @@ def test_a_bench_takes_a_server_without_a_key(run: Any, postgresql: Any) -> None
     """An empty PostgreSQL database is enough: the bench seals with a key of its own."""
     assert run("bench", "messages", "--messages", "20", "--database", postgresql.empty()).code == 0
     assert not (run.folder / "omnirouter.key").exists()
+
+
+def test_learning_of_dialogues_that_are_none_is_one_sentence(run: Any) -> None:
+    """A file that is not there, a file of something else, several files where one is judged."""
+    (run.folder / "labels.jsonl").write_text('{"text": "转账没到账", "label": "transfer_failed"}\n', encoding="utf-8")
+    for words in (
+        ("train", "followups", "nothing.jsonl", "-o", "mine.model"),
+        ("train", "followups", "labels.jsonl", "-o", "mine.model"),
+        ("evaluate", "followups", DATA / "followups.jsonl", DATA / "followups.jsonl"),
+    ):
+        done = run(*words)
+        assert done.code == 2
+        assert "Traceback" not in done.err
+    assert not (run.folder / "mine.model").exists()
