@@ -25,7 +25,8 @@ def test_what_points_where(text: str, points: Pointing) -> None:
 
 @pytest.mark.parametrize(("asked", "answer", "other"), [
     ("请问单号是多少", "TP202690702951", "好的"), ("Please send a screenshot.", "截图发了", "ok"),
-    ("Please tell us the date of the payment.", "yesterday at 10:30", "ok"), ("您用的什么手机型号", "华为 mate60", "嗯"),
+    ("Please tell us the date of the payment.", "yesterday at 10:30", "ok"),
+    ("您用的什么手机型号", "华为 mate60", "嗯"),
 ])  # fmt: skip
 def test_an_answer_holds_what_was_asked_for(asked: str, answer: str, other: str) -> None:
     """Whatever its words are about."""
