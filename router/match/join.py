@@ -158,7 +158,7 @@ def _chosen(reading: Reading, judged: Judged) -> Weighed | None:
         return max(numbered, key=lambda w: (w.conversation.status is not Status.CLOSED, w.chance))
     if reading.thanks or reading.silent:
         return next((w for w in judged.fitting), weighed[0] if weighed else None)
-    best = next((w for w in judged.fitting if w.answered and w.chance >= judged.veto_below), None)
+    best = next((w for w in judged.fitting if w.answered), None)
     if best is not None:
         return best
     best = next(iter(judged.fitting), None)
