@@ -308,7 +308,9 @@ def test_a_later_message_finds_the_conversation_that_another_was_merged_into(des
 
     (one,) = desk.take(desk.mailed("转账没到账", external_id="a@example.net", authenticity=Authenticity.PASS))
     (two,) = desk.take(
-        desk.mailed("充值页面打不开", external_id="b@example.net", authenticity=Authenticity.PASS, subject="充值页打不开")
+        desk.mailed(
+            "充值页面打不开", external_id="b@example.net", authenticity=Authenticity.PASS, subject="充值页打不开"
+        )
     )
     assert one.conversation.number != two.conversation.number
     merge(desk.store, one.conversation.number, two.conversation.number, agent="li", now=desk.noon)
