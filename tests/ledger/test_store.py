@@ -306,10 +306,10 @@ def test_a_later_message_finds_the_conversation_that_another_was_merged_into(des
     """After a merge by a person, a reply to the absorbed conversation's mail goes on in the one that stays."""
     from router.desk.acts.relate import merge
 
-    (one,) = desk.take(desk.mailed("转账没到账", external_id="a@example.net", authenticity=Authenticity.PASS))
+    (one,) = desk.take(desk.mailed("TP202690702951没到账", external_id="a@example.net", authenticity=Authenticity.PASS))
     (two,) = desk.take(
         desk.mailed(
-            "充值页面打不开", external_id="b@example.net", authenticity=Authenticity.PASS, subject="充值页打不开"
+            "TP202690702962打不开", external_id="b@example.net", authenticity=Authenticity.PASS, subject="充值页打不开"
         )
     )
     assert one.conversation.number != two.conversation.number
