@@ -56,7 +56,7 @@ class Settings(ChannelSettings):
     """The table of a Messenger or Instagram channel.
 
     `page_id` is the page's own id (of Instagram the account's): one Meta app has one callback for all its pages, and
-    what is of another page than this one is set aside.
+    what is of another page than this one is an explicit unknown.
     """
 
     app_secrets: Annotated[tuple[Secret, ...], Verifies(16)] = Field(min_length=1, max_length=5)

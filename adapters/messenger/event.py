@@ -1,10 +1,10 @@
 """What does Meta report of a page's private messages? The webhook events of Messenger and Instagram, as messages.
 
 In: a raw with up to 1,000 entries. Out: a message for each thing somebody said, edited, took back or reacted to; an
-explicit unknown for what else concerns a person (comments, opt-ins, handovers …); nothing for delivery and read
-receipts, which only the raw keeps. What cannot be read, or is another page's, is a mistake with its index; an edit that
-is announced without its content is to be fetched. Numbers come as numbers or as text, in Meta's own tests too. Echoes
-of what the page says elsewhere are outgoing (security, R16).
+explicit unknown for what else concerns a person (comments, opt-ins, handovers …) and for what is another page's;
+nothing for delivery and read receipts, which only the raw keeps. What cannot be read is a mistake with its index; an
+edit that is announced without its content is to be fetched. Numbers come as numbers or as text, in Meta's own tests
+too. Echoes of what the page says elsewhere are outgoing (security, R16).
 """
 
 from __future__ import annotations
@@ -195,14 +195,14 @@ def _change(page: str, item: Any) -> _Part:
 def _read(part: _Part, raw: Raw, index: int, page_id: str) -> Message | Announced | None:
     """The message of an item; None for a receipt. Raises InvalidPayload."""
     item = part.item
-    if page_id and part.page not in ("", _SAMPLE, page_id):
-        raise InvalidPayload(f"it is of page {part.page[:40]}; this channel is of page_id {page_id} alone", path="id")
     if not isinstance(item, dict):
         raise InvalidPayload("it is no message that can be read (no object)")
     if not _RECEIPTS.isdisjoint(item):
         return None
     digest = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()
     frame = _Frame(channel=raw.channel, page=storable(part.page), at=raw.received_at, index=index, digest=digest)
+    if page_id and part.page not in ("", _SAMPLE, page_id):
+        return _elsewhere(frame, page_id)
     if not part.private:
         return _foreign(item, frame)
     try:
@@ -245,6 +245,14 @@ def _foreign(item: dict[str, Any], frame: _Frame) -> Message:
     user = next(filter(None, (storable(user).strip() for user in (*users, frame.page))), KIND)
     text = next((storable(word) for word in words if isinstance(word, str)), "")
     return _unknown(msgspec.structs.replace(frame, user=user), text)
+
+
+def _elsewhere(frame: _Frame, page_id: str) -> Message:
+    """What is another page's, as an explicit unknown under that page: it says why, and nothing of what was written
+    there, which is not for this desk. The raw keeps it."""
+    user = frame.page.strip()[:40] or KIND
+    told = f"An event of page {user}; this channel is of page_id {page_id} alone."
+    return _unknown(msgspec.structs.replace(frame, user=user), told)
 
 
 def _of_kind(read: _Item, frame: _Frame) -> Message | None:

@@ -181,11 +181,13 @@ def test_where_somebody_came_from_is_known_of_him() -> None:
     ]  # fmt: skip
 
 
-def test_another_pages_events_are_set_aside() -> None:
-    """One Meta app has one callback for all its pages: with page_id only that page's are taken, others are named."""
+def test_another_pages_events_are_explicit_unknowns() -> None:
+    """One Meta app has one callback for all its pages: with page_id only that page's are taken; another's say so under
+    their page, without the words that were written there, and no machine answers them."""
     assert [m.text for m in translated("m07-standby", page_id="P1")] == ["还没到账"]
-    with pytest.raises(InvalidPayload, match=r"of page P1; this channel is of page_id 77 alone"):
-        translated("m07-standby", page_id=77)
+    (other,) = translated("m07-standby", page_id=77)
+    assert (other.kind, other.automatic, other.sender.handle) == ("unknown", True, "P1")
+    assert other.text == "An event of page P1; this channel is of page_id 77 alone."
     assert [m.text for m in translated("m01-ig-test-changes", page_id="77")] == ["我的退款呢"]  # Meta's test button
 
 
