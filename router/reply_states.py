@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["REPLY_STATES", "UNDER_WAY", "UNDONE", "follows"]
+__all__ = ["ARRIVED", "REPLY_STATES", "UNDER_WAY", "UNDONE", "follows"]
 
 #: On its way: it counts as an answer for now, so no breach fires.
 UNDER_WAY: Final = frozenset(("pending", "sending"))
 #: It did not arrive, or nobody knows: it answers nothing.
 UNDONE: Final = frozenset(("failed", "unknown", "bounced"))
 
-_ARRIVED = ("sent", "delivered", "read")
+#: It stands, as far as anybody knows.
+ARRIVED: Final = ("sent", "delivered", "read")
 _FOLLOWING: Final[Mapping[str, frozenset[str]]] = {
-    "pending": frozenset(("sending", *_ARRIVED, "bounced", "failed", "unknown")),
-    "sending": frozenset(("pending", *_ARRIVED, "bounced", "failed", "unknown")),
-    "unknown": frozenset((*_ARRIVED, "bounced", "failed")),
+    "pending": frozenset(("sending", *ARRIVED, "bounced", "failed", "unknown")),
+    "sending": frozenset(("pending", *ARRIVED, "bounced", "failed", "unknown")),
+    "unknown": frozenset((*ARRIVED, "bounced", "failed")),
     "sent": frozenset(("delivered", "read", "bounced")),
     "delivered": frozenset(("read",)),
     "read": frozenset(),

@@ -7,7 +7,7 @@ without any database give the same (rules: deadlines, 6 to 12).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,12 @@ from msgspec.structs import replace
 
 from router.conversation.assignment import passes_on
 from router.conversation.closing import look_at
-from router.conversation.transitions import ENDED, answered, unheld, with_status
+from router.conversation.transitions import ENDED, unheld, waiting_from, with_status
 from router.deadlines import fold
+from router.deadlines.calendar import instant
 from router.deadlines.fold import ClockEvent
+from router.deadlines.promise import REPLY_METRICS
+from router.deadlines.transitions import short_id
 from router.match.fingerprint import spoken
 from router.model import Conversation, Status
 from router.policy.values import Policy
@@ -26,21 +29,33 @@ __all__ = ["ENDED", "attributes", "let_go", "note_taken", "reply_given", "reply_
 
 def reply_given(
     conversation: Conversation, at: datetime, text: str, policy: Policy, *, seen_at: datetime | None = None,
-    automatic: bool = False, event_id: str = "", state: str = "",
+    automatic: bool = False, event_id: str = "", state: str = "", others: Collection[str] = (),
 ) -> Conversation:  # fmt: skip
     """The conversation after a public reply at `at` (aware). A human's ends the wait and the reply clocks; an
     automatic one ends only the metrics that the policy lists. Whether `text` asks for something is remembered, since
     what comes next is likely the answer. `state` (of `router.reply_states`) with the id `reply_id` gives is how far
-    it has come, where that may change; without one it was said elsewhere and stands."""
+    it has come, where that may change; without one it was said elsewhere and stands. `others` are the clocks' ids of
+    messages of somebody else: whoever wrote them waits on (rule 9 of follow-ups)."""
     after = replace(
         conversation,
         last_message_at=max(conversation.last_message_at, at),
         last_out_at=conversation.last_out_at if automatic else _later(conversation.last_out_at, at),
         matter=conversation.matter if automatic else spoken(conversation.matter, text, policy.tagger),
     )
-    after = after if automatic else answered(after)
-    kind = "auto_reply" if automatic else "agent_reply"
-    return ticked(after, ClockEvent(type=kind, at=at, seen_at=seen_at, id=event_id, to=state), policy)
+    if automatic:
+        return ticked(after, ClockEvent(type="auto_reply", at=at, seen_at=seen_at, id=event_id, to=state), policy)
+    left = _left_waiting(conversation, others)
+    after = waiting_from(after, min(left.values(), default=None))
+    event = ClockEvent(type="agent_reply", at=at, seen_at=seen_at, id=event_id, to=state, ids=tuple(left))
+    return ticked(after, event, policy)
+
+
+def _left_waiting(conversation: Conversation, others: Collection[str]) -> dict[str, datetime]:
+    """Those of these messages that have no answer yet, with their times."""
+    ids = {short_id(one) for one in others}
+    runs = fold.from_json(conversation.clocks).runs if ids else ()
+    open_runs = (run for run in runs if not run.state and run.metric in REPLY_METRICS)
+    return {p.id: instant(p.at) for run in open_runs for p in run.pledges if p.id in ids}
 
 
 def reply_id(number: int) -> str:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from router.model import Conversation, Routing, Status
 
 __all__ = [
-    "ENDED", "answered", "as_busy", "asked", "brought_back", "busier", "chased", "handed_on", "held", "moved",
+    "ENDED", "as_busy", "asked", "brought_back", "busier", "chased", "handed_on", "held", "moved",
     "reopened", "routed", "split_off", "unheld", "united", "waiting_from", "with_status",
 ]  # fmt: skip
 
@@ -46,11 +46,6 @@ def asked(c: Conversation, at: datetime, *, chases: bool = False) -> Conversatio
 def reopened(c: Conversation) -> Conversation:
     """What was answered, or ended, is to be worked on again."""
     return replace(c, status=Status.OPEN)
-
-
-def answered(c: Conversation) -> Conversation:
-    """A person answered: nobody waits."""
-    return waiting_from(c, None)
 
 
 def waiting_from(c: Conversation, at: datetime | None) -> Conversation:

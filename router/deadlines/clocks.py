@@ -35,11 +35,11 @@ class ClockEvent(Value, frozen=True, kw_only=True):
     """What happened to a conversation at `at` and became known to the desk at `seen_at` (None: at once).
 
     Types and what they need: `customer_message` (facts, window), `agent_reply` (a human's public one; `to` is how far
-    it has come where that can still change, with an id), `reply_state` (ids: the reply's; `to`: how far it has come
-    now, of `router.reply_states`; unanswered: what waits again, where the clocks cannot know it), `auto_reply`,
-    `internal_note`, `status` (to), `set` (attrs, deadline), `policies` and `schedule` (the promises given are new),
-    `merge_in` and `split_in` (unanswered), `merged_into`, `split_out` (ids of the messages that leave;
-    unanswered: the first that stays).
+    it has come where that can still change, with an id; `ids`: messages of others, which it leaves unanswered),
+    `reply_state` (ids: the reply's; `to`: how far it has come now, of `router.reply_states`; unanswered: what waits
+    again, where the clocks cannot know it), `auto_reply`, `internal_note`, `status` (to), `set` (attrs, deadline),
+    `policies` and `schedule` (the promises given are new), `merge_in` and `split_in` (unanswered), `merged_into`,
+    `split_out` (ids of the messages that leave; unanswered: the first that stays).
     `id` makes it idempotent; `seq` breaks ties. `attrs` are facts of the conversation (issue type, priority, flags,
     contact.tier …) that a policy may read, `deadline` the policy its rule asks for first; None leaves both as they
     are. They may come with any event, so that one event a message is enough. `replied_at` (`split_in`): when a human

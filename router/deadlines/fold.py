@@ -168,10 +168,13 @@ def _ask(draft: Draft, message: Unanswered, at: int) -> None:
 
 def _agent_reply(draft: Draft, event: ClockEvent, at: int) -> None:
     facts: Mapping[str, Any] = event.facts
+    others = {short_id(one) for one in event.ids}
     for place, run in draft.open_runs():
         if run.metric in REPLY_METRICS or run.metric == "update":
-            facts = facts or run.pledges[-1].facts
-            draft.end(place, at, "met")
+            answered = [p for p in run.pledges if p.id not in others or run.metric == "update"]
+            if answered:
+                facts = facts or answered[-1].facts
+                draft.end_in_part(place, at, others if len(answered) < len(run.pledges) else ())
     draft.replied = True
     if draft.status not in ENDED:
         facts = facts or next((run.pledges[0].facts for run in draft.runs if run.metric == "resolution"), {})

@@ -18,7 +18,7 @@ from router.deadlines.calendar import instant, microseconds
 from router.deadlines.clocks import Breach, ClockEvent, Clocks, Past, Pledge, Run, Unanswered
 from router.deadlines.promise import Promises
 from router.deadlines.transitions import short_id
-from router.reply_states import UNDER_WAY, UNDONE, follows
+from router.reply_states import ARRIVED, UNDER_WAY, UNDONE, follows
 
 __all__ = ["awaited", "event_of", "noted", "past_of", "put_together", "settled_first", "turns"]
 
@@ -29,8 +29,22 @@ def noted(clocks: Clocks, after: Clocks, event: ClockEvent, promises: Promises) 
     if not clocks.since and not begins:
         return after
     replies = {**clocks.replies, short_id(event.id): event.to} if begins else clocks.replies
-    before = clocks.before if clocks.since else clocks
-    return replace(after, before=before, since=(*clocks.since, past_of(event, promises)), replies=replies)
+    before, past = clocks.before if clocks.since else clocks, past_of(event, promises)
+    since = clocks.since if _adds_nothing(past, clocks.since) else (*clocks.since, past)
+    return replace(after, before=before, since=since, replies=replies)
+
+
+def _adds_nothing(past: Past, since: tuple[Past, ...]) -> bool:
+    """Would it change no deadline to leave this event out, now that many are kept? A message like the one before it is
+    promised nothing of its own, a note ends nothing."""
+    if len(since) < _MOST:
+        return False
+    if past.type == "internal_note":
+        return past.attrs is None and past.deadline is None
+    if past.type != "customer_message":
+        return False
+    last = since[-1]
+    return replace(past, id=last.id, at=min(past.at, last.at), seen=last.seen) == last
 
 
 def turns(before: str, after: str) -> bool:
@@ -40,15 +54,20 @@ def turns(before: str, after: str) -> bool:
 
 
 def settled_first(clocks: Clocks) -> int:
-    """How many of the events kept go with the first reply, when its state is final or too many are kept; else 0."""
-    if not clocks.since or (len(clocks.since) <= _MOST and _is_open(clocks, clocks.since[0])):
+    """How many of the events kept go with the first reply: when its state is final, or when many are kept and another
+    reply, which stands, has answered too; else 0. One that may be all that was answered is kept far longer."""
+    if not clocks.since:
         return 0
-    later = (place for place, past in enumerate(clocks.since) if place and _is_open(clocks, past))
-    return next(later, len(clocks.since))
+    later = [place for place, past in enumerate(clocks.since) if place and _is_open(clocks, past)]
+    if _is_open(clocks, clocks.since[0]):
+        standing = any(clocks.replies.get(clocks.since[place].id) in ARRIVED for place in later)
+        if len(clocks.since) <= (_MOST if standing else _MOST_ALONE):
+            return 0
+    return next(iter(later), len(clocks.since))
 
 
-#: Events that are kept for the sake of a reply. One that comes back after so many more has been answered anew long ago.
-_MOST = 32
+#: Events that are kept for the sake of a reply, once another one stands after it; and while none does.
+_MOST, _MOST_ALONE = 64, 512
 
 
 def _is_open(clocks: Clocks, past: Past) -> bool:

@@ -7,7 +7,7 @@ anew, log what is overdue. Out: frozen `Clocks` again. All instants are whole mi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -149,6 +149,25 @@ class Draft:
             one = lead or run.pledges[0]
             kept = (replace(one, id="", at=run.start, facts={}),)
         self.runs[place] = replace(run, pledges=kept, state=state, end=at)
+
+    def end_in_part(self, place: int, at: int, waiting: Collection[str]) -> None:
+        """End a clock for what was answered; the messages of these ids wait on, with the promises that they have. The
+        deadline that the clock had stays with whose it is, so it is never counted twice."""
+        run = self.runs[place]
+        left = tuple(p for p in run.pledges if p.id in waiting)
+        if not left:
+            self.end(place, at, "met")
+            return
+        answered = tuple(p for p in run.pledges if p.id not in waiting)
+        cycle = 1 + sum(one.metric == run.metric for one in self.runs)
+        other = len(self.runs)
+        goes_on, ends = (place, other) if run.lead in left else (other, place)
+        self.runs.append(Run(run.metric, cycle, ()))
+        self.runs[goes_on] = replace(self.runs[goes_on], pledges=left)
+        self.runs[ends] = replace(self.runs[ends], pledges=answered)
+        self.aim(goes_on, left)
+        self.aim(ends, answered)
+        self.end(ends, at, "met")
 
     def resume_resolution(self, at: int) -> None:
         """Reopened: resolution runs on, the time it was solved does not count."""

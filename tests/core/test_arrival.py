@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -298,6 +298,49 @@ def test_the_log_only_grows_and_nothing_fires_twice(events: list[ClockEvent], lo
     assert len(set(told)) == len(told)
 
 
+#: What may come between a reply and its bounce, by the minute and its number.
+_LATER: dict[str, Callable[[float, int], ClockEvent]] = {
+    "questions": lambda minute, n: asked(minute, f"q{n}"),
+    "notes": lambda minute, n: ClockEvent(type="internal_note", at=at(minute), id=f"n{n}"),
+    "questions and statuses": lambda minute, n: (
+        status(minute, ("pending", "on_hold")[n % 4 // 2]) if n % 2 else asked(minute, f"q{n}")
+    ),
+    "replies that came back too": lambda minute, n: (
+        came(minute, f"s{n - 1}", "failed") if n % 2 else written(minute, f"s{n}")
+    ),
+}
+
+
+@pytest.mark.parametrize("many", [33, 65, 100, 400])
+@pytest.mark.parametrize("later", _LATER)
+def test_a_bounce_brings_the_promise_back_however_much_happened_since(later: str, many: int) -> None:
+    """Promise, deadline and waiting are those of a desk that never wrote the reply."""
+    between = [_LATER[later](2 + n / 10, n) for n in range(many)]
+    bounced, _ = lived(asked(0, "q"), written(1, "r", "sent"), *between, came(50, "r", "bounced"))
+    unwritten, _ = lived(asked(0, "q"), *between, status(50, "open"))
+    for metric in ("first_reply", "resolution"):
+        found, right = clock(bounced, metric, 51), clock(unwritten, metric, 51)
+        assert (found.state, found.due_at, found.started_at) == (right.state, right.due_at, right.started_at)
+
+
+def test_a_reply_to_one_of_two_leaves_the_other_waiting() -> None:
+    """Each clock goes on with the promise that is still open, whoever asked first, and comes back by a bounce."""
+    for first, second in (("a", "b"), ("b", "a")):
+        reply = replace(written(20, "r", "sent"), ids=("b",))
+        clocks, _ = lived(asked(0, first), asked(10, second), reply)
+        shown = (c for c in clocks_at(clocks, DESK, at(21)) if c.metric == "first_reply")
+        found = {(c.state, c.started_at, c.due_at) for c in shown}
+        a, b = (0, 10) if first == "a" else (10, 0)
+        assert found == {("met", at(a), at(a + 60)), ("running", at(b), at(b + 60))}
+        back = advance(clocks, came(30, "r", "bounced"), DESK)
+        assert {p.id for run in back.runs if run.metric == "first_reply" and not run.state for p in run.pledges} == {
+            "a", "b",
+        }  # fmt: skip
+        assert clock(back, "first_reply", 31).due_at == at(60)
+        both = advance(clocks, written(40, "s", "sent"), DESK)
+        assert {c.state for c in clocks_at(both, DESK, at(41)) if c.metric == "first_reply"} == {"met"}
+
+
 @settings(max_examples=50)
 @given(stories(), st.randoms())
 def test_in_whatever_order_the_log_is_read(events: list[ClockEvent], chance: object) -> None:
@@ -309,9 +352,15 @@ def test_in_whatever_order_the_log_is_read(events: list[ClockEvent], chance: obj
 
 
 def test_what_is_kept_for_a_reply_has_an_end() -> None:
-    """A long chat keeps the last events only; a reply before them is answered for."""
-    clocks, _ = lived(asked(0, "q"), written(1, "r", "sent"), *(asked(2 + n, f"q{n}") for n in range(200)))
-    assert len(clocks.since) <= 32
+    """A long chat keeps the last events only: a reply before others that stand is answered for, and messages alike
+    take no more room."""
+    chat = [event for n in range(150) for event in (asked(2 * n, f"q{n}"), written(2 * n + 1, f"r{n}", "sent"))]
+    alike = asked(0, "q"), written(1, "r", "sent"), *(asked(2 + n, f"q{n}") for n in range(900))
+    for events in (chat, alike):
+        clocks, _ = lived(*events)
+        assert 0 < len(clocks.since) <= 64
     assert len(json.dumps(to_json(clocks))) < 8000
+    mixed = (status(2 + n, ("pending", "on_hold")[n % 2]) for n in range(900))
+    assert len(lived(asked(0, "q"), written(1, "r", "sent"), *mixed)[0].since) <= 512
     read, _ = lived(asked(0, "q"), written(1, "r", "sent"), asked(2, "p"), came(3, "r", "read"))
     assert (read.since, read.before, read.replies) == ((), None, {})

@@ -421,6 +421,25 @@ def test_two_who_wrote_are_not_answered_unnamed(office: Office) -> None:
     assert office.answer(forward, to="deng@mail.example")["to"] == "deng@mail.example"
 
 
+def test_a_reply_to_one_of_two_people_leaves_the_other_waiting(office: Office) -> None:
+    """Two people who write mails, made one by a merge: only the wait and the clock of whom was answered end; the
+    other is answered by a reply of his own."""
+    di = office.read(letter("di@mail.example", 0, "my card is lost"))
+    ed = office.read(letter("ed@post.example", 5, "提现失败"))
+    first = di.conversation.number
+    relate.merge(office.store, first, ed.conversation.number, agent="ann", now=office.at)
+
+    def waits() -> datetime | None:
+        with office.store.database.read() as tx:
+            return queries.conversation(tx, first).waiting_since
+
+    assert waits() == di.message.sent_at
+    office.answer(first, to="di@mail.example")
+    assert waits() == ed.message.sent_at
+    office.answer(first, to="ed@post.example")
+    assert waits() is None
+
+
 def test_what_is_delivered_again_is_one_message(office: Office, reread: Callable[[Letter], Any]) -> None:
     """A form, a forward and a colleague's mail that arrive twice are known again."""
     for one in (FORMS[0], FORWARDS[0], COLLEAGUE[0], COLLEAGUE[1]):

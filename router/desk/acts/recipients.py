@@ -78,6 +78,7 @@ class Recipients(msgspec.Struct, frozen=True):
     cc: tuple[str, ...] = ()
     proposed: tuple[str, ...] = ()
     confirms: bool = False
+    others: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -96,7 +97,8 @@ def recipients(tx: Tx, c: Conversation, *, channel: str = "", to: str = "", cc: 
     if closed:
         raise Refused(f"The customer has blocked the desk on {heard.channel}; answer by another of his channels.")
     copied = _copied(c, heard, there, people)
-    others = [h for h in there if h.handle not in copied and people.may_be_meant(h, heard)]
+    asked = [h for h in found if h.handle not in copied and people.may_be_meant(h, heard)]
+    others = [h for h in asked if h in there]
     if others:
         copied = ()  # who else wrote is no participant, so nobody is told unasked
     more = _asked_for(c, cc)
@@ -107,6 +109,7 @@ def recipients(tx: Tx, c: Conversation, *, channel: str = "", to: str = "", cc: 
         if heard.realm == "mail" else (),
         proposed=tuple(address for address in c.proposed if address not in more and address != heard.handle),
         confirms=bool(to) and claimed,
+        others=tuple(f"{h.realm}/{h.external_id}" for h in asked if h.handle not in more),
         problem="" if to else _problem(c, heard, others, evidence if claimed else ""),
     )  # fmt: skip
 

@@ -128,7 +128,9 @@ def queue_reply(
         _confirm(tx, c, heard, agent, now, effects)
     own = ledger.reserve_numbers(tx, 1)
     external_id = _external_id(ledger, c, heard, heard.key, own, now)
-    after = reply_given(c, now, text, ledger.policy, automatic=automatic, event_id=reply_id(own), state="pending")
+    after = reply_given(
+        c, now, text, ledger.policy, automatic=automatic, event_id=reply_id(own), state="pending", others=whom.others
+    )
     effects.put(naming(replace(after, messages=after.messages + 1), copied, proved=True))
     files = [{"name": a.name, "type": a.type, "size": a.size, "sha256": a.sha256, "url": a.url} for a in attachments]
     scope = _scope(heard)
