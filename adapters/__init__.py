@@ -12,17 +12,29 @@ import importlib
 import pkgutil
 import re
 import sys
+from datetime import timedelta
+from functools import cache
 from types import ModuleType
 from typing import Any, Final, cast
 
 from router.errors import ConfigurationError
+from router.kinds import Traits
 from router.policy.sentences import cut, did_you_mean, ended
 from router.ports import Adapter
 
-__all__ = ["available", "load"]
+__all__ = ["TRAITS", "available", "kind_named", "load"]
 
 _OURS: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
 _PRIVATE: Final = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)
+#: The traits of the adapters that ship, where they differ from those of a chat; here, so that none is loaded for them.
+TRAITS: Final = {
+    "email": Traits(chat=False),
+    "messenger": Traits(reply_window=timedelta(hours=24)),
+    "phone": Traits(chat=False, heard=True),
+    "wechat": Traits(reply_window=timedelta(hours=48)),
+}
+#: Further names that recorded messages give a kind.
+_OTHER_NAMES: Final = {"chat": "webhook", "facebook": "messenger", "mail": "email"}
 #: What adapters share is none.
 _SHARED: Final = "kit"
 #: What a class needs to be an adapter (`router.ports.Adapter`).
@@ -32,6 +44,12 @@ _CALLS: Final = ("translate", "deliveries", "backfill", "send", "connect", "clos
 def available() -> list[str]:
     """The adapters that ship, by name; nothing is imported."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != _SHARED)
+
+
+@cache
+def kind_named(name: str) -> str:
+    """The kind that the name of a channel means which nobody configured; `webhook` for a name of somebody's own."""
+    return name if name in available() else _OTHER_NAMES.get(name, "webhook")
 
 
 def load(name: str) -> type[Adapter]:

@@ -214,8 +214,10 @@ class Adapter(Protocol):
     """The code of a kind of channel: one class, one file (contract suite: `router.testing.AdapterContract`).
 
     `kind` is the channel kind (`email`); `Settings` a pydantic model of the channel's table, secrets typed
-    `router.secret.Secret`. A module names its adapter by `adapter = ClassName` at module level. Building one
-    does no I/O and resolves no secret; what must be opened is opened on first use and closed by `close`.
+    `router.secret.Secret`. Where its channels are no chats, or the provider takes answers for a while only, `traits` is
+    a `router.kinds.Traits` (without: those of a chat). A module names its adapter by `adapter = ClassName` at module
+    level. Building one does no I/O and resolves no secret; what must be opened is opened on first use and closed by
+    `close`.
     """
 
     kind: ClassVar[str]

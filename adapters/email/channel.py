@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
+from adapters import TRAITS
 from adapters.email import archive
 from adapters.email.compose import compose, probe, reply_address
 from adapters.email.imap.mailbox import between, follow
@@ -25,6 +26,7 @@ from adapters.email.mime import mail as mime
 from adapters.email.settings import Imap, Server, Settings
 from router.errors import BadSettings, ConfigurationError, SendRejected
 from router.errors import Refused as NotPossible
+from router.kinds import Traits
 from router.model import Authenticity, DeskEvent, Message
 from router.ports import Channel, Delivery, Raw, Receipt, Reply, Route
 
@@ -42,6 +44,7 @@ class Email:
     """The adapter of one mailbox and its address."""
 
     kind: ClassVar[str] = "email"
+    traits: ClassVar[Traits] = TRAITS["email"]
     Settings: ClassVar[type[Settings]] = Settings
 
     def __init__(self, channel: Channel) -> None:

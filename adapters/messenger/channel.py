@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field
 
+from adapters import TRAITS
 from adapters.kit.http import Caller, no_deliveries
 from adapters.kit.parts import send_parts
 from adapters.kit.settings import ChannelSettings, UnguessedPath, WebAddress, credential, revealed
@@ -24,6 +25,7 @@ from adapters.messenger.event import EDIT, KIND, OURS, messages_of, page_of
 from adapters.messenger.history import MESSAGE, announced, asked, bodies
 from adapters.messenger.receipt import receipts_of
 from router.errors import BadSettings, OutcomeUnknown, SendRejected
+from router.kinds import Traits
 from router.model import Attachment
 from router.ports import (
     Accepted,
@@ -73,6 +75,7 @@ class Messenger:
     """Private messages of a page or an Instagram account."""
 
     kind: ClassVar[str] = KIND
+    traits: ClassVar[Traits] = TRAITS["messenger"]
     Settings: ClassVar[type[Any]] = Settings
 
     def __init__(self, channel: Channel) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from adapters import TRAITS
 from adapters.kit import signature
 from adapters.kit.http import json_bytes, mistakes_told, no_deliveries
 from adapters.kit.settings import ChannelSettings, UnguessedPath, WebAddress, revealed
@@ -21,6 +22,7 @@ from adapters.phone import signature as twilio
 from adapters.phone.event import KIND, is_json, messages_of, read_calls
 from router.errors import BadSettings, SendRejected
 from router.errors import Refused as NotPossible
+from router.kinds import Traits
 from router.model import DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret, Verifies
@@ -72,6 +74,7 @@ class Phone:
     """Calls, voicemails, text messages and call summaries."""
 
     kind: ClassVar[str] = KIND
+    traits: ClassVar[Traits] = TRAITS["phone"]
     Settings: ClassVar[type[Any]] = Settings
 
     def __init__(self, channel: Channel) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
+from adapters import TRAITS
 from adapters.kit.http import Caller, no_deliveries
 from adapters.kit.parts import send_parts
 from adapters.kit.settings import ChannelSettings, UnguessedPath, WebAddress, revealed
@@ -25,6 +26,7 @@ from adapters.wechat.container import children, open_container
 from adapters.wechat.event import KIND, identity, message_of
 from router.errors import BadSettings, InvalidPayload, SendRejected
 from router.errors import Refused as NotPossible
+from router.kinds import Traits
 from router.model import Attachment, DeskEvent, Message
 from router.ports import Accepted, Answer, Channel, Delivery, Raw, Receipt, Refused, Reply, Request, Route
 from router.secret import Secret, Verifies
@@ -58,6 +60,7 @@ class WeChat:
     """Messages of an official account's followers."""
 
     kind: ClassVar[str] = KIND
+    traits: ClassVar[Traits] = TRAITS["wechat"]
     Settings: ClassVar[type[Any]] = Settings
 
     def __init__(self, channel: Channel) -> None:

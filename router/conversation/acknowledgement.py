@@ -29,7 +29,7 @@ def never_automatic(flags: tuple[str, ...]) -> bool:
     return not _NEVER.isdisjoint(flags)
 
 
-def may_be_answered(p: Placement) -> bool:
+def may_be_answered(p: Placement, policy: Policy) -> bool:
     """Are these the first words of a conversation, of a person who may get an automatic answer?"""
     message, c = p.message, p.conversation
     return (
@@ -38,7 +38,7 @@ def may_be_answered(p: Placement) -> bool:
         and not message.automatic
         and p.class_ is not MessageClass.ACK
         and message.authenticity is Authenticity.PASS
-        and message.channel_kind != "phone"  # he has heard us
+        and not policy.traits(message.channel_kind).heard
         and not p.contact.blocked
         and not never_automatic((*p.flags, *c.flags))
     )

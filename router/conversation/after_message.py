@@ -38,8 +38,6 @@ __all__ = ["CHASING", "Moved", "after_customer", "language_of", "message_facts",
 
 #: A later message names another type by at least this much more confidence.
 _CLEARLY = 0.2
-#: Providers let a desk answer only so long after the customer's last message, unless the channel says otherwise.
-_WINDOWS = {"messenger": timedelta(hours=24), "wechat": timedelta(hours=48)}
 #: Flags of a message that say nothing of the conversation that it joins.
 _PASSING = frozenset(("automatic", "no_auto_answer", "id_reused", "spam"))
 #: Bounds of what is remembered of the rules, so that it never grows with the messages.
@@ -159,7 +157,7 @@ def _asked(
 ) -> tuple[Conversation, bool]:  # fmt: skip
     """A message that wants an answer: it opens, it waits, and by its class it chases, if somebody waited at all."""
     chases = verdict.class_ in CHASING and before is not None
-    chases = chases and waited(base, reading.message, policy.follow_ups.chase_after)
+    chases = chases and waited(base, reading, policy.follow_ups.chase_after)
     return asked(conversation, reading.message.sent_at, chases=chases), base.status in ENDED
 
 
@@ -301,7 +299,7 @@ def reply_window(name: str, kind: str, policy: Policy) -> int:
     settings = policy.channel(name).settings
     window = getattr(settings, "reply_window", None)
     if not isinstance(window, timedelta):
-        window = _WINDOWS.get(kind)
+        window = policy.traits(kind).reply_window
     return 0 if window is None else int(window.total_seconds())
 
 

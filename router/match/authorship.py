@@ -35,11 +35,12 @@ class Authored(Value, frozen=True, kw_only=True):
     agent: str = ""
 
 
-def authored(message: Message, ours: Ours, *, failed: bool = False) -> Authored:
-    """Find whose message it is. `failed`: its sender counts as one who failed authentication. Total."""
+def authored(message: Message, ours: Ours, *, failed: bool = False, heard: bool = False) -> Authored:
+    """Find whose message it is. `failed`: its sender counts as one who failed authentication; `heard`:
+    he speaks on this channel (`router.kinds.Traits`). Total."""
     if message.direction is not Direction.IN or message.automatic:
         return Authored(message=message)
-    if message.channel_kind == "phone" and message.authenticity is not Authenticity.PASS:
+    if heard and message.authenticity is not Authenticity.PASS:
         number = message.sender.handle.startswith("+") and not message.sender.verified
         return Authored(message=replace(message, claimed="caller-id") if number else message)
     if message.realm != "mail" or message.headers is None:

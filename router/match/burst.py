@@ -19,10 +19,8 @@ from router.match.weights import WEIGHTS
 from router.model import Conversation, Message, Status
 from router.text.meaning.utterance import Word
 
-__all__ = ["chat_like", "going_on", "marks_another", "pieced", "waited"]
+__all__ = ["going_on", "marks_another", "pieced", "waited"]
 
-#: Kinds of channels on which people write in pieces are all but these.
-_WHOLE = frozenset(("email", "phone"))
 #: So soon after the piece before comes a further one.
 _WITHIN = timedelta(minutes=2)
 #: What was typed in one breath takes less than this.
@@ -31,17 +29,12 @@ _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def chat_like(kind: str) -> bool:
-    """Do people write in pieces on channels of this kind?"""
-    return kind not in _WHOLE
-
-
 def pieced(matter: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     """The memory of a conversation after a message that may be a piece: in which chat of whom, and when. Thanks end a
     burst; a reaction is no piece."""
     message = reading.message
     following = dict(matter)
-    if reading.silent or message.automatic or not chat_like(message.channel_kind):
+    if reading.silent or message.automatic or not reading.chat:
         return following
     if reading.only_thanks:
         following.pop("piece", None)
@@ -55,7 +48,7 @@ def pieced(matter: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
 def going_on(reading: Reading, weighed: Sequence[Weighed]) -> Weighed | None:
     """The conversation that this message goes on with because it is a further piece of it."""
     message = reading.message
-    if not chat_like(message.channel_kind):
+    if not reading.chat:
         return None
     key, at = _chat(message), _micros(message.sent_at)
     pieces = [(w.memory.piece[1], w) for w in weighed if w.memory.piece and w.memory.piece[0] == key]
@@ -99,11 +92,11 @@ def _since(reading: Reading, piece: Weighed) -> timedelta:
     return (_micros(reading.message.sent_at) - piece.memory.piece[1]) * _MICROSECOND
 
 
-def waited(conversation: Conversation, message: Message, chase_after: timedelta) -> bool:
+def waited(conversation: Conversation, reading: Reading, chase_after: timedelta) -> bool:
     """Has the customer waited so long that asking again is chasing: since the oldest message without an answer or,
     where there is none, since the desk's last words?"""
     since = conversation.waiting_since or conversation.last_out_at
-    return since is None or not chat_like(message.channel_kind) or message.sent_at - since >= chase_after
+    return since is None or not reading.chat or reading.message.sent_at - since >= chase_after
 
 
 def _chat(message: Message) -> int:

@@ -31,7 +31,7 @@ def class_of(reading: Reading, joined: Weighed, method: str, judged: Judged, pol
         return found
     if joined.memory.wordless and not reading.wordless:
         return MessageClass.FIRST
-    if found is MessageClass.CHASER and not waited(joined.conversation, reading.message, policy.chase_after):
+    if found is MessageClass.CHASER and not waited(joined.conversation, reading, policy.chase_after):
         return MessageClass.ADDITION
     return found
 

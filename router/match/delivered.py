@@ -39,7 +39,8 @@ class Delivered(Value, frozen=True, kw_only=True):
 def delivered(message: Message, policy: Policy) -> Delivered:
     """Read a message as far as it takes to know it again. Total."""
     failed = _failed(message, policy)
-    found = authored(message, policy.ours, failed=failed)
+    heard = policy.traits(message.channel_kind).heard
+    found = authored(message, policy.ours, failed=failed, heard=heard)
     own = _own(found)
     hidden, hidden_subject = redact(own), redact(message.subject)
     return Delivered(

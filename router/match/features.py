@@ -87,7 +87,8 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
 
     `message` has the sender whose it is (`authorship`); `people` are whom a mail names beside him and the desk; `agent`
     is the colleague whose own address it comes from. `breakdown`: it asks whether something is down or says that others
-    have it too; `fails`: it says that something does not work now.
+    have it too; `fails`: it says that something does not work now; `chat`:
+    people write in pieces on its channel (`router.kinds.Traits`).
     """
 
     message: Message
@@ -111,6 +112,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     agent: str = ""
     breakdown: bool = False
     fails: bool = False
+    chat: bool = True
 
     @cached_property
     def text_hash(self) -> str:
@@ -348,6 +350,7 @@ def read(message: Message, policy: Policy, *, known: Delivered | None = None) ->
     concepts = policy.tagger.concepts(folded)
     return Reading(
         message=message,
+        chat=policy.traits(message.channel_kind).chat,
         text=hidden_whole.text if policy.privacy.redact else whole,
         own_text=_with_remark(found.above, hidden.text if policy.privacy.redact else came.own),
         subject=hidden_subject.text if policy.privacy.redact else message.subject,

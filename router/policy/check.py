@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from router.kinds import KINDS
+from router.kinds import shipped
 from router.policy.mistakes import Path, mistake, unknown
 from router.policy.sentences import cut, dotted
 
-__all__ = ["CHANNEL_KINDS", "check", "items", "names"]
+__all__ = ["check", "items", "names"]
 
-#: The kinds of channels that ship; a private adapter adds its own.
-CHANNEL_KINDS: Final = KINDS
 #: A reference: (table, key, what it names, the table that has the names).
 _REFERENCES: Final = (
     ("channels", "schedule", "schedule", "schedules"),
@@ -38,8 +36,8 @@ _SCOPES: Final = {"email": "email", "phone": "phone", "account": ""}
 
 
 def check(data: Mapping[str, Any], issue_types: Iterable[str], kinds: Iterable[str], mistakes: list[str]) -> None:
-    """Add the mistakes between tables. `kinds` are the channel kinds that the configured adapters have."""
-    channel_kinds = list(dict.fromkeys((*CHANNEL_KINDS, *kinds)))
+    """Add the mistakes between tables. `kinds` are those of the configured channels, beside the kinds that ship."""
+    channel_kinds = list(dict.fromkeys((*shipped(), *kinds)))
     _capacity(data, channel_kinds, mistakes)
     for check_one in (_references, _default_queue, _unique, _hours, _rule_steps, _ladders, _reserved):
         check_one(data, mistakes)

@@ -196,7 +196,7 @@ def _channels(
         if not isinstance(adapter, str):
             continue
         own = {key: value for key, value in table.items() if key not in _GENERAL}
-        kind, settings, unavailable = adapter.partition(":")[0], None, ""
+        kind, traits, settings, unavailable = adapter.partition(":")[0], None, None, ""
         try:
             found = adapter_of(adapter)
         except ConfigurationError as error:
@@ -205,13 +205,15 @@ def _channels(
             else:
                 mistakes.append(mistake((*path, "adapter"), str(error)))
         else:
-            kind, settings = found.kind, _settings(own, found.Settings, path, folder, mistakes)
+            kind, traits = found.kind, getattr(found, "traits", None)
+            settings = _settings(own, found.Settings, path, folder, mistakes)
         general = parsed.named["channels"].get(name)
         if general is not None:
             values = {key: getattr(general, key) for key in _GENERAL}
             authenticity = getattr(settings, "authenticity", "hint")
             channels[name] = ChannelPolicy(
-                name=name, kind=kind, authenticity=authenticity, settings=settings, unavailable=unavailable, **values
+                name=name, kind=kind, traits=traits, authenticity=authenticity, settings=settings,
+                unavailable=unavailable, **values,
             )
     return channels
 

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from router.deadlines.calendar import Schedule
 from router.deadlines.fold import Promises
 from router.errors import ConfigurationError
+from router.kinds import Traits, traits_of
 from router.ours import Ours
 from router.policy.units import Span
 from router.routing.route import Rule
@@ -52,7 +53,8 @@ __all__ = [
 
 class ChannelPolicy(Value, frozen=True, kw_only=True):
     """One configured way in and out. `settings` is an instance of its adapter's `Settings`, or None when `unavailable`
-    (one sentence) says why the adapter could not be loaded. `authenticity` is `hint` or `require` (security, 0.5)."""
+    (one sentence) says why the adapter could not be loaded. `traits` are what its adapter declares;
+    `authenticity` is `hint` or `require` (security, 0.5)."""
 
     name: str
     kind: str = "webhook"
@@ -62,6 +64,7 @@ class ChannelPolicy(Value, frozen=True, kw_only=True):
     enabled: bool = True
     authenticity: str = "hint"
     settings: Any = None
+    traits: Traits | None = None
     unavailable: str = ""
 
 
@@ -273,6 +276,14 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     def channel(self, name: str) -> ChannelPolicy:
         """The channel of this name; a name the configuration does not have gives a plain one of kind `webhook`."""
         return self.channels.get(name) or ChannelPolicy(name=name)
+
+    def traits(self, kind: str) -> Traits:
+        """What holds of this kind of channel: as its configured adapter declares it, else as the one that ships."""
+        return self._declared.get(kind) or traits_of(kind)
+
+    @cached_property
+    def _declared(self) -> dict[str, Traits]:
+        return {channel.kind: channel.traits for channel in self.channels.values() if channel.traits is not None}
 
     def schedule(self, name: str) -> Schedule:
         """The schedule of this name. Raises ConfigurationError for a name that is not configured."""

@@ -73,8 +73,8 @@ def test_no_time_is_named_that_nobody_promised(placed: Callable[..., Placement])
 
 def test_a_person_whose_channel_vouches_for_him_is_answered(placed: Callable[..., Placement]) -> None:
     """The chat of a signed-in customer and authentic mail get an acknowledgement."""
-    assert may_be_answered(placed())
-    assert may_be_answered(placed(channel="app-chat", kind="webhook"))
+    assert may_be_answered(placed(), POLICY)
+    assert may_be_answered(placed(channel="app-chat", kind="webhook"), POLICY)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def test_a_person_whose_channel_vouches_for_him_is_answered(placed: Callable[...
 def test_nobody_else_is(placed: Callable[..., Placement], message: dict[str, Any]) -> None:
     """No machine, list, forger, spammer, caller or blocked customer is answered by a machine."""
     p = placed(**message)
-    assert not may_be_answered(p), (p.class_, p.flags)
+    assert not may_be_answered(p, POLICY), (p.class_, p.flags)
 
 
 def test_only_the_first_message_of_a_conversation_is(placed: Callable[..., Placement]) -> None:
     """The second message of a conversation is no occasion for another acknowledgement; the first words after a call
     without any are one."""
-    assert not may_be_answered(replace(placed(), opened=False, class_=MessageClass.ADDITION))
-    assert may_be_answered(replace(placed(), opened=False, class_=MessageClass.FIRST))
+    assert not may_be_answered(replace(placed(), opened=False, class_=MessageClass.ADDITION), POLICY)
+    assert may_be_answered(replace(placed(), opened=False, class_=MessageClass.FIRST), POLICY)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router import Message
-from router.match.burst import chat_like
+from router.kinds import traits_of
 from router.model import MessageClass, Placement
 from router.policy.values import Policy
 
@@ -143,7 +143,7 @@ def test_only_chasing_raises_chases(world: Any, say: Any, post: Any) -> None:
 @pytest.mark.parametrize("kind", ["email", "phone"])
 def test_mail_and_calls_are_written_whole(kind: str) -> None:
     """A mail that comes a minute after another one is no piece of it, and whoever writes again chases at once."""
-    assert not chat_like(kind)
+    assert not traits_of(kind).chat
 
 
 def test_an_answer_ends_a_burst(world: Any, say: Any) -> None:

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
+from router.conversation.after_message import reply_window
 from router.errors import ConfigurationError
-from router.kinds import KINDS
+from router.kinds import Traits, shipped, traits_of
 from router.policy.load import PRESETS, from_text, load, preset, preset_text, unset_elsewhere, unset_secrets
 from router.policy.tables import ARRAYS, LOG, NAMED, SINGLE
 from router.policy.values import Policy
@@ -756,6 +757,35 @@ def test_every_adapter_that_ships_is_a_known_kind() -> None:
     """Rules may speak of each, whether a channel of it is configured or not; the list stands once."""
     import adapters
 
-    assert sorted(adapters.load(name).kind for name in adapters.available()) == sorted(KINDS)
+    assert sorted(adapters.load(name).kind for name in adapters.available()) == sorted(shipped())
     text = '[[queues]]\nname = "q"\n[defaults]\nqueue = "q"\n[[rules]]\nid = "r"\nqueue = "q"\n'
     assert from_text(f'{text}when = {{ channel_kind = ["line"] }}\n', folder=Path())
+
+
+def test_the_traits_of_a_kind_stand_with_its_adapter() -> None:
+    """What the core reads of a kind is what the class of its adapter declares."""
+    import adapters
+
+    declared = {name: getattr(adapters.load(name), "traits", Traits()) for name in adapters.available()}
+    assert declared == {name: traits_of(name) for name in shipped()}
+
+
+def test_a_private_adapter_has_the_rights_of_one_that_ships() -> None:
+    """It says itself whether it is a chat and how long it takes answers, and rules may speak of its kind."""
+
+    class Keyless(BaseModel):
+        pass
+
+    class Pager(Line):
+        Settings = Keyless  # type: ignore[assignment]
+        kind = "pager"
+        traits = Traits(chat=False, heard=True, reply_window=timedelta(hours=6))
+
+    text = (
+        '[channels.night]\nadapter = "mycorp:Pager"\n[[queues]]\nname = "q"\n'
+        '[defaults]\nqueue = "q"\n[[rules]]\nid = "r"\nqueue = "q"\nwhen = { channel_kind = ["pager"] }\n'
+    )
+    policy = from_text(text, folder=Path(), adapter_of=lambda _: Pager)  # type: ignore[arg-type,return-value]
+    assert policy.traits("pager") == Pager.traits
+    assert reply_window("night", "pager", policy) == 6 * 3600
+    assert reply_window("elsewhere", "of nobody", policy) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,14 @@ def test_a_folder_can_be_taken_in_at_a_glance() -> None:
     folders = {file.parent for room in ("adapters", "workers") for file in (ROOT / room).rglob("*.py")}
     many = {str(folder.relative_to(ROOT)): len(list(folder.glob("[!_]*.py"))) for folder in folders}
     assert {folder: count for folder, count in many.items() if count > MOST_MODULES} == {}
+
+
+def test_the_core_names_no_channel() -> None:
+    """Kinds of channels stand with their adapters: no module of the router holds a list of them."""
+    chats = {"telegram", "x", "messenger", "wechat", "line", "webhook"}
+    for file in sorted((ROOT / "router").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
+                entries = node.keys if isinstance(node, ast.Dict) else node.elts
+                words = {entry.value for entry in entries if isinstance(entry, ast.Constant)}
+                assert len(words & chats) < 2, (file.relative_to(ROOT), node.lineno)

@@ -56,7 +56,7 @@ def acknowledge(tx: Tx, ledger: Ledger, decisions: Iterable[Decision], now: date
     the state of what comes back too; its events are not."""
     queued = []
     for decision in decisions:
-        if isinstance(decision, Placement) and may_be_answered(decision):
+        if isinstance(decision, Placement) and may_be_answered(decision, ledger.policy):
             c = queries.conversation(tx, decision.conversation.number)
             text = words(c, ledger.policy)
             if text:
