@@ -24,20 +24,12 @@ from router.policy.schedules import desk_timezone, schedules
 from router.policy.sentences import dotted, ended
 from router.policy.units import Span
 from router.policy.values import (
-    Acknowledgement,
-    AgentPolicy,
     ChannelPolicy,
-    Closing,
-    EventTarget,
     FollowUps,
     Policy,
-    Privacy,
-    QueuePolicy,
     Recipient,
-    Retention,
     TaggingPolicy,
     Web,
-    WebLimits,
     version_of,
 )
 from router.routing.condition import Condition
@@ -196,31 +188,21 @@ def _rule_step(given: table.RuleStep) -> dict[str, Any]:
 
 def _people(parsed: Parsed) -> dict[str, Any]:
     """Queues, agents, recipients and receivers of events."""
-    queues = [
-        QueuePolicy(name=q.name, team=q.team, lead=q.lead, default_wait=q.default_wait) for q in parsed.array("queues")
-    ]
-    agents = [
-        AgentPolicy(
-            name=a.name, mail=a.mail, queues=tuple(a.queues), skills=a.skills, capacity=a.capacity, shift=a.shift
-        )
-        for a in parsed.array("agents")
-    ]
     notify = [
         Recipient(name=name, mail=to.mail or "", webhook=to.webhook, robot=to.robot, secret=to.secret)
         for name, to in parsed.named["notify"].items()
     ]
     return {
-        "queues": {queue.name: queue for queue in queues},
-        "agents": {agent.name: agent for agent in agents},
+        "queues": {queue.name: queue for queue in parsed.array("queues")},
+        "agents": {agent.name: agent for agent in parsed.array("agents")},
         "notify": {to.name: to for to in notify},
-        "events": tuple(EventTarget(url=e.url, secret=e.secret, types=tuple(e.types)) for e in parsed.array("events")),
+        "events": tuple(parsed.array("events")),
     }
 
 
 def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
     """The tables that there is one of; relative paths begin at the folder of the file."""
     web, tagging, follow_ups = parsed.single["web"], parsed.single["tagging"], parsed.single["follow_ups"]
-    closing, words = parsed.single["closing"], parsed.single["acknowledgement"]
     privacy, retention = parsed.single["privacy"], parsed.single["retention"]
     renamed = "retain_raw" in privacy.model_fields_set
     former = {"raws": privacy.retain_raw} if renamed and "raws" not in retention.model_fields_set else {}
@@ -228,11 +210,11 @@ def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
     return {
         "web": Web(
             host=host, port=int(port), public_url=web.public_url.rstrip("/"), max_body=web.max_body,
-            trusted_proxies=tuple(web.trusted_proxies), limits=WebLimits(**_fields(web.limits)),
+            trusted_proxies=tuple(web.trusted_proxies), limits=web.limits,
             operations=_operations(web), operations_named=web.operations not in (None, _OPERATIONS),
         ),
-        "privacy": Privacy(key=privacy.key, redact=privacy.redact),
-        "retention": Retention(**_fields(retention) | former),
+        "privacy": privacy,
+        "retention": retention.model_copy(update=former),
         "remarks": (*((_RENAMED,) if renamed else ()), *_rejoined(follow_ups), *_gone(parsed)),
         "follow_ups": _follow_ups(follow_ups, folder),
         "tagging": TaggingPolicy(
@@ -241,8 +223,8 @@ def _singles(parsed: Parsed, folder: FilePath) -> dict[str, Any]:
             lexicons=tuple(folder / FilePath(path).expanduser() for path in tagging.lexicons),
             issue_types=tuple(tagging.issue_types), unsure_below=tagging.unsure_below,
         ),
-        "closing": Closing(**_fields(closing)),
-        "acknowledgement": Acknowledgement(**_fields(words)),
+        "closing": parsed.single["closing"],
+        "acknowledgement": parsed.single["acknowledgement"],
     }  # fmt: skip
 
 

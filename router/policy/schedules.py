@@ -13,9 +13,9 @@ from typing import Any, Final, get_args
 
 from router.deadlines.calendar import Schedule
 from router.errors import ScheduleError, UnknownTimezone
+from router.policy.forms import Day
 from router.policy.mistakes import Path, mistake
 from router.policy.sentences import dotted
-from router.policy.tables import Day
 
 __all__ = ["desk_timezone", "schedules"]
 

@@ -7,145 +7,55 @@ What one table says of another (queues, schedules, ladders …) is looked at in 
 
 from __future__ import annotations
 
-import re
-from datetime import date, timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from router.events import EVENTS
-from router.policy.sentences import cut, did_you_mean
-from router.policy.units import Span, age, duration, size, span
+from router.policy.forms import (
+    Address,
+    Age,
+    Database,
+    Date,
+    Day,
+    Domain,
+    Duration,
+    EventType,
+    Language,
+    Length,
+    Listen,
+    ListenDatabase,
+    LogPlace,
+    MailAddress,
+    Many,
+    Metric,
+    Name,
+    Network,
+    Priority,
+    Promise,
+    Rows,
+    Size,
+    Statuses,
+    words_with,
+)
+from router.policy.units import Span
 from router.secret import Secret
 
-__all__ = ["ARRAYS", "LOG", "NAMED", "SINGLE", "Table"]
-
-#: What is wrong with every log but the database's.
-LOG: Final = (
-    'this version keeps the log in the ledger\'s own database; write log = "database" (several nodes share one over '
-    "PostgreSQL)"
-)
-
-
-def _database(url: str) -> str:
-    if not re.match(r"(sqlite|postgresql)(\+[a-z0-9]+)?://", url):
-        raise ValueError('expected "sqlite:///FILE" or "postgresql://user@host/database"')
-    if re.match(r"[a-z0-9+]+://[^/@:]*:[^@/]+@", url):
-        raise ValueError('take the password out of the URL and give it by reference, as database_password = "env:NAME"')
-    if re.search(r"%(?![0-9A-Fa-f]{2})", url):
-        raise ValueError("in an address a per cent sign is written %25")
-    return url
-
-
-def _listen_database(url: str) -> str:
-    if not url.startswith("postgresql"):
-        raise ValueError('expected a direct address of the server, such as "postgresql://user@host/database"')
-    return _database(url)
-
-
-def _log(url: str) -> str:
-    if url != "database":
-        raise ValueError(LOG)
-    return url
-
-
-def _language(tag: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", tag, re.ASCII):
-        raise ValueError('expected a language tag such as "zh", "en" or "zh-Hant"')
-    return tag
-
-
-def _event_type(word: str) -> str:
-    if word not in EVENTS:
-        raise ValueError(f'there is no event "{cut(word)}"{did_you_mean(word, EVENTS)}')
-    return word
-
-
-def _words_with(*known: str) -> AfterValidator:
-    """Texts to customers: in braces stands only what is filled in, for all else would be sent as it is."""
-
-    def check(text: str) -> str:
-        rest = text
-        for name in known:
-            rest = rest.replace(name, "")
-        strange = re.search(r"\{[^{}]*\}?|\}", rest)
-        if strange:
-            filled = f"known: {', '.join(known)}" if known else "nothing is filled in here"
-            raise ValueError(f"there is no {cut(strange[0])}; {filled}")
-        return text
-
-    return AfterValidator(check)
-
-
-def _listen(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not int(port) < 65536:
-        raise ValueError('expected "host:port", such as "127.0.0.1:8080"')
-    return text
-
-
-def _web_address(url: str) -> str:
-    if url and not re.fullmatch(r"https?://[^\s/?#]+\S*", url):
-        raise ValueError('expected a web address such as "https://support.example.com"')
-    return url
-
-
-def _mail_address(text: str) -> str:
-    if not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", text):
-        raise ValueError('expected a mail address such as "lead@example.com"')
-    return text
-
-
-def _domain(text: str) -> str:
-    if not re.fullmatch(r"(?:[\w-]{1,63}\.)+[\w-]{2,63}", text):
-        raise ValueError('expected a domain such as "example.com"')
-    return text.lower()
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[^\s\x00-\x1f/][^\x00-\x1f/]{0,62}", text) or text != text.strip():
-        raise ValueError("expected a name of 1 to 63 characters without slashes or line breaks")
-    return text
-
-
-def _date(text: str) -> str:
-    try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-            return date.fromisoformat(text).isoformat()
-    except ValueError:
-        pass
-    raise ValueError('expected a date such as "2026-02-14"')
-
-
-def _promise(text: object) -> Span:
-    length = span(text)
-    if not length.seconds and not length.workdays:
-        raise ValueError("must be above zero; leave the key out to promise nothing")
-    return length
-
-
-def _priority(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise ValueError('expected a priority such as 80, or a change such as "+20"')
-    if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,4}", value):
-        raise ValueError('expected a priority such as 80, or a change such as "+20"')
-    return value
-
-
-Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]
-Age: TypeAlias = Annotated[timedelta | None, BeforeValidator(age)]
-Length: TypeAlias = Annotated[Any, PlainValidator(span)]
-Promise: TypeAlias = Annotated[Any, PlainValidator(_promise)]
-Size: TypeAlias = Annotated[int, BeforeValidator(size)]
-Name: TypeAlias = Annotated[str, AfterValidator(_name)]
-Network: TypeAlias = Annotated[Any, PlainValidator(lambda text: _network(str(text)))]
-Address: TypeAlias = Annotated[str, AfterValidator(_web_address)]
-Metric: TypeAlias = Literal["first_reply", "next_reply", "update", "resolution"]
-Statuses: TypeAlias = list[Literal["pending", "on_hold", "solved"]]
-Rows: TypeAlias = list[list[str]]
-Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "weekdays", "weekend", "daily"]
-
+__all__ = [
+    "ARRAYS",
+    "NAMED",
+    "SINGLE",
+    "Acknowledgement",
+    "AgentPolicy",
+    "Closing",
+    "Desk",
+    "EventTarget",
+    "Privacy",
+    "QueuePolicy",
+    "Retention",
+    "Table",
+    "WebLimits",
+]  # fmt: skip
 
 def _surely_over(span: Span, other: Span) -> bool:
     """Is a span over before the other, or with it, whatever the schedule? n working days last n - 1 days at least."""
@@ -163,14 +73,14 @@ class Table(BaseModel):
 class Desk(Table):
     name: str = "Support desk"
     timezone: str = "UTC"
-    languages: list[Annotated[str, AfterValidator(_language)]] = ["zh", "en"]
-    database: Annotated[str, AfterValidator(_database)] = "sqlite:///omnirouter.db"
+    languages: list[Language] = ["zh", "en"]
+    database: Database = "sqlite:///omnirouter.db"
     database_password: Secret | None = None
     pooled: bool = False
-    listen_database: Annotated[str, AfterValidator(_listen_database)] = ""
-    log: Annotated[str, AfterValidator(_log)] = "database"
+    listen_database: ListenDatabase = ""
+    log: LogPlace = "database"
     partitions: Annotated[int, Field(ge=1, le=1024)] = 16
-    domains: list[Annotated[str, AfterValidator(_domain)]] = []
+    domains: list[Domain] = []
     brand: str = ""
 
     @model_validator(mode="after")
@@ -182,14 +92,10 @@ class Desk(Table):
         return self
 
 
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text)
-    except ValueError:
-        raise ValueError('expected an address or network such as "10.0.0.5", "10.0.0.0/8" or "fd00::/8"') from None
-
-
 class WebLimits(Table):
+    """What one host may do on the live-chat page: `messages` and `requests` a minute, `streams` at once, `bytes` a day;
+    and the bytes that are stored of one visitor."""
+
     messages: Annotated[int, Field(ge=1, le=1_000_000)] = 120
     requests: Annotated[int, Field(ge=1, le=1_000_000)] = 1200
     streams: Annotated[int, Field(ge=1, le=100_000)] = 100
@@ -198,8 +104,8 @@ class WebLimits(Table):
 
 
 class Web(Table):
-    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
-    operations: Annotated[str, AfterValidator(_listen)] | None = None
+    listen: Listen = "127.0.0.1:8080"
+    operations: Listen | None = None
     public_url: Address = ""
     max_body: Size = 1 << 20
     trusted_proxies: list[Network] = []
@@ -213,12 +119,16 @@ class Web(Table):
 
 
 class Privacy(Table):
+    """How raws are sealed (`key`; None: an SQLite desk makes its own), and whether secrets are redacted."""
+
     key: Secret | None = None
     retain_raw: Age = None  # the former name of [retention] raws
     redact: bool = True
 
 
 class Retention(Table):
+    """How long is what kept? None is for ever. Nothing undecided is ever too old (router.store.retention)."""
+
     raws: Age = timedelta(days=180)
     decisions: Age = timedelta(days=400)
     events: Age = timedelta(days=30)
@@ -249,10 +159,13 @@ class Tagging(Table):
 
 
 class Closing(Table):
+    """When does a quiet conversation end? `remind_after` and `solve_after` count from the desk's last word in
+    `pending`, `close_after` from solving. `texts` are by language; without one nothing is said to the customer."""
+
     remind_after: Length = Span(workdays=2)
     solve_after: Length = Span(workdays=5)
     close_after: Length = Span(seconds=14 * 86400)
-    texts: dict[str, Annotated[str, _words_with()]] = {}
+    texts: dict[str, Annotated[str, words_with()]] = {}
 
     @model_validator(mode="after")
     def _reminds_before_it_solves(self) -> Closing:
@@ -263,8 +176,10 @@ class Closing(Table):
 
 
 class Acknowledgement(Table):
+    """The one automatic answer a conversation may get; `{due}` and `{ref}` in its texts are filled in."""
+
     enabled: bool = False
-    texts: dict[str, Annotated[str, _words_with("{due}", "{ref}")]] = {}
+    texts: dict[str, Annotated[str, words_with("{due}", "{ref}")]] = {}
 
     @model_validator(mode="after")
     def _has_words(self) -> Acknowledgement:
@@ -274,7 +189,7 @@ class Acknowledgement(Table):
 
 
 class Notify(Table):
-    mail: Annotated[str, AfterValidator(_mail_address)] | None = None
+    mail: MailAddress | None = None
     webhook: Secret | None = None
     robot: Secret | None = None
     secret: Secret | None = None
@@ -286,10 +201,12 @@ class Notify(Table):
         return self
 
 
-class Events(Table):
+class EventTarget(Table):
+    """Where events go as signed webhooks; no `types` means all of them."""
+
     url: Annotated[Address, Field(min_length=1)]
     secret: Secret
-    types: list[Annotated[str, AfterValidator(_event_type)]] = []
+    types: Many[EventType] = ()
 
 
 class Channel(BaseModel):
@@ -307,10 +224,13 @@ class Schedule(Table):
     week: dict[Day, Rows] = {}
     holidays: str | None = None
     makeup: Rows | None = None
-    dates: dict[Annotated[str, AfterValidator(_date)], Rows] = {}
+    dates: dict[Date, Rows] = {}
 
 
-class Queue(Table):
+class QueuePolicy(Table):
+    """A team's list of conversations. `lead` names a recipient; `default_wait` orders what waits and was promised
+    nothing: as if it were due after so long."""
+
     name: Name
     team: str = ""
     lead: str = ""
@@ -318,10 +238,13 @@ class Queue(Table):
     ageing_minutes: int | None = None  # gone: read, with a remark
 
 
-class Agent(Table):
+class AgentPolicy(Table):
+    """A human of the desk: his queues, skills (`language`, `risk`, …), conversations at a time by channel kind; `mail`
+    is the address that he writes from in his own mail program."""
+
     name: Name
-    mail: Annotated[str, AfterValidator(_mail_address)] = ""
-    queues: list[str] = []
+    mail: MailAddress = ""
+    queues: Many[str] = ()
     skills: dict[str, str | int | list[str]] = {}
     capacity: dict[str, Annotated[int, Field(ge=0)]] = {}
     shift: str = ""
@@ -372,7 +295,7 @@ class LadderStep(Table):
     after: Duration
     do: Literal["notify", "requeue", "move"]
     to: str = ""
-    priority: Annotated[int | str, BeforeValidator(_priority)] = 0
+    priority: Priority = 0
     queue: str = ""
     tag: str = ""
 
@@ -400,5 +323,6 @@ SINGLE: Final[dict[str, type[BaseModel]]] = {
 NAMED: Final[dict[str, type[BaseModel]]] = {"channels": Channel, "schedules": Schedule, "notify": Notify}
 #: `[[NAME]]`, in order.
 ARRAYS: Final[dict[str, type[BaseModel]]] = {
-    "events": Events, "queues": Queue, "agents": Agent, "rules": Rule, "deadlines": Deadline, "ladders": Ladder,
+    "events": EventTarget, "queues": QueuePolicy, "agents": AgentPolicy,
+    "rules": Rule, "deadlines": Deadline, "ladders": Ladder,
 }  # fmt: skip

@@ -44,7 +44,9 @@ class Span(Value, frozen=True, kw_only=True):
 
 
 def span(text: object) -> Span:
-    """Read "90s", "1h30m", "3d" or "7 working days"."""
+    """Read "90s", "1h30m", "3d" or "7 working days"; a span is one."""
+    if isinstance(text, Span):
+        return text
     match = _WORKDAYS.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
         return Span(seconds=_seconds(text, f'{_DURATION_FORMS}, or "7 working days"'))
@@ -56,14 +58,14 @@ def span(text: object) -> Span:
 
 def duration(text: object) -> timedelta:
     """Read "90s", "1h30m" or "3d" (24 hours each); working days are none, for they need a schedule."""
-    return timedelta(seconds=_seconds(text, _DURATION_FORMS))
+    return text if isinstance(text, timedelta) else timedelta(seconds=_seconds(text, _DURATION_FORMS))
 
 
 def age(text: object) -> timedelta | None:
     """Read a duration, or "never" as None."""
-    if text == "never":
+    if text is None or text == "never":
         return None
-    return timedelta(seconds=_seconds(text, f'{_DURATION_FORMS}, or "never"'))
+    return text if isinstance(text, timedelta) else timedelta(seconds=_seconds(text, f'{_DURATION_FORMS}, or "never"'))
 
 
 def size(text: object) -> int:

@@ -23,7 +23,17 @@ from router.deadlines.fold import Promises
 from router.errors import ConfigurationError
 from router.kinds import Traits, traits_of
 from router.ours import Ours
-from router.policy.units import Span
+from router.policy.tables import (
+    Acknowledgement,
+    AgentPolicy,
+    Closing,
+    Desk,
+    EventTarget,
+    Privacy,
+    QueuePolicy,
+    Retention,
+    WebLimits,
+)
 from router.routing.route import Rule
 from router.secret import Secret
 from router.value import Value
@@ -45,6 +55,7 @@ __all__ = [
     "Retention",
     "TaggingPolicy",
     "Web",
+    "WebLimits",
     "in_language",
     "required",
     "version_of",
@@ -66,28 +77,6 @@ class ChannelPolicy(Value, frozen=True, kw_only=True):
     settings: Any = None
     traits: Traits | None = None
     unavailable: str = ""
-
-
-class QueuePolicy(Value, frozen=True, kw_only=True):
-    """A team's list of conversations. `lead` names a recipient; `default_wait` orders what waits and was promised
-    nothing: as if it were due after so long."""
-
-    name: str
-    team: str = ""
-    lead: str = ""
-    default_wait: timedelta = timedelta(hours=4)
-
-
-class AgentPolicy(Value, frozen=True, kw_only=True):
-    """A human of the desk: his queues, skills (`language`, `risk`, …), conversations at a time by channel kind; `mail`
-    is the address that he writes from in his own mail program."""
-
-    name: str
-    mail: str = ""
-    queues: tuple[str, ...] = ()
-    skills: Mapping[str, Any] = {}
-    capacity: Mapping[str, int] = {}
-    shift: str = ""
 
 
 class FollowUps(Value, frozen=True, kw_only=True):
@@ -114,43 +103,6 @@ class TaggingPolicy(Value, frozen=True, kw_only=True):
     unsure_below: float | None = None
 
 
-class Closing(Value, frozen=True, kw_only=True):
-    """When does a quiet conversation end? `remind_after` and `solve_after` count from the desk's last word in
-    `pending`, `close_after` from solving. `texts` are by language; without one nothing is said to the customer."""
-
-    remind_after: Span = Span(workdays=2)
-    solve_after: Span = Span(workdays=5)
-    close_after: Span = Span(seconds=14 * 86400)
-    texts: Mapping[str, str] = {}
-
-
-class Acknowledgement(Value, frozen=True, kw_only=True):
-    """The one automatic answer a conversation may get; `{due}` and `{ref}` in its texts are filled in."""
-
-    enabled: bool = False
-    texts: Mapping[str, str] = {}
-
-
-class Privacy(Value, frozen=True, kw_only=True):
-    """How raws are sealed (`key`; None: an SQLite desk makes its own), and whether secrets are redacted."""
-
-    key: Secret | None = None
-    redact: bool = True
-
-
-class Retention(Value, frozen=True, kw_only=True):
-    """How long is what kept? None is for ever. Nothing undecided is ever too old (router.store.retention)."""
-
-    raws: timedelta | None = timedelta(days=180)
-    decisions: timedelta | None = timedelta(days=400)
-    events: timedelta | None = timedelta(days=30)
-    idempotency: timedelta | None = timedelta(days=7)
-    outbox: timedelta | None = timedelta(days=30)
-    attempts: timedelta | None = timedelta(days=30)
-    files: timedelta | None = timedelta(days=400)
-    conversations: timedelta | None = None
-
-
 class Recipient(Value, frozen=True, kw_only=True):
     """Somebody of the desk who is told things, by exactly one of three ways."""
 
@@ -159,25 +111,6 @@ class Recipient(Value, frozen=True, kw_only=True):
     webhook: Secret | None = None
     robot: Secret | None = None
     secret: Secret | None = None
-
-
-class EventTarget(Value, frozen=True, kw_only=True):
-    """Where events go as signed webhooks; no `types` means all of them."""
-
-    url: str
-    secret: Secret
-    types: tuple[str, ...] = ()
-
-
-class WebLimits(Value, frozen=True, kw_only=True):
-    """What one host may do on the live-chat page: `messages` and `requests` a minute, `streams` at once, `bytes` a day;
-    and the bytes that are stored of one visitor."""
-
-    messages: int = 120
-    requests: int = 1200
-    streams: int = 100
-    bytes: int = 500 << 20
-    visitor_bytes: int = 50 << 20
 
 
 class Web(Value, frozen=True, kw_only=True):
@@ -192,6 +125,9 @@ class Web(Value, frozen=True, kw_only=True):
     max_body: int = 1 << 20
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     limits: WebLimits = WebLimits()
+
+
+_DESK = Desk()
 
 
 class Load(Protocol):
@@ -225,7 +161,7 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     timezone: str
     default_queue: str
     promises: Promises
-    languages: tuple[str, ...] = ("zh", "en")
+    languages: tuple[str, ...] = tuple(_DESK.languages)
     brand: str = ""
     domains: tuple[str, ...] = ()
     source: Path | None = None
@@ -244,12 +180,12 @@ class Policy(Value, frozen=True, kw_only=True, dict=True):
     notify: Mapping[str, Recipient] = {}
     events: tuple[EventTarget, ...] = ()
     web: Web = Web()
-    desk_database: str = "sqlite:///omnirouter.db"
+    desk_database: str = _DESK.database
     desk_database_password: Secret | None = None
-    desk_pooled: bool = False
-    desk_listen: str = ""
-    desk_log: str = "database"
-    partitions: int = 16
+    desk_pooled: bool = _DESK.pooled
+    desk_listen: str = _DESK.listen_database
+    desk_log: str = _DESK.log
+    partitions: int = _DESK.partitions
 
     #: Read a file, or a configuration that ships; given by `router.policy.load`.
     load: ClassVar[Load]

@@ -17,7 +17,7 @@ from router.policy.values import Acknowledgement, Policy
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # Sunday noon in Shanghai
 WALLET = Policy.preset("wallet")
-POLICY = replace(WALLET, acknowledgement=replace(WALLET.acknowledgement, enabled=True))
+POLICY = replace(WALLET, acknowledgement=WALLET.acknowledgement.model_copy(update={"enabled": True}))
 
 
 @pytest.fixture
@@ -68,7 +68,8 @@ def test_no_time_is_named_that_nobody_promised(placed: Callable[..., Placement])
     assert words(c, POLICY) == ""
     plain = replace(POLICY, acknowledgement=Acknowledgement(enabled=True, texts={"zh": "收到 {ref}"}))
     assert words(c, plain).startswith("收到 C-")
-    assert words(c, replace(POLICY, acknowledgement=Acknowledgement(enabled=True))) == ""
+    silent = POLICY.acknowledgement.model_copy(update={"texts": {}})
+    assert words(c, replace(POLICY, acknowledgement=silent)) == ""
 
 
 def test_a_person_whose_channel_vouches_for_him_is_answered(placed: Callable[..., Placement]) -> None:

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict
 from router.conversation.after_message import reply_window
 from router.errors import ConfigurationError
 from router.kinds import Traits, shipped, traits_of
+from router.policy.forms import LOG
 from router.policy.load import PRESETS, from_text, load, preset, preset_text, unset_elsewhere, unset_secrets
-from router.policy.tables import ARRAYS, LOG, NAMED, SINGLE
+from router.policy.tables import ARRAYS, NAMED, SINGLE
 from router.policy.values import Policy
 from router.ports import Adapter
 from router.secret import Secret

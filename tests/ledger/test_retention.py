@@ -150,7 +150,7 @@ async def test_audit_finds_what_was_set_aside_and_lost(store: Ledger) -> None:
 
 def aged(store: Ledger, **ages: timedelta | None) -> None:
     """The desk keeps everything for ever but what is named."""
-    never = dict.fromkeys(Retention.__struct_fields__)
+    never = dict.fromkeys(Retention.model_fields)
     store.policy = replace(store.policy, retention=Retention(**{**never, **ages}))
 
 
@@ -231,4 +231,4 @@ def test_ages_are_durations_or_never() -> None:
     """Every key of [retention] has its default, and all but what is closed for good ends some day."""
     ages = Policy.preset("wallet").retention
     assert ages == Policy.preset("plain").retention == Retention()
-    assert [name for name in Retention.__struct_fields__ if getattr(ages, name) is None] == ["conversations"]
+    assert [name for name in Retention.model_fields if getattr(ages, name) is None] == ["conversations"]

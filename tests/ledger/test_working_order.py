@@ -138,7 +138,8 @@ def test_another_default_wait_is_written_at_the_next_start(desk: Any, database: 
     (placed,) = desk.take(desk.said("转账2000没到账"))
     at = placed.message.sent_at
     assert stored(store) == {placed.number: micros(at + timedelta(hours=4) - timedelta(minutes=50))}
-    brief = {name: replace(queue, default_wait=timedelta(minutes=30)) for name, queue in policy.queues.items()}
+    soon = {"default_wait": timedelta(minutes=30)}
+    brief = {name: queue.model_copy(update=soon) for name, queue in policy.queues.items()}
     again = Ledger(database, replace(silent, queues=brief), Sealer(b"k" * 32))
     renew(again, desk.noon + timedelta(hours=2))
     assert stored(again) == {placed.number: micros(at - timedelta(minutes=20))}

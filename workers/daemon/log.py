@@ -7,7 +7,7 @@ from datetime import datetime
 
 from router.desk import Ledger
 from router.errors import ConfigurationError
-from router.policy.tables import LOG
+from router.policy.forms import LOG
 from router.policy.values import Policy
 from router.store import schema
 from router.store.clock import utc_now
