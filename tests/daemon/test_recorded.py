@@ -12,13 +12,15 @@ import mailbox
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from router.desk import Ledger
 from router.policy.values import Policy
@@ -33,6 +35,7 @@ from workers.daemon.log import open_log
 from workers.daemon.single_writer import alone
 from workers.ingest.recorded import ingest
 from workers.ingest.recordings import lines
+from workers.ingest.window import windows
 
 TRANSFER = "转账2000一直没到账，单号TP202603010077"
 FIELDS = ["read", "stored", "redelivered", "invalid", "dead", "conversations", "seconds"]
@@ -107,11 +110,32 @@ def test_mails_are_taken_in_once(run: Any, kind: Callable[[Path], Path]) -> None
 
 def test_large_mails_are_taken_in_a_few_at_a_time(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive of large mails is not held in memory whole, and comes in as any other."""
-    monkeypatch.setattr("workers.ingest.recorded.WINDOW_BYTES", 1_000)
+    monkeypatch.setattr("workers.ingest.window.WINDOW_BYTES", 1_000)
     monkeypatch.setattr("workers.ingest.recorded.GROUP_BYTES", 100)
     done = summary_of(run("ingest", "--channel", "support-mail", folder_of_mails(run.folder)))
     assert adds_up(done)
     assert [done[name] for name in FIELDS[:6]] == [3, 3, 0, 0, 0, 3]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.binary(max_size=40)), max_size=40), st.integers(1, 20), st.integers(1, 99)
+)
+def test_a_window_gives_back_what_it_took_in_order_of_time(
+    taken: list[tuple[int, bytes]], many: int, held: int
+) -> None:
+    """Whether the bodies wait in memory or in a file: each raw once, with its own bytes, the earliest of a window
+    first."""
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    raws = [
+        Raw(channel="x", body=body, received_at=start + timedelta(seconds=second), meta={"n": str(number)})
+        for number, (second, body) in enumerate(taken)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.ingest.window.WINDOW", many)
+        patch.setattr("workers.ingest.window.HELD", held)
+        found = [list(window) for window in windows(raws)]
+    portions = [raws[begin : begin + many] for begin in range(0, len(raws), many)]
+    assert found == [sorted(portion, key=lambda raw: raw.received_at) for portion in portions]
 
 
 def test_lines_are_taken_in_once(run: Any, wire: Any) -> None:

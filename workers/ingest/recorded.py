@@ -13,8 +13,9 @@ import asyncio
 import gc
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import tee
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -34,11 +35,11 @@ from router.store.statement import Statement, member
 from workers.daemon.channels import Channels
 from workers.daemon.decide import Decided, Partition
 from workers.daemon.single_writer import alone
+from workers.ingest.window import windows
 
 __all__ = ["Summary", "ingest"]
 
-#: Raws that are put in order of time together, and that are appended together; fewer where they are large.
-WINDOW, WINDOW_BYTES = 20_000, 128 << 20
+#: Raws that are appended together; fewer where they are large.
 GROUP, GROUP_BYTES = 1_000, 16 << 20
 BATCH = 500
 #: Seconds between two looks at a partition that another process decides.
@@ -75,17 +76,10 @@ async def ingest(store: Ledger, channels: Channels, log: Log, raws: Iterable[Raw
     learned(store.policy.follow_ups.model)
     gc.freeze()  # rules, words and statements stay: the collector need not walk through them again and again
     with alone(store.database):
-        for window in _windows(raws):
+        for window in windows(raws):
             await reader.window(window)
-            window.clear()  # the next one fills now
         reader.release()
     return await reader.finish()
-
-
-def _windows(raws: Iterable[Raw]) -> Iterator[list[Raw]]:
-    for window in _portions(raws, WINDOW, WINDOW_BYTES):
-        window.sort(key=lambda raw: raw.received_at)
-        yield window
 
 
 def _portions(raws: Iterable[Raw], most: int, size: int) -> Iterator[list[Raw]]:
@@ -119,10 +113,11 @@ class _Ingest:
         self._touched: set[int] = set()
         self._newest: datetime | None = None
 
-    async def window(self, window: Sequence[Raw]) -> None:
+    async def window(self, window: Iterable[Raw]) -> None:
         """Append a window and have it decided."""
         places: defaultdict[int, dict[int, Raw]] = defaultdict(dict)
-        names = recorded_identity.content_names(window, self._store.sealer)
+        named, window = tee(window)  # a body is read once, and held while its group is
+        names = recorded_identity.content_names(named, self._store.sealer)
         for portion in _portions(window, GROUP, GROUP_BYTES):
             group = [
                 msgspec.structs.replace(
@@ -132,7 +127,7 @@ class _Ingest:
             ]
             appended = await self._log.append(group)
             for raw, (number, position) in zip(group, appended, strict=True):
-                places[number][position] = raw
+                places[number][position] = msgspec.structs.replace(raw, body=b"")
             for number, last in sorted(dict(appended).items()):
                 await self._pass(number, last)
         for number, raws in sorted(places.items()):
