@@ -13,7 +13,7 @@ import asyncio
 import gc
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import tee
 
@@ -115,7 +115,6 @@ class _Ingest:
 
     async def window(self, window: Iterable[Raw]) -> None:
         """Append a window and have it decided."""
-        places: defaultdict[int, dict[int, Raw]] = defaultdict(dict)
         named, window = tee(window)  # a body is read once, and held while its group is
         names = recorded_identity.content_names(named, self._store.sealer)
         for portion in _portions(window, GROUP, GROUP_BYTES):
@@ -125,11 +124,15 @@ class _Ingest:
                 )
                 for raw in portion
             ]
-            appended = await self._log.append(group)
-            for raw, (number, position) in zip(group, appended, strict=True):
-                places[number][position] = msgspec.structs.replace(raw, body=b"")
-            for number, last in sorted(dict(appended).items()):
-                await self._pass(number, last)
+            await self._group(group)
+
+    async def _group(self, group: Sequence[Raw]) -> None:
+        appended = await self._log.append(group)
+        places: defaultdict[int, dict[int, Raw]] = defaultdict(dict)
+        for raw, (number, position) in zip(group, appended, strict=True):
+            places[number][position] = raw
+        for number, last in sorted(dict(appended).items()):
+            await self._pass(number, last)
         for number, raws in sorted(places.items()):
             self._count(number, raws)
         self._came_to.clear()
