@@ -24,8 +24,8 @@ from router.store.tables import instant, micros
 from router.text.secrets.redact import redact
 
 __all__ = [
-    "Due", "addressed", "claim", "close_handle", "end_attempt", "hide_secrets", "is_under_way", "lanes", "left_sending",
-    "next_due", "outcomes", "set_state", "take_provider_id",
+    "Due", "addressed", "claim", "close_handle", "end_attempt", "hide_secrets", "is_under_way", "lanes", "left_lanes",
+    "left_sending", "next_due", "outcomes", "set_state", "take_provider_id",
 ]  # fmt: skip
 
 _O = t.outbox.c
@@ -47,6 +47,7 @@ _due = Statement(
     .limit(bindparam("rows"))
 )
 _lanes = Statement(select(_O.kind, _O.channel).where(_O.state == _PENDING).distinct())
+_left_lanes = Statement(select(_O.kind, _O.channel).where(_O.state == "sending").distinct())
 _next_due = Statement(select(_O.due_at).where(_O.state == _PENDING).order_by(_O.due_at).limit(1))
 _begin = Statement(
     update(t.outbox)
@@ -134,6 +135,12 @@ def lanes(store: Store) -> list[tuple[str, str]]:
     """Which (kind, channel) have something pending."""
     with store.database.read() as tx:
         return [(row[0], row[1]) for row in tx.rows(_lanes)]
+
+
+def left_lanes(store: Store) -> list[tuple[str, str]]:
+    """Which (kind, channel) have a row that is being sent, perhaps by a sender that died. Reads the whole outbox."""
+    with store.database.read() as tx:
+        return [(row[0], row[1]) for row in tx.rows(_left_lanes)]
 
 
 def next_due(store: Store) -> datetime | None:

@@ -39,6 +39,7 @@ listen = "127.0.0.1:{port}"
 [channels.chat]
 adapter = "webhook"
 secrets = ["env:CHAT_SECRET"]
+{reply_url}
 [[queues]]
 name = "general"
 [defaults]
@@ -51,16 +52,17 @@ first_reply = "2m"
 
 
 class Member:
-    """One daemon of the fleet, over all its lives."""
+    """One daemon of the fleet, over all its lives. Its answers go to `reply_url`, where it has one."""
 
-    def __init__(self, folder: Path, url: str, port: int) -> None:
+    def __init__(self, folder: Path, url: str, port: int, reply_url: str = "") -> None:
         self.address = f"http://127.0.0.1:{port}"
         self._folder = folder
         key = folder.parent / "omnirouter.key"
         if not key.exists():
             create_key(key)
         folder.mkdir()
-        (folder / "desk.toml").write_text(_FORM.format(url=url, key=key, port=port), encoding="utf-8")
+        written = _FORM.format(url=url, key=key, port=port, reply_url=f'reply_url = "{reply_url}"' if reply_url else "")
+        (folder / "desk.toml").write_text(written, encoding="utf-8")
         self._environment = {**os.environ, "CHAT_SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
         self._process: asyncio.subprocess.Process | None = None
 

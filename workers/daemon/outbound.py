@@ -34,7 +34,7 @@ from router.model import Attachment
 from router.ports import Receipt, Reply
 from router.store import is_transient
 from router.store.leases import Lease
-from router.store.outbox import Due, claim, is_under_way, lanes
+from router.store.outbox import Due, claim, is_under_way, lanes, left_lanes
 from router.store.tables import instant
 from workers.daemon.channels import Channels
 from workers.daemon.leadership import Duties
@@ -53,6 +53,8 @@ _DATABASE_PAUSE = 1.0
 _LAST_CALLS = 25
 #: A look at the ledger that took longer says nothing of the present: the process was stopped.
 _STOPPED = 2.0
+#: Seconds between two looks for what a sender that died left behind.
+_LOOK_AGAIN = 60.0
 
 
 class Outbound:
@@ -72,13 +74,14 @@ class Outbound:
         self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._under_way: set[asyncio.Task[bool]] = set()
         self._bell = asyncio.Event()
+        self._look_again = 0.0
 
     async def run(self) -> None:
         """For ever: begin to work each lane that has something to send."""
         try:
             while True:
                 rings = self._store.bell.rings
-                for kind, channel in await asyncio.to_thread(lanes, self._store):
+                for kind, channel in await asyncio.to_thread(self._waiting):
                     if (kind, channel) not in self._lanes or self._lanes[(kind, channel)].done():
                         duty = f"send:{kind}:{channel}"
                         self._lanes[(kind, channel)] = asyncio.create_task(
@@ -94,6 +97,14 @@ class Outbound:
             if self._under_way:
                 await asyncio.wait(self._under_way, timeout=_LAST_CALLS)
             await self._notices.close()
+
+    def _waiting(self) -> list[tuple[str, str]]:
+        """The lanes that have something to send; at times also those where a sender that died may have left a row."""
+        found = lanes(self._store)
+        if time.monotonic() >= self._look_again:
+            self._look_again = time.monotonic() + _LOOK_AGAIN
+            found += left_lanes(self._store)
+        return found
 
     def _work(self, kind: str, channel: str) -> Callable[[Lease], Awaitable[None]]:
         async def work(_: Lease) -> None:
