@@ -84,7 +84,7 @@ class Email:
         session = self._session(imap)
         try:
             await session.open()
-            async for mails, reached in follow(session, cursor, self._channel.now(), imap.poll):
+            async for mails, reached in follow(session, cursor, self._channel.now(), imap.poll, self._channel.heard):
                 yield self._delivery(session, mails, reached)
         finally:
             await session.close()

@@ -40,6 +40,7 @@ __all__ = [
     "mistakes_told",
     "no_deliveries",
     "not_now",
+    "tell_date",
     "throttled",
 ]
 
@@ -127,8 +128,7 @@ class Caller:
                 body += chunk
                 if len(body) > LARGEST:
                     break
-            with contextlib.suppress(ValueError):  # a date without a zone, or none
-                self._heard(parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC))
+            tell_date(response.headers, self._heard)
             return Response(status=response.status_code, headers=response.headers, body=body[:LARGEST])
 
     async def close(self) -> None:
@@ -136,6 +136,12 @@ class Caller:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+
+def tell_date(headers: Mapping[str, str], heard: Callable[[datetime], object]) -> None:
+    """Tell when an answer says that it was given; one without a date, or without its zone, says nothing."""
+    with contextlib.suppress(ValueError):
+        heard(parsedate_to_datetime(headers.get("date", "")).astimezone(UTC))
 
 
 def throttled(provider: str, response: Response, now: datetime, unsaid: float = UNSAID_WAIT) -> Throttled:

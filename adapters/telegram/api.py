@@ -68,11 +68,14 @@ class Limits(NamedTuple):
 class Api:
     """One bot. Safe for one event loop; opened by building it, closed by `close`."""
 
-    def __init__(self, token: str, base_url: str, now: Callable[[], datetime], limits: Limits) -> None:
+    def __init__(
+        self, token: str, base_url: str, now: Callable[[], datetime], limits: Limits,
+        heard: Callable[[datetime], object] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._now, self._limits = now, limits
         # At debug level the library writes every parameter of a call, the message's text among them.
         logging.getLogger("telegram").setLevel(logging.INFO)
-        way = transport(token, base_url)
+        way = transport(token, base_url, heard)
         secret = token.rpartition(":")[2]
         self._updates = UpdatesRequest(secret, 15.0, way)
         self._calls = CallRequest(secret, 20.0, way)

@@ -240,7 +240,7 @@ class Telegram:
                 token = self._settings.token.reveal()
             except ConfigurationError as error:
                 raise BadSettings(str(error)) from error
-            self._api = Api(token, self._settings.base_url, self._channel.now, Limits())
+            self._api = Api(token, self._settings.base_url, self._channel.now, Limits(), self._channel.heard)
         return self._api
 
 

@@ -7,6 +7,8 @@ at the last moment, so no log line, error or repr of it can show one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -15,6 +17,8 @@ import httpx
 import msgspec
 from telegram.error import BadRequest, NetworkError, TelegramError
 from telegram.request import HTTPXRequest
+
+from adapters.kit.http import tell_date
 
 __all__ = [
     "NOTHING_LEFT",
@@ -74,11 +78,15 @@ class Updates(msgspec.Struct):
 
 
 class Keyed(httpx.AsyncBaseTransport):
-    """Puts the token into the address of each request; what the client logs and raises holds the placeholder."""
+    """Puts the token into the address of each request; what the client logs and raises holds the placeholder. `heard`
+    is told the time of each answer."""
 
-    def __init__(self, token: str, inner: httpx.AsyncBaseTransport) -> None:
+    def __init__(
+        self, token: str, inner: httpx.AsyncBaseTransport, heard: Callable[[datetime], object] = lambda _: None
+    ) -> None:
         self._token = token.encode()
         self._inner = inner
+        self._heard = heard
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.replace(PLACEHOLDER.encode(), self._token, 1)
@@ -89,7 +97,9 @@ class Keyed(httpx.AsyncBaseTransport):
             stream=request.stream,
             extensions=request.extensions,
         )
-        return await self._inner.handle_async_request(keyed)
+        answer = await self._inner.handle_async_request(keyed)
+        tell_date(answer.headers, self._heard)
+        return answer
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -140,9 +150,11 @@ def _failure(status: int, body: bytes) -> bytes:
     return body if failure.description else b"{}"
 
 
-def transport(token: str, base_url: str) -> httpx.AsyncBaseTransport:
+def transport(
+    token: str, base_url: str, heard: Callable[[datetime], object] = lambda _: None
+) -> httpx.AsyncBaseTransport:
     """The way to the Bot API at this address, with this token."""
-    return Keyed(token, httpx.AsyncHTTPTransport(proxy=_proxy(base_url)))
+    return Keyed(token, httpx.AsyncHTTPTransport(proxy=_proxy(base_url)), heard)
 
 
 def _proxy(url: str) -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import adapters
 from adapters.email import smtp as email_smtp
@@ -94,6 +95,23 @@ async def read(email: Email, cursor: str, count: int) -> tuple[list[Raw], str]:
             raws += delivery.raws
             cursor = delivery.cursor or cursor
     return raws, cursor
+
+
+async def test_the_mailbox_server_tells_the_time(opened: Callable[..., Email], mailbox: Any) -> None:
+    """A mail that comes while the mailbox is followed was taken in now, by the server's clock; one that lay there
+    before says nothing of it."""
+    email, told = opened(), list[datetime]()
+    email._channel = replace(email._channel, heard=told.append)
+    start = await first_cursor(email)
+    await asyncio.to_thread(mailbox.deliver, mail(1), at=NOW)
+    async with reading(email, start) as deliveries:
+        assert len((await anext(deliveries)).raws) == 1
+        assert told == []
+        waiting = asyncio.ensure_future(anext(deliveries))
+        await asyncio.to_thread(mailbox.deliver, mail(2), at=NOW + timedelta(hours=1))
+        delivery = await asyncio.wait_for(waiting, 120)
+    assert len(delivery.raws) == 1
+    assert told == [NOW + timedelta(hours=1)]
 
 
 def message_of(email: Email, raw: Raw) -> Message:

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
@@ -329,6 +330,16 @@ async def test_an_album_is_one_message(
     assert (message.external_id, message.text, message.kind) == (own, text, kind)
     assert [file.url for file in message.attachments] == ["telegram:file-7", "telegram:file-8", "telegram:file-9"]
     assert message.references == ("album:13000000001",)
+
+
+async def test_telegram_tells_the_time(bot: Any, api: BotApi) -> None:
+    """Each answer of the Bot API has a Date, which ends a doubt about the desk's clock."""
+    telegram, told = bot(api), list[datetime]()
+    telegram._channel = replace(telegram._channel, heard=told.append)
+    api.arrive(update(10000, message=post(6, "你好")))
+    await take(telegram.deliveries(None))
+    assert told
+    assert all(abs((datetime.now(UTC) - at).total_seconds()) < 3600 for at in told)
 
 
 async def test_an_album_ends_with_the_quiet(bot: Any, api: BotApi) -> None:

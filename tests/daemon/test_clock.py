@@ -26,8 +26,9 @@ from router.policy.values import Policy
 from router.ports import Raw
 from router.seal import create_key
 from router.store import Database, schema
-from router.store.clock import Mark, database_time, last_mark, put_mark
+from router.store.clock import Mark, database_time, last_mark, put_mark, utc_now
 from router.store.read import queries
+from workers.cli.opened import Desk as Command
 from workers.daemon.clock import LONG_AWAY, Clock, boot_id, steady
 from workers.daemon.doubt import Doubt, confirmed
 from workers.daemon.loop import Daemon
@@ -291,6 +292,18 @@ class Desk:
         async with httpx.AsyncClient(timeout=120) as http:
             told = (await http.get(f"{self.daemon.operations}/metrics")).text
             return float(next(line for line in told.splitlines() if line.startswith(name)).split()[1])
+
+
+def test_an_act_of_the_command_line_is_dated_by_the_guarded_clock(policy: Policy) -> None:
+    """A wall clock that jumped ahead dates no reply hours late, and one that stands dates it as ever."""
+    command = Command(policy, make=True)
+    for jumped in (timedelta(0), HOURS):
+        before = utc_now()
+        put_mark(command.store.database, Mark(boot=boot_id(), wall=before - jumped, steady=steady()))
+        assert before - jumped <= command.now() <= utc_now() - jumped
+    put_mark(command.store.database, Mark(boot="another boot", wall=utc_now() - HOURS, steady=1.0))
+    assert command.now() >= before
+    command.store.close()
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def agents(name: str | None, state: str | None, as_json: bool) -> int:
     if name is not None and state is None:
         raise ConfigurationError(f"What is {name}? Right would be: omnirouter agents {name} present (or away, absent).")
     with opened(reading=state is None) as desk:
-        now = datetime.now(UTC)
+        now = desk.now()
         if name is not None and state is not None:
             rows = [presence(desk.store, name, state, now)]
         else:
@@ -93,7 +93,7 @@ def incidents_reply(incident: str, text: str, agent: str, again: bool, as_json: 
 
     words = words_of(text)
     with opened() as desk:
-        told = reply_to_all(desk.store, incident, words, agent=agent, now=datetime.now(UTC), again=again)
+        told = reply_to_all(desk.store, incident, words, agent=agent, now=desk.now(), again=again)
     refused = [row for row in told if row["refused"]]
     if as_json:
         json_line(told)

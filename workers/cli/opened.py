@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 from router.desk import Ledger
 from router.errors import ConfigurationError
 from router.policy.values import Policy
+from router.store.clock import last_mark
 from workers.cli.chosen import configured
 from workers.cli.printing import warn
 from workers.daemon.channels import Channels
+from workers.daemon.clock import Clock
 
 if TYPE_CHECKING:
     from router.store.log import Log
@@ -32,6 +34,14 @@ class Desk:
         self.policy = policy
         self.store = Ledger.open(policy, make=make)
         self.channels = Channels(policy, self.store.database)
+
+    def now(self) -> datetime:
+        """The present instant by the daemon's guarded clock: after a jump of the wall clock that nobody has agreed
+        with, an act is dated by the machine's steady clock where that is earlier (rules: deadlines, 16a)."""
+        clock, last = Clock(), last_mark(self.store.database)
+        if last is not None:
+            clock.resume(last)
+        return clock.cautious()
 
     def log(self) -> Log:
         """The log; the caller closes it."""

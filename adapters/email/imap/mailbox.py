@@ -7,7 +7,7 @@ and by bytes, so that a full mailbox costs no more memory than a few mails.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -29,10 +29,12 @@ VAIN_PUSHES: Final = 3
 
 
 async def follow(
-    session: Session, cursor: str | None, now: datetime, poll: timedelta
-) -> AsyncIterator[tuple[list[Fetched], str]]:
+    session: Session, cursor: str | None, now: datetime, poll: timedelta,
+    heard: Callable[[datetime], object] = lambda _: None,
+) -> AsyncIterator[tuple[list[Fetched], str]]:  # fmt: skip
     """What came and comes behind the cursor, for ever. A first start begins at the mailbox's end, and says so by a
-    batch without mails, so that a restart before the first mail misses none."""
+    batch without mails, so that a restart before the first mail misses none. `heard` is told when the server took in
+    a mail that came since the last look: by the server's clock that is now, nearly."""
     last = session.uidnext - 1
     if cursor is None:
         yield [], f"{session.uidvalidity}:{last}"
@@ -44,14 +46,17 @@ async def follow(
             yield mails, cursor
         yield [], f"{session.uidvalidity}:{last}"
     seconds = min(poll.total_seconds(), LONGEST_IDLE)
-    vain, pushed = 0, False
+    vain, pushed, waited = 0, False, False
     while True:
         uids = await session.after(last)
         vain = vain + 1 if pushed and not uids else 0
         async for mails in _read(session, uids):
             last = mails[-1].uid
+            if waited and mails[-1].internaldate is not None:
+                heard(mails[-1].internaldate)
             yield mails, f"{session.uidvalidity}:{last}"
         pushed = await session.wait_for_news(seconds, pushes=vain < VAIN_PUSHES)
+        waited = True
 
 
 async def between(session: Session, since: datetime, until: datetime | None) -> AsyncIterator[list[Fetched]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mimetypes
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +35,7 @@ def done(act: Callable[[Ledger, datetime], _T]) -> _T:
     from workers.cli.opened import opened
 
     with opened() as desk:
-        return act(desk.store, datetime.now(UTC))
+        return act(desk.store, desk.now())
 
 
 def say(as_json: bool, sentence: str, **values: Any) -> int:
