@@ -407,7 +407,7 @@ async def test_whoever_held_the_partition_may_end(run: Any, wire: Any, ledger_ur
 def with_key(folder: Path) -> Any:
     """The preset's privacy with a key in this folder."""
     create_key(folder / "desk.key")
-    return msgspec.structs.replace(Policy.load(None).privacy, key=Secret(f"file:{folder / 'desk.key'}"))
+    return Policy.load(None).privacy.model_copy(update={"key": Secret(f"file:{folder / 'desk.key'}")})
 
 
 def appended(store: Ledger) -> bool:
