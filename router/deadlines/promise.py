@@ -9,7 +9,7 @@ Everything is a value, made once when the configuration is loaded; `version` nam
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -18,10 +18,11 @@ from router.errors import ConfigurationError, InvalidTarget
 from router.routing.condition import Condition
 from router.value import Value
 
-__all__ = ["METRICS", "REPLY_METRICS", "DeadlinePolicy", "Ladder", "Promises", "Step", "Target"]
+__all__ = ["METRICS", "REPLY_METRICS", "DeadlinePolicy", "Ladder", "Metric", "Promises", "Step", "Target"]
 
 #: Metrics that a policy can set a target for.
-METRICS = ("first_reply", "next_reply", "update", "resolution")
+Metric: TypeAlias = Literal["first_reply", "next_reply", "update", "resolution"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
 #: Metrics that a customer message starts and a human reply ends.
 REPLY_METRICS = ("first_reply", "next_reply", "reply_window")
 #: The name of a rule's deadline that promises nothing.

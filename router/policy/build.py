@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from router.deadlines.calendar import Schedule
 from router.deadlines.fold import DeadlinePolicy, Ladder, Promises, Step, Target
+from router.deadlines.promise import METRICS
 from router.policy import tables as table
 from router.policy.check import items
 from router.policy.mistakes import Path, mistake
@@ -37,7 +38,6 @@ from router.routing.route import Rule, unreachable
 
 __all__ = ["Parsed", "build"]
 
-_METRICS: Final = ("first_reply", "next_reply", "update", "resolution")
 _RENAMED: Final = "privacy.retain_raw: this key is called raws by now and stands under [retention]; it is still read."
 _REJOINED: Final = "follow_ups.suggest_below: this key is called join_at by now; it is still read."
 _OPERATIONS: Final = "127.0.0.1:8081"
@@ -126,7 +126,7 @@ def _deadlines(parsed: Parsed, conditions: Mapping[tuple[str, int], Condition]) 
     for index, given in enumerate(parsed.arrays["deadlines"]):
         if given is None:
             continue
-        lengths: dict[str, Span | None] = {metric: getattr(given, metric) for metric in _METRICS}
+        lengths: dict[str, Span | None] = {metric: getattr(given, metric) for metric in METRICS}
         targets = {
             metric: Target(seconds=length.seconds, workdays=length.workdays, hours=given.hours)
             for metric, length in lengths.items()

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from router.deadlines.promise import METRICS
 from router.kinds import shipped
 from router.policy.mistakes import Path, mistake, unknown
 from router.policy.sentences import cut, dotted
+from router.routing.operators import OPERATORS
 
 __all__ = ["check", "items", "names"]
 
+#: Operators that compare with values of the field.
+_OF_VALUES: Final = tuple(name for name, operator in OPERATORS.items() if operator.of == "values")
 #: A reference: (table, key, what it names, the table that has the names).
 _REFERENCES: Final = (
     ("channels", "schedule", "schedule", "schedules"),
@@ -116,7 +120,7 @@ def _unique(data: Mapping[str, Any], mistakes: list[str]) -> None:
 def _hours(data: Mapping[str, Any], mistakes: list[str]) -> None:
     """Business time needs a schedule; a promise needs something promised."""
     for path, item in items(data, "deadlines"):
-        promised = [item[metric] for metric in ("first_reply", "next_reply", "update", "resolution") if metric in item]
+        promised = [item[metric] for metric in METRICS if metric in item]
         if not promised:
             mistakes.append(mistake(path, "promises nothing; give it first_reply, next_reply, update or resolution"))
         if item.get("schedule"):
@@ -204,6 +208,6 @@ def _leaves(when: object, path: Path) -> Iterator[tuple[str, object, Path]]:
         yield from _leaves(when["not"], (*path, "not"))
     field = when.get("field")
     if isinstance(field, str):
-        yield from ((field, when[op], (*path, op)) for op in ("eq", "in", "has_any", "has_all") if op in when)
+        yield from ((field, when[op], (*path, op)) for op in _OF_VALUES if op in when)
     elif not {"all", "any", "not", "field"} & set(when):
         yield from ((str(key), value, (*path, str(key))) for key, value in when.items())

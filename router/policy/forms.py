@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
+from router.deadlines.promise import Metric
 from router.events import EVENTS
 from router.policy.sentences import cut, did_you_mean
 from router.policy.units import Span, age, duration, size, span
@@ -173,7 +174,6 @@ Size: TypeAlias = Annotated[int, BeforeValidator(size)]
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Network: TypeAlias = Annotated[Any, PlainValidator(lambda text: _network(str(text)))]
 Address: TypeAlias = Annotated[str, AfterValidator(_web_address)]
-Metric: TypeAlias = Literal["first_reply", "next_reply", "update", "resolution"]
 Statuses: TypeAlias = list[Literal["pending", "on_hold", "solved"]]
 #: A list of the file, kept as a tuple.
 Many: TypeAlias = Annotated[tuple[Item, ...], Field(strict=False)]

@@ -9,13 +9,11 @@ There is no code in a condition: closed lists of operators and fields, patterns 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from router.model import MessageClass
-from router.routing.operators import FITS, WORDS, number, show
-from router.routing.pattern import objection
+from router.routing.operators import NEVER, OPERATORS, show
 from router.value import Value
 
 __all__ = ["FIELDS", "FLAGS", "OPERATORS", "Condition"]
@@ -34,7 +32,6 @@ FLAGS = frozenset(
         "sender_unverified", "id_reused", "automatic", "no_auto_answer",
     )
 )  # fmt: skip
-OPERATORS = ("eq", "in", "has_any", "has_all", "gte", "lte", "between", "matches", "exists")
 _JOINTS = ("all", "any", "not")
 _CLOSED: Mapping[str, frozenset[str]] = {
     "flags": FLAGS,
@@ -94,7 +91,7 @@ class Condition(Value, frozen=True, kw_only=True):
         seen = facts.get(self.field)
         if seen is None:
             return kind == "exists" and self.operand is False
-        return FITS[kind](seen, self.operand)
+        return OPERATORS.get(kind, NEVER).fits(seen, self.operand)
 
     def test(self, facts: Mapping[str, Any]) -> tuple[bool, str]:
         """Does it hold, and if not, which condition failed first, with the value seen? Facts that are missing or None
@@ -124,11 +121,14 @@ class Condition(Value, frozen=True, kw_only=True):
             return f" {'and' if self.kind == 'all' else 'or'} ".join(p.words(facts) for p in self.parts) or "always"
         if self.kind == "not":
             return f"not ({self.parts[0].words(facts)})"
-        return f"{self.field} {WORDS[self.kind].format(show(self.operand))} (it is {show(facts.get(self.field))})"
+        return f"{self.field} {self._wanted()} (it is {show(facts.get(self.field))})"
+
+    def _wanted(self) -> str:
+        return OPERATORS.get(self.kind, NEVER).words.format(show(self.operand))
 
     def _failure(self, facts: Mapping[str, Any]) -> str:
         seen = facts.get(self.field)
-        wanted = WORDS[self.kind].format(show(self.operand))
+        wanted = self._wanted()
         if seen is None and self.kind != "exists":
             return f"{self.field} is missing, wanted {wanted}"
         return f"{self.field} is {show(seen)}, wanted {wanted}"
@@ -194,7 +194,7 @@ def _known(name: str, path: str, mistakes: list[str], fields: frozenset[str] | N
 def _test(
     field: str, operator: str, value: Any, path: str, mistakes: list[str], fields: frozenset[str] | None
 ) -> Condition:
-    complaint, operand = _operand(operator, value)
+    complaint, operand = OPERATORS[operator].parse(value)
     if not complaint and fields is not None:
         complaint = _unfitting(field, operator, operand)
     if complaint:
@@ -203,30 +203,11 @@ def _test(
     return Condition(kind=operator, field=field, operand=operand)
 
 
-def _operand(operator: str, value: Any) -> tuple[str, Any]:
-    """What is wrong with the value of an operator, and the value as it is kept."""
-    if operator in ("in", "has_any", "has_all"):
-        right = isinstance(value, (list, tuple)) and value and all(isinstance(v, (str, int, float)) for v in value)
-        return ("", tuple(value)) if right else ("give a list of one value or more", None)
-    if operator in ("gte", "lte"):
-        found = None if isinstance(value, str) else number(value)
-        return ("give a number", None) if found is None else ("", value)
-    if operator == "between":
-        ends = list(value) if isinstance(value, (list, tuple)) else []
-        right = len(ends) == 2 and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in ends)
-        return ("", (ends[0], ends[1])) if right and ends[0] <= ends[1] else ("give [lowest, highest]", None)
-    if operator == "exists":
-        return ("", value) if isinstance(value, bool) else ("give true or false", None)
-    if operator == "matches":
-        complaint = objection(value)
-        return (complaint, None) if complaint else ("", re.compile(value))
-    return ("", value) if isinstance(value, (str, int, float)) else ("give one value", None)
-
-
 def _unfitting(field: str, operator: str, operand: Any) -> str:
     """Why this operand can never fit this field."""
     values: Sequence[Any] = operand if isinstance(operand, tuple) else (operand,)
-    if operator in ("eq", "in", "has_any", "has_all"):
+    compared = OPERATORS[operator].of
+    if compared == "values":
         closed = _CLOSED.get(field)
         wrong = [v for v in values if closed is not None and v not in closed]
         if wrong and closed is not None:
@@ -235,6 +216,6 @@ def _unfitting(field: str, operator: str, operand: Any) -> str:
             return f"{field} is true or false"
         if field in _NUMERIC and any(isinstance(v, (str, bool)) for v in values):
             return f"{field} is a number"
-    if operator in ("gte", "lte", "between") and field not in _NUMERIC and not field.startswith("contact."):
+    if compared == "numbers" and field not in _NUMERIC and not field.startswith("contact."):
         return f"{field} is no number" if field in FIELDS else ""
     return ""
