@@ -81,6 +81,16 @@ _CHASED_BEHIND = re.compile(
 _REPLIES = re.compile(r"^\s*(?:re|aw|sv|回复|答复|回覆|转发|fw|fwd)\s*[::]", re.IGNORECASE)
 
 
+#: A closing formula on a line of its own, and at most six short lines behind it.
+_SIGNED = re.compile(
+    r"^[ \t]*(?:(?:kind|best|warm) )?"
+    r"(?:regards|wishes|best|sincerely|yours (?:sincerely|truly)|cheers|此致|敬礼|祝好|順頌商祺)"
+    r"[,，.。!！]?[ \t]*$(?:\n[^\n]{0,40}){0,6}\Z",
+    re.MULTILINE | re.IGNORECASE,
+)
+#: So many of the last characters may be a signature.
+_SIGNATURE = 300
+
 class Reading(Value, dict=True, frozen=True, kw_only=True):
     """A message read. `words` are its folded own words and subject; `text_hash` is empty where nothing is said;
     `customers` are other people whom it names as the customer.
@@ -106,6 +116,7 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
     tagging: Tagging
     failed: bool
     own_subject: bool
+    titled: bool = False
     customers: tuple[str, ...] = ()
     handles: tuple[Handle, ...]
     people: tuple[str, ...] = ()
@@ -159,6 +170,13 @@ class Reading(Value, dict=True, frozen=True, kw_only=True):
         message = self.message
         headed = message.in_reply_to or message.references or self.replies
         return bool(message.realm) and self.own_subject and not headed and bool(self.subject_hash)
+
+    @property
+    def opens_mail(self) -> bool:
+        """Is it a mail that answers none, whose subject tells something, though the words may tell it once more?"""
+        message = self.message
+        headed = message.in_reply_to or message.references or self.replies
+        return bool(message.realm) and self.titled and not headed and bool(self.subject_hash)
 
     @cached_property
     def replies(self) -> bool:
@@ -341,7 +359,7 @@ def read(message: Message, policy: Policy, *, known: Delivered | None = None) ->
     subject = _telling_subject(message, came.own)
     hidden_whole = hidden if whole == came.own else redact.redact(whole)
     own_subject = hidden_subject.text if subject else ""
-    telling = telling_part(hidden.text)
+    telling = telling_part(_unsigned(hidden.text))
     told = identifiers.read(f"{own_subject}\n{hidden.text}" if own_subject else hidden.text, redacted=True)
     folded = fold(f"{own_subject}\n{telling}" if own_subject else telling)
     strong = _foreign(_whole(told.keys()), message)
@@ -368,10 +386,24 @@ def read(message: Message, policy: Policy, *, known: Delivered | None = None) ->
         failed=failed,
         customers=customers(f"{hidden_subject.text}\n{telling}"),
         own_subject=bool(own_subject) and vocabulary.carries(fold(own_subject)),
+        titled=_titled(message, came.own) and vocabulary.carries(fold(hidden_subject.text)),
         handles=_handles(message, failed, people, found.agent),
         people=people,
         agent=found.agent,
     )
+
+
+def _unsigned(own: str) -> str:
+    """Own words without the names and numbers behind a closing formula at their end: they tell nothing of a matter."""
+    begin = max(0, len(own) - _SIGNATURE)
+    found = _SIGNED.search(own, begin)
+    return own if found is None else own[: found.start()].rstrip() or own
+
+
+def _titled(message: Message, own: str) -> bool:
+    """Has it a subject that somebody wrote? One that is only how its single line begins was made by a program."""
+    subject, said = " ".join(message.subject.split()), own.strip()
+    return bool(subject) and ("\n" in said or not said.startswith(subject.rstrip("….")))
 
 
 def _with_remark(above: str, own: str) -> str:

@@ -157,7 +157,8 @@ def _chosen(reading: Reading, judged: Judged) -> Weighed | None:
     if numbered:
         return max(numbered, key=lambda w: (w.conversation.status is not Status.CLOSED, w.chance))
     if reading.thanks or reading.silent:
-        return next((w for w in judged.fitting), weighed[0] if weighed else None)
+        answered = (w for w in weighed if w.live and w.answered)
+        return next(answered, next(iter(judged.fitting), weighed[0] if weighed else None))
     best = next((w for w in judged.fitting if w.answered), None)
     if best is not None:
         return best

@@ -32,7 +32,7 @@ def weigh(reading: Reading, own: Iterable[Weighed], answered: Conversation | Non
         one.features = features
         one.shared = sum(worth for word, worth in telling.items() if word in one.memory.words)
         compare(one, reading, ids)
-        if one is reply_to and not one.forbidden and not _elsewhere(one, reading):
+        if one is reply_to and not one.forbidden and not _elsewhere(one, reading, answered is not None):
             one.answered = True
             one.rules.append("it answers a message of this conversation")
     return weighed
@@ -48,11 +48,12 @@ def _answered(reading: Reading, weighed: Sequence[Weighed], answered: Conversati
     return next((one for one in weighed if one.live and reading.subject_hash in one.memory.subjects), None)
 
 
-def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
-    """Do the words say, or surely state, another matter? Then a reply header does not join by itself (follow-ups, rule
-    4). Asking how far it is, or naming a topic in passing, states none."""
+def _elsewhere(weighed: Weighed, reading: Reading, by_right: bool) -> bool:
+    """Do the words say, or surely state, another matter? Then a reply does not join by itself (follow-ups, rule 4),
+    neither by its header or our own address (`by_right`) nor by its subject. Asking how far it is, or naming a topic in
+    passing, states none."""
     said = reading.said
-    if said.has(Word.AGAIN) and not (reading.poor or _goes_on(weighed, reading)):
+    if said.has(Word.AGAIN) and not (reading.poor or (by_right and _goes_on(weighed, reading))):
         return True
     if weighed.akin or weighed.shared >= WEIGHTS.a_shared_word or reading.chases or not reading.topical:
         return False
@@ -65,10 +66,9 @@ def _elsewhere(weighed: Weighed, reading: Reading) -> bool:
 
 
 def _goes_on(weighed: Weighed, reading: Reading) -> bool:
-    """Does the sender go on in a thread of their own, by a header and under its subject, with no fault to tell? "A new
-    one" is then what they ask for, not another matter."""
-    headed = reading.message.realm == "mail" and (reading.message.in_reply_to or reading.message.references)
-    if not headed or not reading.replies or reading.subject_hash not in weighed.memory.subjects:
+    """Does the sender go on in a thread of their own, under its subject, with no fault to tell? "A new one" is then
+    what they ask for, not another matter."""
+    if reading.message.realm != "mail" or not reading.replies or reading.subject_hash not in weighed.memory.subjects:
         return False
     stated = reading.amounts or reading.strong or reading.topical or reading.said.has(Word.PROBLEM)
     return bool(reading.subject_hash) and not stated
@@ -156,7 +156,7 @@ def _compare_subject(weighed: Weighed, reading: Reading) -> None:
         return
     if reading.subject_hash in weighed.memory.subjects:
         weighed.same_subject = True
-    elif reading.begins_mail and not _repeats(weighed, reading):
+    elif reading.opens_mail and not _repeats(weighed, reading):
         weighed.rule("a new mail with a subject of its own")
 
 
