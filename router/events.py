@@ -234,6 +234,24 @@ class ConversationStatus(Event, frozen=True, kw_only=True):
         return self.reason in ("", "recorded", "merged", "quiet")
 
 
+class ConversationLabelled(Event, frozen=True, kw_only=True):
+    """A person gave the conversation free tags, or took some away."""
+
+    type: ClassVar[str] = "conversation.labelled"
+    added: Annotated[tuple[str, ...], Meta(description="Tags that it has now.")] = ()
+    removed: Annotated[tuple[str, ...], Meta(description="Tags that it has no longer.")] = ()
+    agent: Agent
+
+
+class ConversationPrioritised(Event, frozen=True, kw_only=True):
+    """A person gave the conversation another priority."""
+
+    type: ClassVar[str] = "conversation.prioritised"
+    before: Annotated[int, Meta(description="Priority before.")] = field(name="from")
+    to: Annotated[int, Meta(description="Priority now.")]
+    agent: Agent
+
+
 class ConversationTagged(Event, frozen=True, kw_only=True):
     """A later message says more clearly what the conversation is about."""
 

@@ -10,10 +10,23 @@ from typing import Any
 from typing_extensions import TypedDict  # pydantic reads these before Python 3.12, which typing's own are not made for
 
 __all__ = [
-    "ContactForm", "ConversationForm", "ConversationPage", "DeadlineForm", "DecidedForm", "DeliveryForm", "EventForm",
-
-    "FeedItem", "HandleForm", "LinkForm", "MessageForm", "QueueForm", "RecipientsForm", "TimelineItem", "UnprovenForm",
-]  # fmt: skip
+    "ContactForm",
+    "ConversationForm",
+    "ConversationPage",
+    "DeadlineForm",
+    "DecidedForm",
+    "DeliveryForm",
+    "EventForm",
+    "FeedItem",
+    "HandleForm",
+    "LinkForm",
+    "MessageForm",
+    "PromiseForm",
+    "QueueForm",
+    "RecipientsForm",
+    "TimelineItem",
+    "UnprovenForm",
+]
 
 
 class LinkForm(TypedDict):
@@ -33,6 +46,18 @@ class UnprovenForm(TypedDict):
     conversation: int
     ref: str
     because: str | None
+
+
+class PromiseForm(TypedDict):
+    """The promise that is due next: `left_seconds` of business time until then (below 0 when it is over), of
+    `whole_seconds` in all; `open`: its schedule is open now, else it stands until `opens_at`."""
+
+    metric: str
+    due_at: str
+    left_seconds: float
+    whole_seconds: float
+    open: bool
+    opens_at: str | None
 
 
 class ConversationForm(TypedDict):
@@ -60,6 +85,8 @@ class ConversationForm(TypedDict):
     waiting_since: str | None
     chases: int
     next_due: str | None
+    promise: PromiseForm | None
+    last_words: str
     breached: bool
     messages: int
     participants: list[str]

@@ -38,7 +38,9 @@ class Desk:
 
     def __init__(self, store: Ledger) -> None:
         self.store = store
-        self.app = Starlette(routes=[Mount("/api", api(store, now, asyncio.Event()))])
+        closing = asyncio.Event()
+        closing.set()  # so that a stream ends at once: those that go on are tried on a daemon
+        self.app = Starlette(routes=[Mount("/api", api(store, now, closing))])
         self._tokens: dict[str, str] = {}
 
     def browser(self) -> TestClient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def test_every_route_asks_for_its_act_by_every_role(desk: Desk, role: str) -> No
     for route in routes(desk):
         if route.operation_id in _OPEN:
             continue
-        path = f"/api{route.path_format}".format(**{p.name: "1" for p in route.dependant.path_params})
+        path = "/api" + re.sub(r"\{\w+\}", "1", str(route.path_format))
         for method in sorted(route.methods or ()):
             assert desk.browser().request(method, path).status_code == 401, path
             allowed = role in permissions.ACTS[act_of(route)]
@@ -144,31 +145,29 @@ def test_an_admin_lets_others_in_and_out_again(desk: Desk) -> None:
     assert zhang.patch("/api/v1/accounts/zhang", json={"disabled": True}).status_code == 409
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "mistakes"),
-    [
-        ("POST", "accounts", {"name": "li", "role": "boss"}, 422, ["body.role"]),
-        ("POST", "accounts", {"role": "agent", "x": 1}, 422, ["body.name", "body.x"]),
-        ("POST", "accounts", {"name": "l i", "role": "agent"}, 422, []),
-        ("POST", "accounts", {"name": "li", "role": "agent", "queues": ["nowhere"]}, 422, []),
-        ("PATCH", "accounts/nobody", {"mail": "a@b.example"}, 404, []),
-        ("POST", "tokens", {"name": "crm", "role": "lead", "expires_days": 0}, 422, ["body.expires_days"]),
-        ("DELETE", "tokens/none", {}, 404, []),
-        ("GET", "nothing", None, 404, []),
-        ("PUT", "accounts", {}, 405, []),
-    ],
-)
-def test_a_mistake_is_told_with_its_place(
-    desk: Desk, method: str, path: str, body: Any, status: int, mistakes: list[str]
-) -> None:
+MISTAKES: list[tuple[str, str, Any, int, list[str]]] = [
+    ("POST", "accounts", {"name": "li", "role": "boss"}, 422, ["body.role"]),
+    ("POST", "accounts", {"role": "agent", "x": 1}, 422, ["body.name", "body.x"]),
+    ("POST", "accounts", {"name": "l i", "role": "agent"}, 422, []),
+    ("POST", "accounts", {"name": "li", "role": "agent", "queues": ["nowhere"]}, 422, []),
+    ("PATCH", "accounts/nobody", {"mail": "a@b.example"}, 404, []),
+    ("POST", "tokens", {"name": "crm", "role": "lead", "expires_days": 0}, 422, ["body.expires_days"]),
+    ("DELETE", "tokens/none", {}, 404, []),
+    ("GET", "nothing", None, 404, []),
+    ("PUT", "accounts", {}, 405, []),
+]
+
+
+def test_a_mistake_is_told_with_its_place(desk: Desk) -> None:
     """Every failure is a problem of the documented list, with one sentence; all mistakes of a form at once."""
-    answer = desk.as_("admin").request(method, f"/api/v1/{path}", json=body)
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    told = answer.json()
-    assert told["status"] == status
-    assert told["detail"].endswith(".")
-    assert [mistake["path"] for mistake in told.get("mistakes", [])] == mistakes
+    for method, path, body, status, mistakes in MISTAKES:
+        answer = desk.as_("admin").request(method, f"/api/v1/{path}", json=body)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        told = answer.json()
+        assert told["status"] == status
+        assert told["detail"].endswith(".")
+        assert [mistake["path"] for mistake in told.get("mistakes", [])] == mistakes
 
 
 def test_what_is_too_large_is_not_read(desk: Desk) -> None:

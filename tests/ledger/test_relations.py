@@ -163,8 +163,8 @@ def test_a_reply_to_a_customer_of_both_counts_for_both(ledger: Ledger) -> None:
     """Two matters of one customer, answered while they were one: neither waits after the split, and nobody is reminded
     to answer again."""
     a = ledger.hear("chen", TEXTS[0])
-    ledger.moved(10)
-    b = ledger.hear("chen", TEXTS[2])
+    ledger.moved(180)
+    b = ledger.hear("chen", f"另外还有一件事，{TEXTS[1]}")
     assert b.opened
     relate.merge(ledger.store, a.number, b.number, agent="li", now=ledger.moved())
     work.reply(ledger.store, a.number, "都为您处理好了", agent="li", now=ledger.moved())

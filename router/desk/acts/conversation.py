@@ -8,7 +8,8 @@ twice. Blocking functions; relations between conversations (merge, split, link) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -24,12 +25,15 @@ from router.desk.acts.reply import reply
 from router.desk.ledger import Ledger
 from router.desk.storable import words
 from router.desk.transaction import act, desk_row, refuse_held
-from router.errors import Misasked, NotFound
+from router.errors import Misasked, NotFound, Refused
 from router.events import (
     ContactBlocked,
     ContactChanged,
     ContactUnblocked,
+    ConversationAssigned,
+    ConversationLabelled,
     ConversationMoved,
+    ConversationPrioritised,
     ConversationReleased,
     ConversationRetagged,
     ConversationSpam,
@@ -40,6 +44,8 @@ from router.events import (
 )
 from router.model import Conversation, Direction, Status
 from router.policy.values import Policy
+from router.ref import ref_of
+from router.store import accounts
 from router.store import tables as t
 from router.store.change import Change
 from router.store.locking import locked
@@ -52,20 +58,25 @@ from router.text.meaning.fold import fold
 from router.text.secrets import scrub_ids
 
 __all__ = [
+    "assign",
     "block",
     "move",
     "note",
+    "priority",
     "release",
     "reply",
     "retag",
     "set_contact",
     "spam",
     "status",
+    "tags",
     "take",
+    "unspam",
 ]
 
 _T = TypeVar("_T")
 
+_TAG = re.compile(r"[\w-]{1,50}")
 #: Who says nothing of his matter in so many messages says it in none.
 _MOST_GREETINGS = 100
 _heard = Statement(
@@ -217,6 +228,79 @@ def spam(ledger: Ledger, number: int, *, agent: str, now: datetime) -> Conversat
         after = replace(status_set(c, Status.CLOSED, now, ledger.policy), flags=flags, next_wake_at=None)
         effects.put(after)
         effects.tell(Told(at=now, event=ConversationSpam(agent=agent), conversation=c.number))
+        return after
+
+    return act(ledger, number, now, change)
+
+
+def tags(
+    ledger: Ledger, number: int, *, add: Sequence[str] = (), remove: Sequence[str] = (), agent: str, now: datetime
+) -> Conversation:
+    """Give free tags, take some away; rules can read them. Raises `Misasked` for a tag that is no short word."""
+    for tag in (*add, *remove):
+        if not _TAG.fullmatch(tag):
+            raise Misasked(f"{tag!r} is not a tag; right would be a word of letters, digits, - and _, 50 at most.")
+
+    def change(_: Tx, c: Conversation, effects: Change) -> Conversation:
+        kept = tuple(tag for tag in dict.fromkeys((*c.tags, *add)) if tag not in remove)
+        after = replace(c, tags=kept)
+        if after != c:
+            effects.put(after)
+            told = ConversationLabelled(
+                added=tuple(tag for tag in kept if tag not in c.tags),
+                removed=tuple(tag for tag in c.tags if tag not in kept),
+                agent=agent,
+            )
+            effects.tell(Told(at=now, event=told, conversation=c.number))
+        return after
+
+    return act(ledger, number, now, change)
+
+
+def priority(ledger: Ledger, number: int, to: int, *, agent: str, now: datetime) -> Conversation:
+    """Set the priority: 0 to 100, which moves it in the working order. Raises `Misasked`."""
+    if not 0 <= to <= 100:
+        raise Misasked(f"{to} is not a priority; right would be 0 to 100.")
+
+    def change(_: Tx, c: Conversation, effects: Change) -> Conversation:
+        after = replace(c, priority=to)
+        if after != c:
+            effects.put(after)
+            told = ConversationPrioritised(before=c.priority, to=to, agent=agent)
+            effects.tell(Told(at=now, event=told, conversation=c.number))
+        return after
+
+    return act(ledger, number, now, change)
+
+
+def assign(ledger: Ledger, number: int, to: str, *, agent: str, now: datetime, force: bool = False) -> Conversation:
+    """Give a conversation to a colleague. Raises `Refused` when somebody else than `agent` holds it, `NotFound`."""
+
+    def change(tx: Tx, c: Conversation, effects: Change) -> Conversation:
+        colleague = accounts.account(tx, to)
+        if (colleague is None or colleague.disabled) and to not in ledger.policy.agents:
+            raise NotFound(f"There is no account {to!r} that works here.")
+        if c.holder != to and not force:
+            refuse_held(c, agent)
+        after = held(c, to)
+        effects.put(after)
+        effects.tell(Told(at=now, event=ConversationAssigned(agent=to), conversation=c.number))
+        return after
+
+    return act(ledger, number, now, change)
+
+
+def unspam(ledger: Ledger, number: int, *, agent: str, now: datetime) -> Conversation:
+    """It was no spam: open again, in its queue. Raises `Refused` when it is not marked."""
+
+    def change(_: Tx, c: Conversation, effects: Change) -> Conversation:
+        if "spam" not in c.flags:
+            raise Refused(f"{ref_of(c.number)} is not marked as spam.")
+        flags = tuple(flag for flag in c.flags if flag != "spam")
+        after = replace(status_set(c, Status.OPEN, now, ledger.policy), flags=flags)
+        effects.put(after)
+        told = ConversationStatus(before=c.status.value, to=after.status.value, agent=agent, reason="no spam")
+        effects.tell(Told(at=now, event=told, conversation=c.number))
         return after
 
     return act(ledger, number, now, change)

@@ -8,24 +8,25 @@ the reply; the daemon sends what the outbox holds.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 
-from router.conversation.acts import reply_given, reply_id
+from router.conversation.acts import reply_given, reply_id, status_set
 from router.conversation.people import naming
 from router.desk.acts.recipients import Heard, recipients
 from router.desk.ledger import Ledger
 from router.desk.storable import words
 from router.desk.transaction import act, desk_row, refuse_held
 from router.errors import Misasked, Refused
-from router.events import ContactConfirmed, ReplyAutomatic, ReplyQueued, Told
+from router.events import ContactConfirmed, ConversationStatus, ReplyAutomatic, ReplyQueued, Told
 from router.match import reply_address
-from router.model import Attachment, Conversation, Direction, Handle
+from router.model import Attachment, Conversation, Direction, Handle, Status
 from router.ref import ref_of
 from router.store import tables as t
 from router.store.change import Change, Outgoing
@@ -43,12 +44,18 @@ _mail_ids = Statement(
     .where(member(_M.conversation, "numbers"), _M.realm == "mail", _M.direction != "note")
     .order_by(_M.sent_at, _M.number)
 )
+#: Answers of people since an event, but those that did not arrive.
 _answered_since = Statement(
-    select(t.events.c.seq).where(
-        t.events.c.conversation == bindparam("number"),
+    select(t.events.c.seq, _M.agent, _M.text)
+    .join(t.messages, _M.number == t.events.c.message)
+    .outerjoin(t.outbox, and_(t.outbox.c.message == _M.number, t.outbox.c.kind == "reply"))
+    .where(
+        member(t.events.c.conversation, "numbers"),
         t.events.c.seq > bindparam("seen"),
         among(t.events.c.type, "reply.queued", "message.sent"),
+        ~among(func.coalesce(t.outbox.c.state, "sent"), "failed", "bounced"),
     )
+    .order_by(t.events.c.seq)
 )
 _confirm_handle = Statement(
     update(t.handles)
@@ -70,6 +77,7 @@ def reply(
     cc: Sequence[str] = (),
     attachments: Sequence[Attachment] = (),
     seen: int | None = None,
+    then: str = "",
     force: bool = False,
 ) -> int:
     """Answer the customer. Returns the number of the reply.
@@ -77,7 +85,8 @@ def reply(
     `to` names the handle that is answered: needed where two people wrote, and where the handle was only claimed, which
     it confirms. `cc` are people to copy whom the conversation only proposes. Raises `Refused` when it has no words,
     when another agent holds the conversation, when somebody answered since the event `seen`, when two can be meant, or
-    when there is no open address of the customer on the channel; `force` overrides the second and third.
+    when there is no open address of the customer on the channel; `force` overrides the second and third. `then` is the
+    status that the conversation gets in the same transaction (open, pending, solved).
     """
     if not text.strip() and not attachments:
         raise Misasked("A reply needs words.")
@@ -85,22 +94,36 @@ def reply(
     def change(tx: Tx, c: Conversation, effects: Change) -> int:
         if not force:
             _refuse_twice(tx, c, agent, seen)
-        return queue_reply(
+        own = queue_reply(
             tx, ledger, c, effects, text, agent=agent, now=now, channel=channel, to=to, cc=cc, attachments=attachments
         )
+        if then:
+            _set_status(ledger, effects, c.number, Status(then), agent, now)
+        return own
 
     return act(ledger, number, now, change)
+
+
+def _set_status(ledger: Ledger, effects: Change, number: int, to: Status, agent: str, now: datetime) -> None:
+    """Set a status after the reply, with its event."""
+    c = effects.conversations[number]
+    after = status_set(c, to, now, ledger.policy)
+    if after != c:
+        effects.put(after)
+        told = ConversationStatus(before=c.status.value, to=after.status.value, agent=agent, reason="")
+        effects.tell(Told(at=now, event=told, conversation=number))
 
 
 def _refuse_twice(tx: Tx, c: Conversation, agent: str, seen: int | None) -> None:
     """Raise `Refused` when another agent holds the conversation, or somebody answered since the event `seen`."""
     refuse_held(c, agent)
     if seen is not None:
-        newer = tx.rows(_answered_since, number=c.number, seen=seen)
+        newer = tx.rows(_answered_since, numbers=queries.family(tx, c.number), seen=seen)
         if newer:
-            raise Refused(
-                f"Somebody answered {ref_of(c.number)} since {seen} (event {newer[-1][0]}); read it, or use --force."
-            )
+            _, who, text = newer[-1]
+            said = textwrap.shorten(text, 200, placeholder="…")
+            by = who or "Somebody"
+            raise Refused(f"{by} answered {ref_of(c.number)} meanwhile: “{said}”; read it first, or use --force.")
 
 
 def queue_reply(

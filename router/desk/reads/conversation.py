@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from router.desk import Ledger
 from router.desk.acts.recipients import recipients
+from router.desk.reads.promise import promise
 from router.errors import Refused
 from router.forms import (
     ContactForm,
@@ -29,6 +30,7 @@ from router.model import Conversation
 from router.store import outbox
 from router.store.read import contacts, queries
 from router.store.read.history import history_until, looked_at
+from router.store.read.last_words import last_words
 from router.store.read.people import names_of
 from router.store.statement import Tx
 
@@ -49,16 +51,22 @@ def state(store: Ledger, number: int, now: datetime) -> ConversationForm:
 def shown(tx: Tx, store: Ledger, found: Sequence[Conversation], until: datetime | None, now: datetime
           ) -> list[ConversationForm]:  # fmt: skip
     """Conversations in the form that goes out, with names and links, in a few queries for all of them."""
-    links = queries.links_of(tx, [c.number for c in found])
+    numbers = [c.number for c in found]
+    links, said = queries.links_of(tx, numbers), last_words(tx, numbers)
     names = names_of(tx, {c.contact for c in found})
-    return [_shown(store, c, links.get(c.number, ()), names.get(c.contact, ""), until, now) for c in found]
+    forms = [_shown(store, c, links.get(c.number, ()), names.get(c.contact, ""), until, now) for c in found]
+    for form in forms:
+        form["last_words"] = said.get(form["id"], "")
+    return forms
 
 
 def _shown(
     store: Ledger, c: Conversation, links: Sequence[Mapping[str, Any]], name: str, until: datetime | None, now: datetime
 ) -> ConversationForm:
     promises = store.policy.promises
-    form = queries.shown_conversation(c, promises, looked_at(c, promises, now, until), links)
+    at = looked_at(c, promises, now, until)
+    form = queries.shown_conversation(c, promises, at, links)
+    form["promise"] = promise(queries.clock_rows(c, promises, at), store.policy, at)
     form["links"] = [_link(one) for one in links]
     form["unproven"] = [_unproven(one) for one in links if one["reason"] == "unproven_link"]
     form["name"] = name or (c.participants[0][1] if c.participants else "")

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from router.desk.request import RepeatedDifferently
 from router.errors import (
     Forbidden,
     Misasked,
@@ -163,6 +164,7 @@ _BY_CLASS: Final = (
     (ForbiddenRequest, "forbidden"),
     (Forbidden, "forbidden"),
     (NotFound, "not-found"),
+    (RepeatedDifferently, "repeated-differently"),
     (Misasked, "invalid-request"),
     (Refused, "refused"),
 )
