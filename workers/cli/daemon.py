@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["demo", "run"]
 
 _SECRET_VARIABLE = "CHAT_SECRET"  # noqa: S105  (the name of a variable)
+#: Who opens the console of the demo desk.
+_DEMO_ADMIN = "lead"
 
 
 @command("run")
@@ -57,9 +59,25 @@ async def _serve(policy: Policy, demo_desk: bool) -> int:
     await asyncio.wait({running, started}, return_when=asyncio.FIRST_COMPLETED)
     if daemon.started.is_set():
         _greet(daemon, policy, skip, secret)
+        if demo_desk:
+            await asyncio.to_thread(_invite, daemon)
     started.cancel()
     await running
     return 0
+
+
+def _invite(daemon: Daemon) -> None:
+    """Print the one-time link that opens the demo desk's console as its admin."""
+    from router.desk.accounts import account as people
+    from router.desk.accounts import passwords
+
+    now = daemon.now()
+    if _DEMO_ADMIN not in {account.name for account in people.listed(daemon.store)}:
+        people.add(daemon.store, _DEMO_ADMIN, "admin", now)
+    line()
+    line(f"Open the console as {_DEMO_ADMIN} (once; it asks for a password of your own):")
+    line(f"  {daemon.address}/desk/welcome#{passwords.invite(daemon.store, _DEMO_ADMIN, now)}")
+    sys.stdout.flush()
 
 
 def _asked_to_stop(daemon: Daemon) -> None:

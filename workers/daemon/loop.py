@@ -46,6 +46,7 @@ from workers.daemon.single_writer import lock
 from workers.daemon.timekeeper import Timekeeper
 from workers.http.api.app import api
 from workers.http.body_limit import Bodies
+from workers.http.console.pages import console
 from workers.http.front_door import front_door
 from workers.http.listening import Listening, raise_limit
 from workers.http.livechat.page import LiveChat
@@ -272,7 +273,8 @@ class Daemon:
     def _server(self) -> uvicorn.Server:
         parts = (self.store, self.channels, self.log, self.metrics, self.now)
         bodies = Bodies()
-        pages = [*LiveChat(*parts, self._stop, bodies).routes, Mount("/api", api(self.store, self.now, self._stop))]
+        desk = [Mount("/api", api(self.store, self.now, self._stop)), *console()]
+        pages = [*LiveChat(*parts, self._stop, bodies).routes, *desk]
         return _serving(front_door(*parts, extra=pages, bodies=bodies))
 
     async def _serve(self, server: uvicorn.Server, operators: uvicorn.Server) -> None:
