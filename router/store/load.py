@@ -116,9 +116,6 @@ _handles = Statement(
         t.handles.c.scope == bindparam("scope"), member(t.handles.c.address, "ids")
     )
 )
-_handles_of_contacts = Statement(
-    select(t.handles.c.scope, t.handles.c.address, t.handles.c.contact).where(member(t.handles.c.contact, "numbers"))
-)
 _contacts = Statement(select(*CONTACT_COLUMNS).where(member(t.contacts.c.number, "numbers")))
 _contacts_locked = Statement(
     select(*CONTACT_COLUMNS)
@@ -404,9 +401,3 @@ def _put(known: Known, found: Conversation) -> None:
     known.put(found)
     if found.merged_into:
         known.merged[found.number] = found.merged_into
-
-
-def handles_of_contacts(tx: Tx, contacts: Collection[int]) -> list[tuple[str, str, int]]:
-    """The handles (scope, address, contact) of these contacts."""
-    found: list[Any] = tx.rows(_handles_of_contacts, numbers=sorted(contacts))
-    return found
