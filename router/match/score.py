@@ -57,6 +57,8 @@ def _elsewhere(weighed: Weighed, reading: Reading, by_right: bool) -> bool:
         return True
     if weighed.akin or weighed.shared >= WEIGHTS.a_shared_word or reading.chases or not reading.topical:
         return False
+    if said.weight < WEIGHTS.words_of_a_name:
+        return False  # so few words state no matter, whatever type one of them looks like
     if weighed.conversation.participants[:1] != (reading.handles[0],):
         return False  # who takes part in another's conversation speaks in words of their own
     sure = WEIGHTS.surely_elsewhere if weighed.overlap < WEIGHTS.few_of_the_words else WEIGHTS.certainly_elsewhere
