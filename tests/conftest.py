@@ -73,7 +73,7 @@ def chromium() -> str:
 
 #: Files whose tests need a program that a machine may not have: the end of their names, is it there, what is left out.
 _NEED = (
-    ("_browser.py", bool(_CHROMIUM), "the chat page and the console in a browser, for want of Chromium (apt install chromium)"),
+    ("_browser.py", bool(_CHROMIUM), "the pages in a browser, for want of Chromium (apt install chromium)"),
     ("_pooler.py", bool(PGBOUNCER), "the desk behind a transaction pooler, for want of it (apt install pgbouncer)"),
 )
 

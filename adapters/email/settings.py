@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from adapters.email.addresses import mailboxes
 from adapters.kit.settings import ChannelSettings
@@ -33,6 +33,8 @@ def _is_local(host: str) -> bool:
 
 class Server(BaseModel):
     """Where and as whom to log in: `password` or `oauth` (a reference to an access token that something renews)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: str = Field(min_length=1, max_length=255, pattern=r"^[^\s/@]+$")
     username: str = Field(default="", max_length=320)

@@ -155,7 +155,7 @@ def test_nobody_is_answered_twice(desk: Any) -> None:
     """Who last saw the conversation before somebody answered is refused, unless he insists."""
     seen = desk.json("show", 1)["seq"]
     assert desk("reply", 1, "--text", "一", "--seen", seen, "--agent", "li").code == 0
-    refused(desk("reply", 1, "--text", "二", "--seen", seen, "--agent", "wang"), f"Somebody answered C-1 since {seen} ")
+    refused(desk("reply", 1, "--text", "二", "--seen", seen, "--agent", "wang"), "li answered C-1 meanwhile: “一”")
     assert desk("reply", 1, "--text", "二", "--seen", desk.json("show", 1)["seq"]).code == 0
     assert desk("reply", 1, "--text", "三", "--seen", seen, "--force").code == 0
     assert [body["text"] for _, body in outgoing(desk)] == ["一", "二", "三"]
