@@ -14,7 +14,6 @@ from workers.cli.command import command, json_option
 from workers.cli.printing import json_line, line, warn
 
 if TYPE_CHECKING:
-    from router.desk.ledger import database_of
     from router.store import Database
 
 __all__ = ["check", "current", "sql", "upgrade"]
@@ -104,6 +103,7 @@ def check(as_json: bool) -> int:
 @command("db sql")
 def sql() -> int:
     """The statements of all migrations for this kind of database, without running them."""
+    from router.desk.ledger import database_of
     from router.store import schema
     from workers.cli.chosen import configured
 
