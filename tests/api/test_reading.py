@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from router.desk.accounts import account as people
 from router.desk.acts import reply as answer
 from router.ref import ref_of
-from tests.api.conftest import Desk
+from tests.api.conftest import Desk, now
 from tests.ledger.conftest import NOON
 from tests.ledger.conftest import Desk as Ledger
 
@@ -67,12 +68,16 @@ def test_promises_reasons_and_links_are_told(desk: Desk, told: str) -> None:
 
 
 def test_a_contact_is_read_with_what_they_wrote_about(desk: Desk, told: str) -> None:
-    """Handles with their evidence, and all conversations over all channels, the newest first."""
+    """Handles with their evidence, and conversations over all channels, the newest first; to an agent their own."""
     lead = desk.as_("lead")
     who = lead.get(f"/api/v1/conversations/{told}").json()["contact"]["id"]
     assert lead.get(f"/api/v1/contacts/{who}").json()["handles"][0]["scope"] == "email"
     found = lead.get(f"/api/v1/contacts/{who}/conversations").json()
     assert [c["ref"] for c in found] == [told]
+    mine = desk.as_("agent", queues=("payments",)).get(f"/api/v1/contacts/{who}/conversations").json()
+    assert [c["ref"] for c in mine] == [told]
+    people.change(desk.store, "agent-program", now(), queues=["risk"])
+    assert desk.as_("agent").get(f"/api/v1/contacts/{who}/conversations").json() == []
 
 
 NOWHERE = (

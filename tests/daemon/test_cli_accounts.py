@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from router.policy.load import preset_text
+
 
 @pytest.fixture
 def desk(run: Any) -> Any:
@@ -15,7 +17,10 @@ def desk(run: Any) -> Any:
 
 
 def test_a_person_is_added_with_a_link(desk: Any) -> None:
-    """The link is on the desk's public address; the list says who has no password yet."""
+    """The link is on the desk's public address, where its file names one; the list says who has no password yet."""
+    assert desk.json("accounts", "add", "wang", "--role", "lead")["link"].startswith("http://127.0.0.1:8080/desk/welcome#")
+    assert desk.json("accounts", "disable", "wang")["state"] == "disabled"
+    (desk.folder / "omnirouter.toml").write_text(preset_text("wallet"), encoding="utf-8")
     done = desk("accounts", "add", "li", "--role", "agent", "--queues", "payments, risk")
     assert done.code == 0
     assert done.out.startswith("li is an agent.")
@@ -23,7 +28,7 @@ def test_a_person_is_added_with_a_link(desk: Any) -> None:
     assert link.startswith("https://support.example.com/desk/welcome#")
     again = desk.json("accounts", "link", "li")
     assert again["link"] != link
-    [row] = desk.json("accounts", "list")
+    row = next(row for row in desk.json("accounts", "list") if row["name"] == "li")
     assert (row["role"], row["queues"], row["state"]) == ("agent", ["payments", "risk"], "no password yet")
     assert link.rpartition("#")[2] not in desk("accounts", "list").out
 

@@ -195,9 +195,13 @@ def _article(role: str) -> str:
 
 
 def _link(policy: Policy, words: str) -> str:
-    """Where a person sets their password: on the desk's public address, else on the one it listens on."""
+    """Where a person sets their password: on the desk's public address; without one, or on the desk that no file
+    configures, on the one that it listens on."""
+    from workers.cli.chosen import configuration_file
+
     web = policy.web
-    return f"{web.public_url.rstrip('/') or f'http://{web.host}:{web.port}'}/desk/welcome#{words}"
+    public = web.public_url.rstrip("/") if configuration_file() is not None else ""
+    return f"{public or f'http://{web.host}:{web.port}'}/desk/welcome#{words}"
 
 
 def _shown(account: Account) -> dict[str, Any]:

@@ -120,9 +120,8 @@ class Partition:
             positions.mark_clean(tx, self.number, self.fence)
 
     def decide(self, entries: Sequence[Entry], now: Callable[[], datetime]) -> Decided:
-        """Decide these entries, which follow the cursor, and move it: all of them, or the first so many that hold
-        `MESSAGES`, or a piece of the first one, so that nobody waits for the others. Raises `LostOwnership` when it
-        moved meanwhile, and what passes (`is_transient`): then the entries are decided when it is over."""
+        """Decide these entries, which follow the cursor, and move it: all, the first that hold `MESSAGES`, or a piece
+        of one. Raises `LostOwnership` when it moved meanwhile, and what passes (`is_transient`): then try again."""
         if not entries:
             return Decided()
         with _uncollected():

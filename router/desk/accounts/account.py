@@ -1,7 +1,7 @@
 """Who is at the desk? Accounts are added, changed, disabled; agents of the configuration are there from the start.
 
-In: a store, names, roles, the present instant. Out: accounts as they are. Each change is one transaction with its
-event. Raises `Misasked` for a word that means nothing, `NotFound`, `Refused`. Blocking functions.
+In: a store, names, roles, the present instant. Out: accounts as they are. Each change is one transaction.
+Raises `Misasked` for a word that means nothing, `NotFound`, `Refused`. Blocking functions.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def fresh(
     return account
 
 
-def keep(tx: Tx, store: Ledger, new: Account, now: datetime) -> None:
-    """Keep a new account within a transaction, with its event. Raises `Refused` when the name is taken."""
+def keep(tx: Tx, new: Account) -> None:
+    """Keep a new account within a transaction. Raises `Refused` when the name is taken."""
     if not rows.add_account(tx, new):
         raise Refused(f"There is an account {new.name!r} already; `omnirouter accounts list` shows it.")
 
@@ -55,7 +55,7 @@ def add(
 ) -> Account:
     """Add a person. They set their password by a one-time link (`passwords.invite`)."""
     new = fresh(store.policy, name, role, now, queues=queues, mail=mail, language=language)
-    store.again(lambda tx: keep(tx, store, new, now))
+    store.again(lambda tx: keep(tx, new))
     return new
 
 

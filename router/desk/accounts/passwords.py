@@ -8,7 +8,6 @@ some 50 ms of CPU on purpose.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -143,8 +142,8 @@ def _open_again(wrong: int, at: datetime | None) -> datetime | None:
 
 
 def _by_name(name: str) -> str:
-    return "name:" + hashlib.sha256(name.encode()).hexdigest()
+    return f"name:{digest(name)}"
 
 
 def _by_address(address: str) -> str:
-    return "from:" + hashlib.sha256(address.encode()).hexdigest()
+    return f"from:{digest(address)}"

@@ -41,7 +41,7 @@ def add(
     def work(tx: Tx) -> None:
         found = rows.account(tx, name)
         if found is None:
-            people.keep(tx, store, wanted, now)
+            people.keep(tx, wanted)
         else:
             _same(found, wanted.role)
         rows.add_token(tx, token, digest(words))

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
+from router.account import Account
 from router.desk import Ledger
+from router.desk.accounts.permissions import REACHES_ALL, may_change
 from router.desk.acts.recipients import recipients
 from router.desk.reads.promise import promise
 from router.errors import Refused
@@ -35,8 +37,8 @@ from router.store.read.people import names_of
 from router.store.statement import Tx
 
 __all__ = [
-    "contact", "contact_conversations", "deadlines", "decisions", "messages", "recipient", "seen", "shown", "state",
-    "timeline",
+    "contact", "contact_conversations", "deadlines", "decisions", "links", "messages", "recipient", "seen", "shown",
+    "state", "timeline",
 ]  # fmt: skip
 
 
@@ -122,7 +124,15 @@ def timeline(store: Ledger, number: int) -> list[TimelineItem]:
 
 def seen(store: Ledger, number: int) -> int:
     """The number of the last event of a conversation: what a reply names so that nobody answers twice."""
-    return max((event["seq"] for event in queries.events_of(store.database, number)), default=0)
+    with store.database.read() as tx:
+        return queries.newest_event(tx, queries.conversation(tx, number).number)
+
+
+def links(store: Ledger, number: int) -> list[LinkForm]:
+    """Other conversations that have to do with it."""
+    with store.database.read() as tx:
+        root = queries.conversation(tx, number).number
+        return [_link(one) for one in queries.links_of(tx, [root]).get(root, ())]
 
 
 def recipient(store: Ledger, number: int) -> RecipientsForm:
@@ -154,9 +164,10 @@ def contact(store: Ledger, number: int) -> ContactForm:
         return contacts.contact(tx, number)
 
 
-def contact_conversations(store: Ledger, number: int, now: datetime) -> list[ConversationForm]:
-    """The newest conversations of a contact over all channels."""
+def contact_conversations(store: Ledger, account: Account, number: int, now: datetime) -> list[ConversationForm]:
+    """The newest conversations of a contact over all channels; to an agent those of their queues and what they hold."""
     until = history_until(store.database)
     with store.database.read() as tx:
         root = contacts.contact(tx, number)["id"]
-        return shown(tx, store, contacts.conversations(tx, root), until, now)
+        found = [c for c in contacts.conversations(tx, root) if account.role in REACHES_ALL or may_change(account, c)]
+        return shown(tx, store, found, until, now)

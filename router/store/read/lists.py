@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_
 from router.errors import Misasked
 from router.store import tables as t
 from router.store.codec import CONVERSATION_COLUMNS, conversation_of
-from router.store.read.queues import MOST, Page
+from router.store.read.queues import MOST, Page, place_of
 from router.store.statement import Statement, Tx, as_json, member
 from router.store.tables import micros
 from router.value import Value
@@ -26,7 +26,6 @@ __all__ = ["ORDERS", "Wanted", "listed"]
 
 ORDERS = ("work", "recent")
 _C = t.conversations.c
-_CURSOR = re.compile(r"(-?[0-9]{1,18})\.([0-9]{1,18})", re.ASCII)
 _SPECIAL = re.compile(r"([%_\\])")
 _number = t.Instant.impl()
 
@@ -83,7 +82,7 @@ def listed(tx: Tx, wanted: Wanted, *, order: str = "work", limit: int = 50, curs
         raise Misasked(f"{order!r} is not an order; right would be one of: {', '.join(ORDERS)}.")
     values = _values(wanted)
     first = (-(1 << 62), -1) if order == "work" else (1 << 62, 1 << 62)
-    at, behind = _place_of(cursor) if cursor else first
+    at, behind = place_of(cursor) if cursor else first
     limit = max(1, min(limit, MOST))
     asked = frozenset(name for name in _CONDITIONS if name in values)
     rows = tx.rows(_statement(order, asked), at=at, behind=behind, rows=limit + 1, **values)
@@ -117,9 +116,3 @@ def _holding(word: str) -> str:
     """What a JSON list that holds this word is like."""
     return "%" + _SPECIAL.sub(r"\\\1", as_json(word)) + "%"
 
-
-def _place_of(cursor: str) -> tuple[int, int]:
-    found = _CURSOR.fullmatch(cursor)
-    if found is None:
-        raise Misasked(f"{cursor[:40]!r} is no cursor of this list; right would be the `next` of a page.")
-    return int(found[1]), int(found[2])

@@ -97,6 +97,7 @@ _handles = Statement(
 _events_page = Statement(
     select(t.events).where(t.events.c.seq > bindparam("after")).order_by(t.events.c.seq).limit(bindparam("rows"))
 )
+_newest_event = Statement(select(func.max(t.events.c.seq)).where(member(t.events.c.conversation, "numbers")))
 _events_of = Statement(select(t.events).where(member(t.events.c.conversation, "numbers")).order_by(t.events.c.seq))
 _message_number = Statement(select(_M.number, _M.conversation).where(_M.number == bindparam("number")))
 _message_by_id = Statement(
@@ -358,6 +359,12 @@ def events_of(database: Database, number: int) -> list[dict[str, Any]]:
     with database.read() as tx:
         rows = tx.rows(_events_of, numbers=family(tx, number))
     return [shown_event(row) for row in rows]
+
+
+def newest_event(tx: Tx, number: int) -> int:
+    """The number of the last event of a conversation and of those merged into it; 0 where there is none."""
+    row = tx.one(_newest_event, numbers=family(tx, number))
+    return int(row[0] or 0) if row else 0
 
 
 def message_number(tx: Tx, text: str) -> tuple[int, int] | None:

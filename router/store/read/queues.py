@@ -22,7 +22,7 @@ from router.store.statement import Statement, Tx, member
 from router.store.tables import micros
 from router.value import Value
 
-__all__ = ["MOST", "Count", "Page", "counts", "page", "pages", "sizes", "waiting"]
+__all__ = ["MOST", "Count", "Page", "counts", "page", "pages", "place_of", "sizes", "waiting"]
 
 #: Conversations that are asked for at once, at most.
 MOST = 200
@@ -131,7 +131,7 @@ def sizes(database: Database) -> dict[str, tuple[int, int]]:
 def page(tx: Tx, queues: Sequence[str], *, limit: int = 50, cursor: str = "") -> Page:
     """The next `limit` (at most `MOST`) of what waits in these queues, as one list in working order, behind `cursor`,
     which is a former page's `next`. Each queue costs a look at its own index. Raises `Misasked` for another cursor."""
-    after, behind = _place_of(cursor) if cursor else _FIRST
+    after, behind = place_of(cursor) if cursor else _FIRST
     limit = max(1, min(limit, MOST))
     rows = tx.rows(_places, lines=list(dict.fromkeys(queues)), after=after, behind=behind, rows=limit + 1)
     places = rows[:limit]
@@ -140,7 +140,8 @@ def page(tx: Tx, queues: Sequence[str], *, limit: int = 50, cursor: str = "") ->
     return Page(conversations=tuple(states[number] for number, _ in places if number in states), next=goes_on)
 
 
-def _place_of(cursor: str) -> tuple[int, int]:
+def place_of(cursor: str) -> tuple[int, int]:
+    """Where a list goes on: a place in its order and the number behind it. Raises `Misasked`."""
     found = _CURSOR.fullmatch(cursor)
     if found is None:
         raise Misasked(f"{cursor[:40]!r} is no cursor of this list; right would be the `next` of a page.")

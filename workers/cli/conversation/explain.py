@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from router.errors import NotFound, Refused
+from router.errors import NotFound
 from workers.cli.command import command, json_option
 from workers.cli.printing import json_line, line
 
 if TYPE_CHECKING:
     from router.desk import Ledger
     from router.policy.values import Policy
-    from router.store.statement import Tx
     from workers.cli.opened import Desk
 
 __all__ = ["explain", "explained", "show"]
@@ -95,52 +94,26 @@ def show(conversation: str, full: bool, as_json: bool) -> int:
 
 
 def _shown(desk: Desk, number: int, now: datetime) -> dict[str, Any]:
-    from router.store import outbox
+    from router.desk.reads import conversation as reads
     from router.store.read import queries
     from router.store.read.people import handles_of, names_of
     from workers.cli.conversation.why import state_of
 
     state = state_of(desk.store, number, now)
-    messages = queries.messages_of(desk.store.database, state["id"])
-    sent = outbox.outcomes(desk.store, [m["id"] for m in messages if m["direction"] == "out"])
     events = queries.events_of(desk.store.database, state["id"])
-    addressed = outbox.addressed(desk.store, list(sent))
     with desk.store.database.read() as tx:
         name = names_of(tx, [state["contact"]]).get(state["contact"], "")
         handles = handles_of(tx, state["contact"])
-        answers = _answers(tx, state["id"])
     return {
         "conversation": state,
         "contact": {"id": state["contact"], "name": name, "handles": handles},
-        "answers": answers,
-        "messages": [{**m, "delivery": _delivery(sent, addressed, m["id"])} for m in messages],
+        "answers": reads.recipient(desk.store, state["id"]),
+        "messages": reads.messages(desk.store, state["id"]),
         "deadlines": state["deadlines"],
         "links": state["links"],
         "events": events,
         "seq": max((e["seq"] for e in events), default=0),
     }
-
-
-def _delivery(
-    sent: Mapping[int, Mapping[str, Any]], addressed: Mapping[int, Mapping[str, Any]], number: int
-) -> dict[str, Any] | None:
-    """What became of a reply and whom it went to; None for what the desk did not send itself."""
-    return {**sent[number], **addressed.get(number, {})} if number in sent else None
-
-
-def _answers(tx: Tx, number: int) -> dict[str, Any]:
-    """Whom an answer would go to, and what has to be named before one can be given."""
-    from router.desk.acts.recipients import recipients
-    from router.store.read import queries
-
-    try:
-        found = recipients(tx, queries.conversation(tx, number))
-    except Refused as failure:
-        return {"to": None, "channel": None, "cc": [], "proposed": [], "problem": str(failure)}
-    return {
-        "to": found.heard.handle, "channel": found.heard.channel, "cc": list(found.cc),
-        "proposed": list(found.proposed), "problem": found.problem or None,
-    }  # fmt: skip
 
 
 def _told(shown: Mapping[str, Any], policy: Policy, full: bool) -> Iterator[str]:

@@ -21,6 +21,7 @@ from workers.http.api.acts import act_routes
 from workers.http.api.callers import Callers
 from workers.http.api.conversations import conversation_routes
 from workers.http.api.events import event_routes
+from workers.http.api.lists import list_routes
 from workers.http.api.overview import overview_routes
 from workers.http.api.problems import KINDS, Problem, TellTooLarge, handle_problems
 from workers.http.api.reading import STYLE, page
@@ -56,7 +57,7 @@ def api(store: Ledger, now: Callable[[], datetime], closing: asyncio.Event) -> A
     )
     callers = Callers(store, now)
     routes = APIRouter(prefix=f"/v{VERSION}", responses=_FAILURES)
-    for part in (session_routes, account_routes, conversation_routes, act_routes, overview_routes):
+    for part in (session_routes, account_routes, list_routes, conversation_routes, act_routes, overview_routes):
         routes.include_router(part(store, now, callers))
     routes.include_router(event_routes(store, now, callers, closing))
     app.include_router(routes)

@@ -1,11 +1,11 @@
 // What every screen is written with: `html` (htm over preact), hooks and signals, and the two small parts that all share.
-import {h, render, Fragment} from "/desk/vendor/preact.js";
-import {useEffect, useMemo, useRef, useState} from "/desk/vendor/hooks.js";
+import {h, render} from "/desk/vendor/preact.js";
+import {useEffect, useRef, useState} from "/desk/vendor/hooks.js";
 import htm from "/desk/vendor/htm.js";
-import {batch, computed, effect, signal} from "/desk/vendor/signals.js";
+import {batch, computed, signal} from "/desk/vendor/signals.js";
 
 export const html = htm.bind(h);
-export {render, Fragment, useEffect, useMemo, useRef, useState, batch, computed, effect, signal};
+export {render, useEffect, useRef, useState, batch, computed, signal};
 
 /** An icon of the set, without a name of its own: the word stands beside it. @param {{name: string, small?: boolean}} of */
 export const Icon = ({name, small}) =>

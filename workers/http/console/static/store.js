@@ -72,12 +72,12 @@ export async function loadTalk() {
   const ref = chosen.value;
   if (!ref) { talk.value = null; return; }
   try {
-    const [shown, line, why, clocks, past] = await Promise.all([
+    const [shown, line, why, clocks] = await Promise.all([
       get(`/conversations/${ref}`), get(`/conversations/${ref}/timeline`), get(`/conversations/${ref}/explanation`),
-      get(`/conversations/${ref}/deadlines`), null,
+      get(`/conversations/${ref}/deadlines`),
     ]);
     const others = await get(`/contacts/${shown.contact.id}/conversations`);
-    if (chosen.value === ref) talk.value = {...shown, ...line, why, clocks, others, at: now(), past};
+    if (chosen.value === ref) talk.value = {...shown, ...line, why, clocks, others, at: now()};
   } catch (problem) { failed(problem); }
 }
 
