@@ -83,7 +83,8 @@ def firings(clocks: Clocks, promises: Promises, now: datetime) -> tuple[tuple[Fi
 
     Store both in one transaction and each fires once, whatever crashes. After an outage all missed steps come, marked
     late; warnings and steps of a clock that ended meanwhile do not, its breach record does. A ladder moves a
-    conversation to a queue once only. Raises NaiveDatetime.
+    conversation to a queue once only; a step that would move it there again is over in silence. Raises
+    NaiveDatetime.
     """
     moment = microseconds(now)
     ticked = _ticked(clocks, promises, moment)
@@ -101,8 +102,6 @@ def firings(clocks: Clocks, promises: Promises, now: datetime) -> tuple[tuple[Fi
                 moves.append(step.queue)
             found.append(_firing(run, lead, bit, at, step, promises, moment))
         runs.append(run)
-    if not found and ticked == clocks:
-        return (), clocks
     found.sort(key=lambda one: (one.at, _KINDS.index(one.kind), one.index, one.metric))
     log = tuple(entry if entry.told else replace(entry, told=True) for entry in ticked.log)
     return tuple(found), replace(ticked, runs=tuple(runs), log=log, moves=tuple(moves))

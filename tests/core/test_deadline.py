@@ -366,6 +366,24 @@ def test_a_ladder_moves_a_conversation_once() -> None:
     assert [(f.metric, f.cycle) for f in moves] == [("first_reply", 1)]
 
 
+def test_a_move_that_needs_no_more_doing_wakes_nobody_again() -> None:
+    """The second time a conversation is too late it stands in the complaints queue already: looked at once, then rest.
+
+    Otherwise the timekeeper would look at it again and again without end.
+    """
+    clocks = advance(Clocks.empty(), message("2026-03-02T08:00", "email"), DESK)
+    _, clocks = firings(clocks, DESK, t("2026-03-06T09:00"))
+    assert clocks.moves == ("complaints",)
+    for event in (reply("2026-03-06T09:00"), message("2026-03-06T09:10", "email")):
+        clocks = advance(clocks, event, DESK)
+    now, looks = t("2026-03-06T09:10"), list[datetime]()
+    while len(looks) < 60 and (wake := next_wake(clocks, DESK, now)) is not None:
+        looks.append(wake)
+        _, clocks = firings(clocks, DESK, now := wake)
+    assert looks == sorted(set(looks))
+    assert next_wake(clocks, DESK, now) is None
+
+
 @pytest.mark.parametrize(
     ("target", "warn", "expected"),
     [
